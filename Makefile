@@ -1,0 +1,74 @@
+# `make help` lists the targets. Needs: python3 >= 3.11 with venv, and make.
+
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+# Browser tests share one browser and are not counted here. "auto" is one process for each core.
+PYTEST_WORKERS ?= auto
+
+BIN := .venv/bin
+PY := $(BIN)/python
+# What .venv was made from. It holds absolute paths, so a copied or moved checkout needs its own.
+STAMP = $(CURDIR) $(shell cat requirements.lock pyproject.toml | cksum)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up test test-fast test-e2e browser check format bench lock clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup: ## Make .venv with everything (quick when nothing changed)
+	@if [ "$$(cat .venv/stamp 2>/dev/null)" != "$(STAMP)" ]; then \
+		set -e; \
+		if [ -z "$(PYTHON)" ]; then echo "flyteui needs Python 3.11 or newer: python3 was not found or is older." >&2; exit 1; fi; \
+		echo "Setting up .venv (a minute or two the first time) ..."; \
+		if grep -qsvF "$(CURDIR) " .venv/stamp || ! $(PY) -c '' 2>/dev/null; then $(PYTHON) -m venv --clear .venv; fi; \
+		rm -f .venv/stamp; \
+		$(PY) -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; \
+		$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .; \
+		echo "$(STAMP)" > .venv/stamp; \
+	fi
+
+up: setup ## Start the server, a worker and a demo run (FLYTEUI_HOME, FLYTEUI_PORT)
+	@exec $(PY) manage.py up --demo
+
+test: setup browser ## Run every test, browser tests included
+	@rc=0; \
+	$(PY) -m pytest -n $(PYTEST_WORKERS) -m "not e2e" || rc=$$?; \
+	$(PY) -m pytest -m e2e || rc=$$?; \
+	exit $$rc
+
+test-fast: setup ## Run the tests that need no server, browser or CLI process
+	@$(PY) -m pytest -n $(PYTEST_WORKERS) -m "not e2e"
+
+test-e2e: setup browser ## Run only the end-to-end tests
+	@$(PY) -m pytest -m e2e
+
+browser: setup ## Find a Chromium for the tests, or install one
+	@$(PY) -m tests.browser
+
+check: setup ## Lint, formats, types, layers, templates, spelling
+	@rc=0; run() { echo "== $$*"; "$$@" || rc=1; }; \
+	run $(BIN)/ruff check .; \
+	run $(BIN)/ruff format --check .; \
+	run $(BIN)/mypy; \
+	run $(BIN)/lint-imports --no-logo; \
+	run find templates -name '*.html' -exec $(BIN)/djade --target-version 5.2 --check {} +; \
+	run $(BIN)/typos; \
+	exit $$rc
+
+format: setup ## Rewrite the code in its standard form
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	find templates -name '*.html' -exec $(BIN)/djade --target-version 5.2 {} +
+
+bench: setup ## Measure and print the table of budgets
+	@$(PY) -m benchmarks
+
+lock: setup ## Pin the newest versions that pyproject.toml allows
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --all-extras \
+		--no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
+		pyproject.toml --output-file requirements.lock
+
+clean: ## Remove what the tools made; .venv and the server's home stay
+	@find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info

@@ -1,0 +1,156 @@
+"""The rules of the architecture that no linter knows, each a function from source text to its offences.
+
+An offence is a line such as `12: ...`; `sources.py` says which files a rule reads.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+from collections.abc import Callable, Iterator
+
+Rule = Callable[[str], list[str]]
+
+PURE = frozenset({"phases", "errors", "names", "tree", "timeline"})
+WRITING_METHODS = frozenset({"update", "bulk_update", "update_or_create", "update_fields"})
+SENDING_METHODS = frozenset({"group_send"})
+ASYNC_DOORS = frozenset({"sync_to_async", "database_sync_to_async"})
+SQL_THAT_SETS_PHASE = re.compile(r"\bset\b[^;]*\bphase\b\"?\s*=", re.IGNORECASE)
+LONGEST_FILE = 400
+# A long file says why in its first lines: "# Over 400 lines: <reason>".
+LENGTH_WAIVER = re.compile(rf"^# Over {LONGEST_FILE} lines: \w.{{20,}}", re.MULTILINE)
+
+
+def phase_writes(source: str) -> list[str]:
+    """Writes of a phase, which only `runs/transitions.py` may do (STYLE 2.5)."""
+    nodes = (node for node in walk(source) if isinstance(node, ast.expr | ast.stmt))
+    return [f"{node.lineno}: writes a phase" for node in nodes if writes_phase(node)]
+
+
+def writes_phase(node: ast.AST) -> bool:
+    match node:
+        case ast.Assign(targets=targets):
+            return any(is_phase_attribute(target) for target in targets)
+        case ast.AugAssign(target=target) | ast.AnnAssign(target=target):
+            return is_phase_attribute(target)
+        case ast.Call(func=ast.Name(id="setattr"), args=[_, ast.Constant(value="phase"), *_]):
+            return True
+        case ast.Call(func=ast.Attribute(attr=method)) if method in WRITING_METHODS:
+            return any(keyword.arg == "phase" for keyword in node.keywords) or any(
+                isinstance(inner, ast.Constant) and inner.value == "phase"
+                for argument in (*node.args, *(keyword.value for keyword in node.keywords))
+                for inner in ast.walk(argument)
+            )
+        case ast.Constant(value=str(text)):
+            return bool(SQL_THAT_SETS_PHASE.search(text)) and "update" in text.lower()
+    return False
+
+
+def is_phase_attribute(target: ast.AST) -> bool:
+    if isinstance(target, ast.Tuple):
+        return any(is_phase_attribute(element) for element in target.elts)
+    return isinstance(target, ast.Attribute) and target.attr == "phase"
+
+
+def orm_access(source: str) -> list[str]:
+    """Managers in adapters, whose reads belong to queries and whose writes to operations (STYLE 2.7)."""
+    return [
+        f"{node.lineno}: .{node.attr}"
+        for node in walk(source)
+        if isinstance(node, ast.Attribute) and node.attr in {"objects", "_default_manager", "_base_manager"}
+    ]
+
+
+def orm_access_in_template(source: str) -> list[str]:
+    lines = enumerate(source.splitlines(), start=1)
+    return [f"{number}: .objects" for number, line in lines if re.search(r"\.objects\b", line)]
+
+
+def private_flyte_imports(source: str) -> list[str]:
+    """Uses of private modules of the SDK, which change without notice: `executor/sdk.py` has them all."""
+    return [f"{line}: {name}" for line, name in names_used(source) if is_private_flyte(name)]
+
+
+def names_used(source: str) -> Iterator[tuple[int, str]]:
+    for node in walk(source):
+        match node:
+            case ast.Import(names=names):
+                yield from ((node.lineno, alias.name) for alias in names)
+            case ast.ImportFrom(module=str(module), names=names, level=0):
+                yield from ((node.lineno, f"{module}.{alias.name}") for alias in names)
+            case ast.Attribute(value=ast.Name(id="flyte"), attr=attribute):
+                yield node.lineno, f"flyte.{attribute}"
+            case ast.Call(func=ast.Attribute(attr="import_module"), args=[ast.Constant(value=str(name)), *_]):
+                yield node.lineno, name
+
+
+def is_private_flyte(name: str) -> bool:
+    package, *parts = name.split(".")
+    return package == "flyte" and any(re.match(r"_(?!_)", part) for part in parts)
+
+
+def sleeps(source: str) -> list[str]:
+    """Sleeps in tests: a test waits for an event, never for an amount of time (STYLE 2.12)."""
+    return [
+        f"{node.lineno}: {ast.unparse(node)}"
+        for node in walk(source)
+        if isinstance(node, ast.Call) and is_sleep(node)
+    ]
+
+
+def is_sleep(call: ast.Call) -> bool:
+    match call.func:
+        case ast.Attribute(attr="wait_for_timeout"):  # Playwright's name for a sleep.
+            return True
+        case (
+            ast.Name(id="sleep")
+            | ast.Attribute(value=ast.Name(id=("time" | "asyncio" | "anyio" | "trio")), attr="sleep")
+        ):
+            yields_once = (
+                bool(call.args) and isinstance(call.args[0], ast.Constant) and call.args[0].value == 0
+            )
+            return not yields_once
+    return False
+
+
+def called_name(call: ast.Call) -> str | None:
+    match call.func:
+        case ast.Attribute(attr=name) | ast.Name(id=name):
+            return name
+    return None
+
+
+def channel_sends(source: str) -> list[str]:
+    """Sends to the channel layer, whose only sender is `runs/events.py`."""
+    return [
+        f"{node.lineno}: {called_name(node)}"
+        for node in walk(source)
+        if isinstance(node, ast.Call) and called_name(node) in SENDING_METHODS
+    ]
+
+
+def async_doors(source: str) -> list[str]:
+    """Ways from async code into the ORM beside its one door, `runs/database.py` (STYLE 2.6)."""
+    return [f"{line}: {name}" for line, name in names_used(source) if name.rpartition(".")[2] in ASYNC_DOORS]
+
+
+def impure_imports(source: str) -> list[str]:
+    """Imports of pure files that are neither the standard library nor another pure file (STYLE 2.1)."""
+    return [f"{line}: {name}" for line, name in names_used(source) if not is_pure(name)]
+
+
+def is_pure(name: str) -> bool:
+    package, *parts = name.split(".")
+    return package in sys.stdlib_module_names or (package == "runs" and parts[:1] != [] and parts[0] in PURE)
+
+
+def too_long(source: str) -> list[str]:
+    length = source.count("\n")
+    if length <= LONGEST_FILE or LENGTH_WAIVER.search(source):
+        return []
+    return [f"{length} lines, more than {LONGEST_FILE}: split it, or say why it is one file"]
+
+
+def walk(source: str) -> Iterator[ast.AST]:
+    return ast.walk(ast.parse(source))

@@ -1,0 +1,29 @@
+"""A pytest plugin that gives each test process a home of its own, before Django reads its settings.
+
+Loaded with `-p` from pyproject.toml: pytest-django reads the settings before any conftest.py is imported.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+
+# A developer's server, client configuration or proxy must not leak into a test; these two are meant for tests.
+KEPT = frozenset({"FLYTEUI_CHROMIUM", "FLYTEUI_TEST_DATABASE_URL"})
+CLEARED_PREFIXES = ("FLYTEUI_", "FLYTE_", "FLYTECTL_", "UCTL_", "_UNION_")
+
+for name in list(os.environ):
+    leaks = name.startswith(CLEARED_PREFIXES) or name.lower().endswith("_proxy")
+    if leaks and name not in KEPT:
+        del os.environ[name]
+
+home = tempfile.mkdtemp(prefix="flyteui-tests-")
+atexit.register(shutil.rmtree, home, ignore_errors=True)
+
+os.environ["FLYTEUI_HOME"] = home
+os.environ["FLYTEUI_SECRET_KEY"] = "for-tests-only-" + "x" * 50
+os.environ["FLYTEUI_EXECUTOR_TOKEN"] = "executor-token-for-tests"
+if url := os.environ.get("FLYTEUI_TEST_DATABASE_URL"):
+    os.environ["FLYTEUI_DATABASE_URL"] = url
