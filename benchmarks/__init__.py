@@ -1,0 +1,1 @@
+"""Measurements with the real server, the real client and real executors."""

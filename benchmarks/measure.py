@@ -1,0 +1,192 @@
+"""The measurements. Instants come from the database and from this process: all on one machine, one clock."""
+
+from __future__ import annotations
+
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import Any
+
+import django
+import flyte
+import httpx
+
+from benchmarks import flows
+
+Lines = list[tuple[str, str, str]]
+
+
+def connect(url: str) -> None:
+    """Point the real client and Django at the server that runs."""
+    os.environ["DJANGO_SETTINGS_MODULE"] = "flyteui.settings"
+    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
+    django.setup()
+    flyte.init(endpoint=url, insecure=True, org="flyteui", project="flytesnacks", domain="development")
+
+
+def actions(run_name: str) -> Any:
+    from runs.models import Action
+
+    return Action.objects.filter(run__name=run_name)
+
+
+def wait_for(condition: Callable[[], bool], what: str, seconds: float = 300) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{what}: not within {seconds:g} s")
+        time.sleep(0.05)
+
+
+def percentiles(seconds: Iterable[float]) -> str:
+    """p50, p90 and p99 in milliseconds."""
+    cuts = statistics.quantiles(seconds, n=100, method="inclusive")
+    return f"p50 {cuts[49] * 1e3:.1f} ms, p90 {cuts[89] * 1e3:.1f} ms, p99 {cuts[98] * 1e3:.1f} ms"
+
+
+def since(start: float, at: datetime | None) -> float:
+    assert at is not None
+    return at.timestamp() - start
+
+
+def cold_and_warm(url: str, scale: float) -> Lines:
+    """From CreateRun's row to the first line of user code: in a new pool, and in the same one again."""
+    del url, scale
+    seconds = []
+    for _ in range(6):
+        run = flyte.run(flows.first_line)
+        run.wait(quiet=True)
+        root = actions(run.name).get()
+        seconds.append((root.started_at - root.created_at).total_seconds())
+    warm = statistics.median(seconds[1:])
+    return [
+        ("CreateRun → user code, cold pool", "≤ 1 s", f"{seconds[0] * 1e3:.0f} ms"),
+        ("CreateRun → user code, warm pool (median of 5)", "≤ 150 ms", f"{warm * 1e3:.0f} ms"),
+    ]
+
+
+def fan_out(url: str, scale: float) -> Lines:
+    """A root gathers no-op children, each durable: queued, started and ended with events and attempt."""
+    del url
+    n = int(5000 * scale)
+    run = flyte.run(flows.fan_out, n=n)
+    run.wait(quiet=True)
+    root = actions(run.name).get(name="a0")
+    assert actions(run.name).filter(phase=5).count() == n + 1
+    rate = n / (root.ended_at - root.started_at).total_seconds()
+    return [(f"durable actions per second, fan-out of {n:,} no-op children", "≥ 500/s", f"{rate:.0f}/s")]
+
+
+def abort_latency(url: str, scale: float) -> Lines:
+    """Abort live children of one run over HTTP, one after another and then at once."""
+    n = int(1000 * scale)
+    run = flyte.run(flows.hold, n=n, seconds=900)
+    wait_for(lambda: actions(run.name).filter(phase=4).count() == n + 1, f"{n} live actions")
+    names = list(actions(run.name).exclude(name="a0").values_list("name", flat=True))
+    sent: dict[str, float] = {}
+    answered: dict[str, float] = {}
+
+    def abort(client: httpx.Client, name: str) -> None:
+        run_id = {"org": "flyteui", "project": "flytesnacks", "domain": "development", "name": run.name}
+        sent[name] = time.time()
+        response = client.post(
+            f"{url}/flyteidl2.workflow.RunService/AbortAction",
+            json={"actionId": {"run": run_id, "name": name}, "reason": "bench"},
+        )
+        response.raise_for_status()
+        answered[name] = time.time()
+
+    half = n // 2
+    with httpx.Client(timeout=30) as client:
+        for name in names[:half]:
+            abort(client, name)
+            time.sleep(0.01)
+        with ThreadPoolExecutor(16) as together:
+            list(together.map(lambda name: abort(client, name), names[half:]))
+    wait_for(lambda: actions(run.name).filter(phase=7).count() == n, "all aborted")
+    run.wait(quiet=True)
+    rows = {row.name: row for row in actions(run.name)}
+    lines = []
+    for title, budget, part in (
+        ("one after another", "p50 ≤ 10 ms, p99 ≤ 50 ms", names[:half]),
+        (f"{n - half} at once (16 connections)", "", names[half:]),
+    ):
+        delivered = [since(sent[name], rows[name].delivered_at) for name in part]
+        stopped = [since(sent[name], rows[name].ended_at) for name in part]
+        answer = [answered[name] - sent[name] for name in part]
+        lines += [
+            (f"abort POST → CancelledError, {n:,} live actions, {title}", budget, percentiles(delivered)),
+            (f"abort POST → task has stopped, {title}", "", percentiles(stopped)),
+            (f"abort POST → answer, {title}", "", percentiles(answer)),
+        ]
+    return lines
+
+
+def root_exit(url: str, scale: float) -> Lines:
+    """A root returns while its children live."""
+    del url
+    n = int(10_000 * scale)
+    before = executor_memory()
+    run = flyte.run(flows.leave, n=n)
+    wait_for(lambda: actions(run.name).filter(phase=4).count() >= n, f"{n} live actions", 600)
+    memory = (executor_memory() - before) / n
+    wait_for(lambda: actions(run.name).filter(phase=7).count() == n, "all aborted", 600)
+    rows = list(actions(run.name))
+    root = next(row for row in rows if row.name == "a0")
+    children = [row for row in rows if row.name != "a0"]
+    delivered = max((row.delivered_at - root.ended_at).total_seconds() for row in children if row.delivered_at)
+    stopped = max((row.ended_at - root.ended_at).total_seconds() for row in children)
+    return [
+        (f"root returns with {n:,} live descendants → all got CancelledError", "≤ 5 s", f"{delivered:.1f} s"),
+        ("… and all are ABORTED", "≤ 5 s", f"{stopped:.1f} s"),
+        (f"memory of one live in-loop action ({n:,} live)", "≤ 50 kB", f"{memory / 1024:.0f} kB"),
+    ]
+
+
+def executor_memory() -> int:
+    """Resident bytes of the largest connected executor; 0 when there is none."""
+    from runs.models import Executor
+
+    sizes = [0]
+    for pid in Executor.objects.filter(state="connected").values_list("pid", flat=True):
+        shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        sizes.append(int(shown.stdout or 0) * 1024)
+    return max(sizes)
+
+
+def page(url: str, scale: float) -> Lines:
+    """First byte of the page of the largest run so far."""
+    del scale
+    from django.db.models import Count
+
+    from runs.models import Run
+
+    run = Run.objects.annotate(size=Count("actions")).order_by("-size").first()
+    assert run is not None
+    path = f"{url}/v2/domain/{run.domain}/project/flytesnacks/runs/{run.name}"
+    seconds = []
+    with httpx.Client(timeout=30) as client:
+        for _ in range(5):
+            start = time.perf_counter()
+            with client.stream("GET", path) as response:
+                response.raise_for_status()
+                next(response.iter_raw())
+                seconds.append(time.perf_counter() - start)
+    return [(f"run page, first byte, {run.size:,} actions", "≤ 150 ms", f"{statistics.median(seconds) * 1e3:.0f} ms")]
+
+
+MEASUREMENTS: dict[str, Callable[[str, float], Lines]] = {
+    "start": cold_and_warm,
+    "fan_out": fan_out,
+    "abort": abort_latency,
+    "root_exit": root_exit,
+    "page": page,
+}
+
+if sys.flags.optimize:
+    raise SystemExit("run the benchmark without -O: its assertions check what it measures")

@@ -1,0 +1,1 @@
+"""Runs and their actions: what is asked, what runs, what stopped, and who is told."""

@@ -1,0 +1,238 @@
+"""Sockets of executors and workers: authentication, frames in and out, hints to wake-ups. All decisions are elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import Coroutine
+from typing import Any
+from uuid import UUID
+
+import msgspec
+import structlog
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.conf import settings
+
+from runs import batches, database, dispatch, events, leases, presence
+from runs.errors import LeaseLost
+from runs.executor import frames
+from runs.queries import link
+
+BAD_TOKEN, SUPERSEDED, BAD_FRAME = 4401, 4410, 4400
+POLL_SECONDS = 2.0  # behind every hint
+LEASE_CHUNK = 500  # how many queued actions are leased in one transaction
+
+log = structlog.get_logger()
+
+
+def is_token_right(token: str) -> bool:
+    return hmac.compare_digest(token.encode(), settings.EXECUTOR_TOKEN.encode())
+
+
+class FrameConsumer(AsyncWebsocketConsumer):
+    """A socket of msgpack frames. Named tasks do the work; when one fails the socket closes, and the peer comes again."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tasks: list[asyncio.Task[None]] = []
+        self.wake = asyncio.Event()
+        self.groups_joined: set[str] = set()
+
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(self._done)
+        self.tasks.append(task)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()):
+            log.error("socket task failed", task=task.get_name(), exc_info=error)
+            code = SUPERSEDED if isinstance(error, LeaseLost) else 1011
+            self.tasks.append(asyncio.create_task(self._close_quietly(code)))
+
+    async def _close_quietly(self, code: int) -> None:
+        await self.close(code=code)
+
+    async def join(self, group: str) -> None:
+        if group not in self.groups_joined:
+            self.groups_joined.add(group)
+            await self.channel_layer.group_add(group, self.channel_name)
+
+    async def hint(self, message: dict[str, Any]) -> None:
+        """A hint came: look, in the feed task."""
+        del message
+        self.wake.set()
+
+    async def woken(self) -> None:
+        """Wait for a hint, or for the poll that stands behind it."""
+        try:
+            async with asyncio.timeout(POLL_SECONDS):
+                await self.wake.wait()
+        except TimeoutError:
+            pass
+        self.wake.clear()
+
+    async def write_frame(self, frame: frames.ToExecutor | frames.ToWorker) -> None:
+        await self.send(bytes_data=frames.encode(frame))
+
+    async def disconnect(self, code: int) -> None:
+        del code
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+        for group in self.groups_joined:
+            await self.channel_layer.group_discard(group, self.channel_name)
+
+
+class ExecutorConsumer(FrameConsumer):
+    """An executor: its batches are applied one after another; its feed sends what changed elsewhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.executor_id: UUID | None = None
+        self.epoch = 0
+        self.batches: asyncio.Queue[frames.Batch] = asyncio.Queue()
+        self.seen: dict[int, int] = {}  # run id -> seq up to which this connection has been told
+        self.told: set[int] = set()  # runs whose RunInfo this connection has
+
+    async def connect(self) -> None:
+        await self.accept()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        try:
+            frame = frames.decode_from_executor(bytes_data or b"")
+        except msgspec.MsgspecError as error:
+            log.warning("bad frame from an executor", error=str(error), text=bool(text_data))
+            await self.close(code=BAD_FRAME)
+            return
+        if isinstance(frame, frames.Hello):
+            await self._hello(frame)
+        elif self.executor_id is None:
+            await self.close(code=BAD_FRAME)
+        else:
+            self.batches.put_nowait(frame)
+
+    async def _hello(self, hello: frames.Hello) -> None:
+        if not is_token_right(hello.token):
+            await self.close(code=BAD_TOKEN)
+            return
+        try:
+            connected = await database.write(leases.connect_executor, hello)
+        except LeaseLost as error:
+            log.warning("executor refused", executor=hello.executor, reason=error.message)
+            await self.close(code=SUPERSEDED)
+            return
+        self.executor_id, self.epoch = connected.executor_id, connected.epoch
+        await self.join(events.pool_group(connected.pool_id))
+        await self.join(dispatch.executor_group(connected.executor_id))
+        # From seq 0: what this executor holds is told again in full, because a frame may have been lost with the link.
+        await self._follow(dict.fromkeys(connected.run_ids, 0))
+        await self.write_frame(
+            frames.Welcome(
+                epoch=connected.epoch, acked=connected.acked, kill=connected.kill,
+                grace_seconds=settings.ABORT_GRACE_SECONDS, idle_seconds=settings.EXECUTOR_IDLE_SECONDS,
+            )
+        )  # fmt: skip
+        self.wake.set()
+        self.start(self._apply_batches(connected.executor_id), "apply batches")
+        self.start(self._feed(connected.executor_id), "feed")
+
+    async def _follow(self, seqs: dict[int, int]) -> None:
+        """Listen to these runs from these seqs on, and tell the executor what their actions share."""
+        for run_id, seq in seqs.items():
+            if run_id not in self.seen:
+                self.seen[run_id] = seq
+                await self.join(events.run_group(run_id))
+
+    async def _tell_leases(self, given: list[frames.Lease]) -> None:
+        new = {lease.key.run for lease in given} - self.told
+        infos = await database.read(link.get_run_infos, new) if new else []
+        self.told |= new
+        await self._follow(dict.fromkeys(new, 0))
+        await self.write_frame(frames.Leases(infos, given))
+
+    async def _apply_batches(self, executor_id: UUID) -> None:
+        while True:
+            batch = await self.batches.get()
+            applied = await database.write(batches.apply_batch, executor_id, self.epoch, batch)
+            await self.write_frame(frames.Ack(batch.seq, applied.results))
+            self.wake.set()
+
+    async def _feed(self, executor_id: UUID) -> None:
+        while True:
+            await self.woken()
+            changes = await database.read(link.get_changes, executor_id, dict(self.seen))
+            if changes.cancels:
+                await self.write_frame(frames.Cancels(changes.cancels))
+            if changes.children:
+                await self.write_frame(frames.Children(changes.children))
+            self.seen.update(changes.seqs)
+            await self._lease_what_waits(executor_id)
+
+    async def _lease_what_waits(self, executor_id: UUID) -> None:
+        offer = await database.read(leases.get_offer, executor_id)
+        if offer.is_draining:
+            await self.write_frame(frames.Drain("its place is needed"))
+        if offer.count and (given := await database.write(leases.lease_queued, executor_id, min(offer.count, LEASE_CHUNK))):
+            await self._tell_leases(given)
+            self.wake.set()
+
+    async def disconnect(self, code: int) -> None:
+        await super().disconnect(code)
+        if self.executor_id is not None:
+            await database.write(leases.disconnect_executor, self.executor_id, self.epoch)
+
+
+class WorkerConsumer(FrameConsumer):
+    """A worker: it is asked to start executors, and says when one has ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.name = ""
+        self.running: set[str] = set()
+
+    async def connect(self) -> None:
+        await self.accept()
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        try:
+            frame = frames.decode_from_worker(bytes_data or b"")
+        except msgspec.MsgspecError as error:
+            log.warning("bad frame from a worker", error=str(error), text=bool(text_data))
+            await self.close(code=BAD_FRAME)
+            return
+        if isinstance(frame, frames.WorkerHello):
+            await self._hello(frame)
+        elif self.name:
+            self.running.discard(frame.executor)
+            reason = frame.message or f"its process ended with code {frame.code}"
+            await database.write(leases.end_executor, UUID(frame.executor), reason)
+            self.wake.set()
+        else:
+            await self.close(code=BAD_FRAME)
+
+    async def _hello(self, hello: frames.WorkerHello) -> None:
+        if not is_token_right(hello.token):
+            await self.close(code=BAD_TOKEN)
+            return
+        self.name, self.running = hello.name, set(hello.running)
+        presence.worker_joined(self.name)
+        await self.join(events.WORKERS)
+        self.wake.set()
+        self.start(self._meet_demand(), "meet demand")
+
+    async def _meet_demand(self) -> None:
+        while True:
+            await self.woken()
+            if lost := await database.read(dispatch.find_lost, self.name, frozenset(self.running)):
+                await database.write(dispatch.give_up, lost)
+            if not await database.read(dispatch.is_needed):
+                continue
+            demand = await database.write(dispatch.claim_demand, self.name)
+            for launch in demand.launches:
+                self.running.add(launch.executor)
+                await self.write_frame(launch)
+
+    async def disconnect(self, code: int) -> None:
+        await super().disconnect(code)
+        if self.name:
+            presence.worker_left(self.name)

@@ -1,0 +1,52 @@
+"""The one door from async code to the database.
+
+Writes go through one thread, so that SQLite's single writer is never waited for in a lock, and so that an abort waits
+for the write before it and for nothing else; reads go through a few threads of their own. Hints that a write's
+transaction published leave here, on the event loop, after its commit.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+from django.db import close_old_connections
+
+from runs import events
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_writer = ThreadPoolExecutor(1, thread_name_prefix="db-writer")
+_readers = ThreadPoolExecutor(4, thread_name_prefix="db-reader")
+
+
+async def write(operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a function of operations.py in the writer thread and send the hints that it published.
+
+    The work is shielded: a client that goes away cannot leave a commit without its hints.
+    """
+    return await asyncio.shield(_write(operation, *args, **kwargs))
+
+
+async def _write(operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    def work() -> tuple[R, list[events.Hint]]:
+        close_old_connections()
+        with events.collected() as hints:
+            return operation(*args, **kwargs), hints
+
+    result, hints = await asyncio.get_running_loop().run_in_executor(_writer, work)
+    await events.send(hints)
+    return result
+
+
+async def read(query: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Run a function of queries in a reader thread."""
+
+    def work() -> R:
+        close_old_connections()
+        return query(*args, **kwargs)
+
+    return await asyncio.get_running_loop().run_in_executor(_readers, work)

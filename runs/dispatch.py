@@ -1,0 +1,122 @@
+"""Which pools need an executor, which executors have to make room, and who is given up. Called by the worker's consumer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+from django.utils import timezone
+
+from runs import events
+from runs.executor import frames
+from runs.leases import end_executor
+from runs.models import Action, Executor, Pool
+from runs.phases import LIVE, Phase
+
+START_SECONDS = 30.0  # an executor that has not connected by then has failed to start
+ABSENT_SECONDS = 15.0  # how long a worker's word "I do not run it" waits for the executor to come back by itself
+_LIVE = sorted(LIVE)
+_ALIVE = [Executor.State.STARTING, Executor.State.CONNECTED, Executor.State.DISCONNECTED, Executor.State.DRAINING]
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """Executors to start, and executors to drain so that there is room to start one."""
+
+    launches: list[frames.Launch] = field(default_factory=list)
+    drained: list[UUID] = field(default_factory=list)
+
+
+def executor_group(executor_id: UUID) -> str:
+    """The hint group of one executor."""
+    return f"executor.{executor_id.hex}"
+
+
+def is_needed() -> bool:
+    """Whether some pool has queued actions and nobody to run them. One statement."""
+    return _pools_in_need().exists()
+
+
+def _pools_in_need() -> QuerySet[Pool]:
+    waiting = Action.objects.filter(pool=OuterRef("pk"), phase=Phase.QUEUED)
+    served = Executor.objects.filter(
+        pool=OuterRef("pk"), state__in=[Executor.State.STARTING, Executor.State.CONNECTED, Executor.State.DISCONNECTED]
+    )
+    return Pool.objects.filter(Exists(waiting), ~Exists(served))
+
+
+def claim_demand(worker: str) -> Demand:
+    """Record the executors that this worker is now to start. Idle executors of other pools make room when it is short."""
+    demand = Demand()
+    with transaction.atomic():
+        room = settings.MAX_EXECUTORS - Executor.objects.filter(state__in=_ALIVE).count()
+        for pool in _pools_in_need().order_by("pk"):
+            if room <= 0:
+                demand.drained.extend(_drain_idle(1))
+                continue
+            executor = Executor.objects.create(pool=pool, worker=worker, capacity=settings.EXECUTOR_CAPACITY)
+            demand.launches.append(
+                frames.Launch(
+                    executor=str(executor.pk), pool=pool.key, bundle_uri=pool.bundle_uri, env=pool.env,
+                    capacity=executor.capacity, idle_seconds=settings.EXECUTOR_IDLE_SECONDS,
+                )
+            )  # fmt: skip
+            room -= 1
+    return demand
+
+
+def _drain_idle(count: int) -> list[UUID]:
+    """Ask the executors that have been without work the longest to leave."""
+    idle = (
+        Executor.objects.filter(state=Executor.State.CONNECTED)
+        .annotate(held=Count("actions", filter=Q(actions__phase__in=_LIVE)))
+        .filter(held=0)
+        .order_by("connected_at")
+    )
+    drained = [executor.pk for executor in idle[:count]]
+    Executor.objects.filter(pk__in=drained).update(state=Executor.State.DRAINING)
+    for executor_id in drained:
+        events.publish(executor_group(executor_id))
+    return drained
+
+
+def find_lost(worker: str, running: Collection[str]) -> list[tuple[UUID, str]]:
+    """Executors to give up, with the reason. One statement.
+
+    One that did not start in time; one that its worker does not know and that did not come back by itself; one whose
+    lease has run out.
+    """
+    now = timezone.now()
+    lost: list[tuple[UUID, str]] = []
+    for executor in Executor.objects.filter(state__in=_ALIVE).exclude(state=Executor.State.CONNECTED):
+        since = executor.disconnected_at or executor.requested_at
+        away = (now - since).total_seconds()
+        unknown = executor.worker == worker and str(executor.pk) not in running
+        if executor.state == Executor.State.STARTING and away > START_SECONDS:
+            lost.append((executor.pk, f"it did not connect within {START_SECONDS:.0f} s"))
+        elif executor.disconnected_at and unknown and away > ABSENT_SECONDS:
+            lost.append((executor.pk, f"its worker {worker} does not know it, and it did not come back"))
+        elif executor.disconnected_at and away > settings.EXECUTOR_LEASE_SECONDS:
+            lost.append((executor.pk, f"it has not been heard of for {settings.EXECUTOR_LEASE_SECONDS:.0f} s"))
+    return lost
+
+
+def give_up(lost: Collection[tuple[UUID, str]]) -> None:
+    """End executors that `find_lost` found; what they held is requeued."""
+    for executor_id, reason in lost:
+        end_executor(executor_id, reason)
+
+
+def forget_connections() -> None:
+    """The server starts: nobody is connected yet. What was connected may come back, as after a cut link."""
+    Executor.objects.filter(state__in=[Executor.State.CONNECTED, Executor.State.DRAINING]).update(
+        state=Executor.State.DISCONNECTED, disconnected_at=timezone.now()
+    )
+    Executor.objects.filter(state=Executor.State.STARTING).update(
+        requested_at=timezone.now() - timedelta(seconds=START_SECONDS)
+    )

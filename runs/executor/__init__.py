@@ -1,0 +1,1 @@
+"""The executor: holds actions as asyncio tasks. Knows no Django and no database; talks to the server by one WebSocket."""

@@ -1,0 +1,299 @@
+"""Messages between an executor or a worker and the server: msgpack arrays inside binary WebSocket frames.
+
+Pure. Both sides encode and decode with the functions at the end. Times are microseconds since the epoch (UTC).
+An executor numbers its batches; the server applies each once, in one transaction, and acknowledges the number.
+"""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+
+PROTOCOL_VERSION = 1
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+class Key(msgspec.Struct, array_like=True, frozen=True):
+    """An action: its run's database id, and its name in that run."""
+
+    run: int
+    name: str
+
+
+class Failure(msgspec.Struct, array_like=True, frozen=True):
+    """An error as Flyte says it. kind: user | system | unknown."""
+
+    code: str
+    message: str
+    kind: str = "user"
+    recoverable: bool = False
+
+
+class AbortNote(msgspec.Struct, array_like=True, frozen=True):
+    """Who asked to stop, why, and what was aimed at (target is an action name; may be an ancestor)."""
+
+    cause: str
+    actor: str
+    reason: str
+    target: str
+    requested_at: int
+
+
+def abort_text(action: str, note: AbortNote) -> str:
+    """The message of the error that an aborted action raises in its parent, wherever the parent runs."""
+    return f"Action {action} was aborted by {note.actor}: {note.reason} ({note.cause})"
+
+
+class ChildUpdate(msgspec.Struct, array_like=True, frozen=True):
+    """The latest state of a child, for its parent. phase: Flyte's number. value: a serialised Literal (conditions)."""
+
+    run: int
+    parent: str
+    name: str
+    phase: int
+    output_uri: str = ""
+    failure: Failure | None = None
+    abort: AbortNote | None = None
+    value: bytes = b""
+
+
+class RunInfo(msgspec.Struct, array_like=True, frozen=True):
+    """What all actions of a run share. started_from: RFC 3339 text of the run's start time."""
+
+    run: int
+    org: str
+    project: str
+    domain: str
+    name: str
+    base_uri: str
+    raw_data_prefix: str
+    started_from: str
+
+
+class Lease(msgspec.Struct, array_like=True, frozen=True):
+    """Permission to run one attempt of an action, until the server says otherwise.
+
+    spec: the serialised TaskSpec; empty when the executor sent it itself with the enqueue that is answered.
+    output_uri: the directory of this attempt, no slash at the end. children: terminal children of earlier attempts.
+    """
+
+    key: Key
+    epoch: int
+    attempt: int
+    input_uri: str
+    output_uri: str
+    spec: bytes = b""
+    prev_checkpoint: str = ""
+    children: list[ChildUpdate] = []
+
+
+# --- executor -> server ---------------------------------------------------------------------------------------------
+
+
+class Held(msgspec.Struct, array_like=True, frozen=True):
+    """An action that the executor holds when it connects."""
+
+    key: Key
+    epoch: int
+
+
+class Hello(msgspec.Struct, tag="hello"):
+    """First frame of an executor. epoch: 0 at the first connection, else what Welcome said last."""
+
+    token: str
+    executor: str
+    pool: str
+    epoch: int
+    host: str
+    pid: int
+    capacity: int
+    held: list[Held] = []
+    version: int = PROTOCOL_VERSION
+
+
+class Enqueue(msgspec.Struct, tag="enqueue", array_like=True):
+    """A parent asks for a child. action: a serialised flyteidl2.actions.Action. Answered in Ack.results."""
+
+    run: int
+    parent: str
+    action: bytes
+
+
+class Started(msgspec.Struct, tag="started", array_like=True):
+    """User code begins."""
+
+    key: Key
+    epoch: int
+    at: int
+
+
+class Finished(msgspec.Struct, tag="finished", array_like=True):
+    """The attempt has stopped. outcome: succeeded | failed | cancelled | interrupted (orderly stop)."""
+
+    key: Key
+    epoch: int
+    at: int
+    outcome: str
+    failure: Failure | None = None
+
+
+class AbortChild(msgspec.Struct, tag="abort_child", array_like=True):
+    """Code of the parent cancelled the asyncio task that awaits this child."""
+
+    key: Key
+    parent: str
+    at: int
+
+
+class Delivered(msgspec.Struct, tag="delivered", array_like=True):
+    """The cancel reached the asyncio task."""
+
+    key: Key
+    epoch: int
+    at: int
+
+
+class LogLines(msgspec.Struct, tag="log", array_like=True):
+    """Lines of one attempt: (microseconds, stream out|err|log, text with its newline)."""
+
+    key: Key
+    attempt: int
+    lines: list[tuple[int, str, str]]
+
+
+class LoopState(msgspec.Struct, tag="loop", array_like=True):
+    """The user loop stopped answering, or answers again. stack: where it is stuck."""
+
+    responsive: bool
+    at: int
+    stack: str = ""
+
+
+class Returned(msgspec.Struct, tag="returned", array_like=True):
+    """A lease that has not started and that the executor gives back."""
+
+    key: Key
+    epoch: int
+
+
+Event = Enqueue | Started | Finished | AbortChild | Delivered | LogLines | LoopState | Returned
+
+
+class Batch(msgspec.Struct, tag="batch"):
+    """Events in the order in which they happened. seq grows by one; re-sent with the same seq after a reconnect."""
+
+    seq: int
+    events: list[Event]
+
+
+# --- server -> executor ---------------------------------------------------------------------------------------------
+
+
+class Welcome(msgspec.Struct, tag="welcome"):
+    """Answer to Hello. kill: what the executor holds but no longer owns. acked: the last batch that was applied."""
+
+    epoch: int
+    acked: int
+    kill: list[Key] = []
+    grace_seconds: float = 30.0
+    idle_seconds: float = 300.0
+
+
+class EnqueueResult(msgspec.Struct, array_like=True, frozen=True):
+    """Answer to the Enqueue at this index of the batch. code: ok | already_exists | aborted | not_found |
+    invalid_argument | resource_exhausted. lease: set when the child is to run here (the fast path)."""
+
+    index: int
+    code: str
+    message: str = ""
+    lease: Lease | None = None
+
+
+class Ack(msgspec.Struct, tag="ack"):
+    """The batch is committed."""
+
+    seq: int
+    results: list[EnqueueResult] = []
+
+
+class Leases(msgspec.Struct, tag="leases"):
+    """Actions to run. runs: facts of the runs that this connection has not been told of."""
+
+    runs: list[RunInfo]
+    leases: list[Lease]
+
+
+class Cancel(msgspec.Struct, array_like=True, frozen=True):
+    """Cancel the action's asyncio task, once."""
+
+    key: Key
+    epoch: int
+    note: AbortNote
+
+
+class Cancels(msgspec.Struct, tag="cancels"):
+    """Actions to cancel; those of one abort come in one frame."""
+
+    cancels: list[Cancel]
+
+
+class Children(msgspec.Struct, tag="children"):
+    """Updates for parents that this executor holds."""
+
+    updates: list[ChildUpdate]
+
+
+class Drain(msgspec.Struct, tag="drain"):
+    """Take no new leases; exit when idle."""
+
+    reason: str = ""
+
+
+# --- worker <-> server ----------------------------------------------------------------------------------------------
+
+
+class WorkerHello(msgspec.Struct, tag="worker_hello"):
+    """First frame of a worker. running: executors that it started and that still run."""
+
+    token: str
+    name: str
+    host: str
+    pid: int
+    running: list[str] = []
+    version: int = PROTOCOL_VERSION
+
+
+class Launch(msgspec.Struct, tag="launch"):
+    """Start an executor for a pool. home: a folder for bundles; env: variables of the user's environment."""
+
+    executor: str
+    pool: str
+    bundle_uri: str
+    env: dict[str, str]
+    capacity: int
+    idle_seconds: float
+
+
+class Exited(msgspec.Struct, tag="exited"):
+    """An executor process has ended. code: its exit code, or minus the signal's number."""
+
+    executor: str
+    code: int
+    message: str = ""
+
+
+FromExecutor = Hello | Batch
+ToExecutor = Welcome | Ack | Leases | Cancels | Children | Drain
+FromWorker = WorkerHello | Exited
+ToWorker = Launch
+
+_encoder = msgspec.msgpack.Encoder()
+encode = _encoder.encode
+decode_from_executor = msgspec.msgpack.Decoder(FromExecutor).decode
+decode_to_executor = msgspec.msgpack.Decoder(ToExecutor).decode
+decode_from_worker = msgspec.msgpack.Decoder(FromWorker).decode
+decode_to_worker = msgspec.msgpack.Decoder(Launch).decode

@@ -1,0 +1,234 @@
+"""Use cases of executors: who may run what, and what happens to it when an executor leaves (law 11's epochs).
+
+A lease is an action's (executor, lease_epoch). The epoch grows with each lease, so a report that carries an older one
+is refused. A slot is free exactly when its action is no longer live or no longer leased to that executor.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.db import transaction
+from django.utils import timezone
+
+from runs import events, transitions
+from runs.aborts import abort_left_behind
+from runs.errors import LeaseLost
+from runs.executor import frames
+from runs.models import Abort, Action, Attempt, Executor, TaskSpec
+from runs.names import ROOT
+from runs.phases import LIVE, TERMINAL, Cause, Kind, Phase
+from runs.transitions import Book, Row
+
+MAX_SYSTEM_FAILURES = 3  # consecutive; the fourth ends the action
+TOO_MANY = "MaxSystemFailuresExceeded"
+_LIVE = sorted(LIVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Connected:
+    """An executor that said hello. kill: what it holds although it is not its any more."""
+
+    executor_id: UUID
+    pool_id: int
+    epoch: int
+    acked: int
+    kill: list[frames.Key]
+    run_ids: list[int]
+
+
+def connect_executor(hello: frames.Hello) -> Connected:
+    """Take an executor in, first time or again. Raises LeaseLost when the server has given it up."""
+    held = {(one.key.run, one.key.name): one.epoch for one in hello.held}
+    with transaction.atomic():
+        executor = Executor.objects.select_for_update().filter(pk=hello.executor).first()
+        if executor is None or executor.state == Executor.State.GONE or hello.epoch != executor.epoch:
+            raise LeaseLost(f"executor {hello.executor} is not known with epoch {hello.epoch}; it must stop")
+        executor.epoch += 1
+        executor.state = Executor.State.CONNECTED
+        executor.host, executor.pid, executor.capacity = hello.host, hello.pid, hello.capacity
+        executor.connected_at, executor.disconnected_at = timezone.now(), None
+        executor.save()
+        mine = {
+            (run_id, name): epoch
+            for run_id, name, epoch in Action.objects.filter(executor=executor, phase__in=_LIVE).values_list(
+                "run_id", "name", "lease_epoch"
+            )
+        }
+    kill = [frames.Key(*key) for key, epoch in held.items() if mine.get(key) != epoch]
+    runs = sorted({run_id for run_id, _ in mine})
+    return Connected(executor.pk, executor.pool_id, executor.epoch, executor.acked_seq, kill, runs)
+
+
+def disconnect_executor(executor_id: UUID, epoch: int) -> None:
+    """Its socket has closed. It keeps what it holds until its lease runs out; without anything held it is gone."""
+    with transaction.atomic():
+        executor = Executor.objects.select_for_update().filter(pk=executor_id, epoch=epoch).first()
+        if executor is None or executor.state == Executor.State.GONE:
+            return
+        holds = Action.objects.filter(executor=executor, phase__in=_LIVE).exists()
+        executor.state = Executor.State.DISCONNECTED if holds else Executor.State.GONE
+        executor.disconnected_at = timezone.now()
+        if not holds:
+            executor.ended_at, executor.end_reason = executor.disconnected_at, "left with nothing held"
+        executor.save()
+        events.publish(events.pool_group(executor.pool_id))
+        events.publish(events.WORKERS)
+
+
+def end_executor(executor_id: UUID, reason: str) -> None:
+    """Its process has ended: requeue what it held as a system retry, abort what was asked to stop."""
+    with transaction.atomic():
+        executor = Executor.objects.select_for_update().filter(pk=executor_id).first()
+        if executor is None or executor.state == Executor.State.GONE:
+            return
+        executor.state, executor.end_reason = Executor.State.GONE, reason[:500]
+        executor.ended_at = timezone.now()
+        executor.save()
+        held: dict[int, list[int]] = defaultdict(list)
+        for run_id, action_id in Action.objects.filter(executor=executor, phase__in=_LIVE).values_list("run_id", "pk"):
+            held[run_id].append(action_id)
+        for run_id, action_ids in sorted(held.items()):
+            with transitions.open_run(run_id) as book:
+                for row in book.by_id(action_ids):
+                    if row.is_live:
+                        requeue(book, row, cause=Cause.EXECUTOR_LOST, reason=reason, at=timezone.now())
+        events.publish(events.pool_group(executor.pool_id))
+        events.publish(events.WORKERS)
+
+
+def requeue(book: Book, row: Row, *, cause: Cause, reason: str, at: datetime) -> None:
+    """A held action has stopped without an outcome of its own: queue it again, or end it."""
+    lost = cause is Cause.EXECUTOR_LOST
+    book.set_attempt(row, ended_at=at, outcome="lost" if lost else "interrupted", error_message=reason)
+    failures = row.system_failures + 1 if lost else row.system_failures
+    if row.abort_id is not None:
+        book.move(row, Phase.ABORTED, cause=cause, at=at)
+    elif failures > MAX_SYSTEM_FAILURES:
+        book.move(
+            row, Phase.FAILED, cause=cause, at=at, error_code=TOO_MANY, error_kind="system",
+            error_message=f"lost {failures} times in a row, the last time because {reason}",
+        )  # fmt: skip
+    else:
+        book.move(row, Phase.QUEUED, cause=cause, at=at, system_failures=failures)
+        if row.pool_id is not None:
+            events.publish(events.pool_group(row.pool_id))
+            events.publish(events.WORKERS)
+        return
+    abort_left_behind(book, [row], at=at)
+
+
+def lease(book: Book, row: Row, executor_id: UUID, *, at: datetime) -> str:
+    """Give a queued action to an executor; returns the directory of the attempt."""
+    book.move(
+        row, Phase.INITIALIZING, cause=Cause.LEASED, at=at, actor=str(executor_id)[:8],
+        executor_id=executor_id, lease_epoch=row.lease_epoch + 1, delivered_at=None,
+    )  # fmt: skip
+    output_uri = attempt_uri(book, row)
+    book.open_attempt(row, at=at, output_uri=output_uri)
+    return output_uri
+
+
+def attempt_uri(book: Book, row: Row) -> str:
+    """The directory of an attempt. A system retry keeps the attempt's number, so its folder carries the epoch too."""
+    folder = str(row.attempt) if row.lease_epoch == row.attempt else f"{row.attempt}.{row.lease_epoch}"
+    return f"{book.run.base_uri.rstrip('/')}/{row.name}/{folder}"
+
+
+def lease_frame(book: Book, row: Row, output_uri: str, *, spec: bytes = b"") -> frames.Lease:
+    """The frame of a lease. A later lease brings what its children came to before (PROTOCOL.md §2.4)."""
+    children: list[frames.ChildUpdate] = []
+    previous = ""
+    if row.lease_epoch > 1:
+        children = child_updates(book.run.pk, Action.objects.filter(parent_id=row.id, phase__in=sorted(TERMINAL)))
+        last = Attempt.objects.filter(action_id=row.id, lease_epoch__lt=row.lease_epoch).order_by("-lease_epoch")
+        previous = last.values_list("output_uri", flat=True).first() or ""
+    return frames.Lease(
+        key=frames.Key(book.run.pk, row.name), epoch=row.lease_epoch, attempt=row.attempt, input_uri=row.input_uri,
+        output_uri=output_uri, spec=spec, children=children,
+        prev_checkpoint=f"{previous}/_flytecheckpoints" if previous else "",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """How many queued actions an executor may take now, and whether it has to leave."""
+
+    count: int
+    is_draining: bool
+
+
+def get_offer(executor_id: UUID) -> Offer:
+    """What waits for this executor, within its capacity. At most three statements."""
+    executor = Executor.objects.get(pk=executor_id)
+    if executor.state != Executor.State.CONNECTED:
+        return Offer(0, executor.state == Executor.State.DRAINING)
+    waiting = Action.objects.filter(pool_id=executor.pool_id, phase=Phase.QUEUED).count()
+    if not waiting:
+        return Offer(0, is_draining=False)
+    held = Action.objects.filter(executor=executor, phase__in=_LIVE).count()
+    return Offer(max(0, min(waiting, executor.capacity - held)), is_draining=False)
+
+
+def lease_queued(executor_id: UUID, limit: int) -> list[frames.Lease]:
+    """Lease up to `limit` actions that wait in the executor's pool, oldest first."""
+    leases: list[frames.Lease] = []
+    with transaction.atomic():
+        executor = Executor.objects.select_for_update().get(pk=executor_id)
+        if executor.state != Executor.State.CONNECTED:
+            return []
+        queued: dict[int, list[int]] = defaultdict(list)
+        waiting = Action.objects.filter(pool_id=executor.pool_id, phase=Phase.QUEUED).order_by("queued_at", "pk")
+        for run_id, action_id in waiting.values_list("run_id", "pk")[:limit]:
+            queued[run_id].append(action_id)
+        at = timezone.now()
+        for run_id, action_ids in sorted(queued.items()):
+            with transitions.open_run(run_id) as book:
+                rows = [row for row in book.by_id(action_ids) if row.phase is Phase.QUEUED]
+                specs = read_specs(row.spec_id for row in rows)
+                for row in rows:
+                    output_uri = lease(book, row, executor_id, at=at)
+                    spec = specs[row.spec_id] if row.spec_id else b""
+                    leases.append(lease_frame(book, row, output_uri, spec=spec))
+    return leases
+
+
+def read_specs(ids: Iterable[int | None]) -> dict[int, bytes]:
+    """Serialised TaskSpecs by id. One statement."""
+    wanted = {one for one in ids if one is not None}
+    return {pk: bytes(spec) for pk, spec in TaskSpec.objects.filter(pk__in=wanted).values_list("pk", "spec")}
+
+
+def child_updates(run_id: int, children: Iterable[Action]) -> list[frames.ChildUpdate]:
+    """Frames that tell parents of their children. One statement more when some were aborted."""
+    rows = list(
+        children.select_related("parent", "abort", "abort__target")  # type: ignore[attr-defined]
+    )
+    return [
+        frames.ChildUpdate(
+            run=run_id, parent=row.parent.name if row.parent else ROOT, name=row.name, phase=row.phase,
+            output_uri=row.output_uri,
+            failure=_failure(row),
+            abort=abort_note(row.abort) if row.abort and row.phase == Phase.ABORTED else None,
+            value=bytes(row.detail) if row.kind == Kind.CONDITION else b"",
+        )
+        for row in rows
+    ]  # fmt: skip
+
+
+def _failure(row: Action) -> frames.Failure | None:
+    if not row.error_code:
+        return None
+    return frames.Failure(row.error_code, row.error_message, row.error_kind or "unknown")
+
+
+def abort_note(abort: Abort) -> frames.AbortNote:
+    """The frame that says who asked and why."""
+    return frames.AbortNote(
+        cause=abort.cause, actor=abort.actor, reason=abort.reason, target=abort.target.name,
+        requested_at=int(abort.requested_at.timestamp() * 1e6),
+    )  # fmt: skip

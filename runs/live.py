@@ -1,0 +1,257 @@
+"""Feeds of live pages: join, snapshot, stream. They know no sockets: who owns one gives it a way to send.
+
+A hint says that something changed; what changed is read by sequence number, so a lost or doubled hint costs nothing,
+and a poll repairs a silence. One frame is under way at a time: the next one is made when the last was acknowledged,
+because Daphne never makes a sender wait for a slow browser (STYLE.md §4).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+
+import msgspec
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from runs import database, tree
+from runs.queries import pages
+from runs.snapshot import Snapshot, Summary, Window
+from runs.timeline import to_ms
+
+Send = Callable[[str], Awaitable[None]]
+
+POLL_SECONDS = 3.0
+MIN_GAP_SECONDS = 0.1
+MAX_GAP_SECONDS = 1.0
+# An ended run's feed stays so long without a change before it closes.
+LINGER_SECONDS = 2.0
+# Up to so many changed rows are sent one by one; more, as one window.
+MAX_PARTIALS = 40
+MAX_COLLAPSED = 5000
+
+
+class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields=True):
+    """The first message: what the page shows. since: the sequence number of its rows, -1 to get them all."""
+
+    since: int
+    first: int = 0
+    count: int = 0
+    collapsed: list[str] = []
+
+
+class Look(msgspec.Struct, tag="window", tag_field="kind", forbid_unknown_fields=True):
+    """The page scrolled."""
+
+    first: int
+    count: int
+
+
+class Toggle(msgspec.Struct, tag="toggle", tag_field="kind", forbid_unknown_fields=True):
+    """A branch was opened or closed."""
+
+    name: str
+    open: bool
+
+
+class Ack(msgspec.Struct, tag="ack", tag_field="kind", forbid_unknown_fields=True):
+    """The page shows the last frame."""
+
+    seq: int
+
+
+Message = Hello | Look | Toggle | Ack
+decode = msgspec.json.Decoder(Message).decode
+
+
+class Feed(ABC):
+    """Composes a frame whenever something changed and the last frame was acknowledged."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._greeted = asyncio.Event()
+        self._dirty = asyncio.Event()
+        self._dirty.set()
+        self._asked = asyncio.Event()  # by the person at the page, who does not wait for the gap
+        self._credit = asyncio.Event()
+        self._credit.set()
+        self._sent_at = 0.0
+        self._gap = MIN_GAP_SECONDS
+
+    def hint(self) -> None:
+        """Something may have changed."""
+        self._dirty.set()
+
+    def take(self, message: Message) -> None:
+        """Do what the page says; never waits."""
+        match message:
+            case Ack():
+                self._gap = min(max(2 * (time.monotonic() - self._sent_at), MIN_GAP_SECONDS), MAX_GAP_SECONDS)
+                self._credit.set()
+            case _:
+                self.look(message)
+                self._asked.set()
+                self._dirty.set()
+        if isinstance(message, Hello):
+            self._greeted.set()
+
+    def look(self, message: Hello | Look | Toggle) -> None:  # noqa: B027  # a feed without a view has nothing to do
+        """Change what is shown."""
+
+    async def run(self) -> None:
+        """Stream until there is nothing more to come. Raises NotFound."""
+        await self._greeted.wait()
+        while not self.is_over:
+            await self._credit.wait()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._dirty.wait(), self.patience)
+            self._dirty.clear()
+            self._asked.clear()
+            if content := await database.read(self.compose):
+                await self._emit(content)
+                await self._pause()
+
+    async def _emit(self, content: str) -> None:
+        self._credit.clear()
+        self._sent_at = time.monotonic()
+        frame = {"content": content, "swap": "none", "seq": self.seq, "now": to_ms(timezone.now())}
+        await self._send(json.dumps(frame))
+
+    async def _pause(self) -> None:
+        """Leave a gap after a frame, unless the person at the page asks for something."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._asked.wait(), self._gap)
+
+    seq = 0
+    patience = POLL_SECONDS
+    is_over = False
+
+    @abstractmethod
+    def compose(self) -> str | None:
+        """The next frame's content, or None when nothing changed. Runs in a reader thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a page shows. Replaced whole, because compose reads it in another thread."""
+
+    since: int = -1
+    first: int = 0
+    count: int = tree.MAX_WINDOW
+    collapsed: frozenset[str] = frozenset()
+
+
+class RunFeed(Feed):
+    """The tree of one run."""
+
+    def __init__(self, run_id: int, send: Send) -> None:
+        super().__init__(send)
+        self._run_id = run_id
+        self._view = View()
+        self._snapshot: Snapshot | None = None
+        self._shown: Window | None = None
+        self._summary = ""
+
+    def look(self, message: Hello | Look | Toggle) -> None:
+        match message:
+            case Hello():
+                collapsed = frozenset(message.collapsed[:MAX_COLLAPSED])
+                self._view = View(message.since, message.first, message.count, collapsed)
+            case Look():
+                self._view = replace(self._view, first=message.first, count=message.count)
+            case Toggle(open=True):
+                self._view = replace(self._view, collapsed=self._view.collapsed - {message.name})
+            case Toggle() if len(self._view.collapsed) < MAX_COLLAPSED:
+                self._view = replace(self._view, collapsed=self._view.collapsed | {message.name})
+
+    def compose(self) -> str | None:
+        if self._snapshot is None:
+            self._snapshot = Snapshot(pages.get_run_by_id(self._run_id))
+        snapshot, view = self._snapshot, self._view
+        snapshot.refresh()
+        self.seq = max(snapshot.seq, 0)
+        start, stop = tree.window(len(snapshot.places(view.collapsed)), view.first, view.count)
+        window = snapshot.window(start, stop, view.collapsed)
+        if self._shown is None and self._page_has(window, snapshot.seq, view):
+            self._shown = window
+        summary = snapshot.summary()
+        partials = [*self._rows(window), *self._above(summary)]
+        self._shown = window
+        if summary.is_over:
+            self.patience = LINGER_SECONDS
+            self.is_over = not partials
+        return "".join(partials) or None
+
+    def _page_has(self, window: Window, seq: int, view: View) -> bool:
+        """Whether the page came with just these rows."""
+        return (seq, window.before, len(window.rows)) == (view.since, view.first, view.count) and not view.collapsed
+
+    def _rows(self, window: Window) -> list[str]:
+        shown = self._shown
+        if shown is None or list(shown.rows) != list(window.rows) or shown.before != window.before:
+            return [whole(window)]
+        changed = [name for name, html in window.rows.items() if shown.rows[name] != html]
+        if len(changed) > MAX_PARTIALS:
+            return [whole(window)]
+        partials = [partial(f"action-{name}", window.rows[name], "outerMorph") for name in changed]
+        if shown.after != window.after:
+            partials.append(spacer("rows-after", window.after))
+        return partials
+
+    def _above(self, summary: Summary) -> list[str]:
+        """Header and counts, when they changed."""
+        html = render_to_string("runs/live/_above.html", {"summary": summary})
+        if html == self._summary:
+            return []
+        self._summary = html
+        return [html]
+
+
+def whole(window: Window) -> str:
+    """The window as one partial, with its spacers: they are rows of the same group."""
+    return partial("rows", window_html(window), "innerMorph")
+
+
+def window_html(window: Window) -> str:
+    """Rows between their spacers, as first paint and frames show them."""
+    return (
+        spacer_html("rows-before", window.before)
+        + "".join(window.rows.values())
+        + spacer_html("rows-after", window.after)
+    )
+
+
+def spacer_html(id_: str, count: int) -> str:
+    return f'<div id="{id_}" class="spacer" role="presentation" data-rows="{count}"></div>'
+
+
+def spacer(id_: str, count: int) -> str:
+    return partial(id_, spacer_html(id_, count), "outerMorph")
+
+
+def partial(id_: str, html: str, swap: str) -> str:
+    """A part of a frame. htmx finds its target by id when there is no hx-target, and escapes what a name may hold."""
+    return f'<hx-partial id="{id_}" hx-swap="{swap}">{html}</hx-partial>'
+
+
+class RunsFeed(Feed):
+    """The newest runs of a project and domain."""
+
+    def __init__(self, project: str, domain: str, send: Send) -> None:
+        super().__init__(send)
+        self._scope = project, domain
+        self._html = ""
+
+    def compose(self) -> str | None:
+        project, domain = self._scope
+        context = {"runs": pages.list_runs(project, domain), "project": project, "domain": domain}
+        html = render_to_string("runs/_runs.html", context)
+        if html == self._html:
+            return None
+        self._html = html
+        return partial("runs", html, "innerMorph")

@@ -1,0 +1,88 @@
+"""`manage.py up`: the whole server in one command, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import subprocess
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+from runs import dispatch, registry
+from runs.supervisor import Role, supervise
+
+DEMO = Path("examples") / "demo.py"
+
+
+class Command(BaseCommand):
+    """Migrate, then run the web server and a worker in the foreground."""
+
+    help = "Migrate, then run the web server and a worker. Ctrl-C or SIGTERM stops everything within 5 s."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--demo", action="store_true", help="start a demo run when there is no run yet")
+
+    def handle(self, *args: Any, demo: bool, **options: Any) -> None:
+        del args, options
+        call_command("migrate", verbosity=0)
+        registry.seed()
+        dispatch.forget_connections()
+        config = write_client_config()
+        python = [sys.executable]
+        roles = [
+            Role("web", [*python, "-m", "daphne", "-b", settings.HOST, "-p", str(settings.PORT), "-v", "0",
+                         "--no-server-name", "flyteui.asgi:application"]),
+            Role("worker", [*python, str(settings.ROOT / "manage.py"), "worker"]),
+        ]  # fmt: skip
+
+        def ready() -> None:
+            self.stdout.write(welcome(config))
+            if demo and not registry.has_runs():
+                start_demo(config)
+
+        sys.exit(asyncio.run(supervise(roles, ready_url=f"http://{settings.HOST}:{settings.PORT}/readyz", on_ready=ready)))
+
+
+def write_client_config() -> Path:
+    """A config file for the flyte client, in the home folder."""
+    path = settings.HOME / "config.yaml"
+    path.write_text(
+        f"admin:\n  endpoint: {settings.PUBLIC_URL}\n  insecure: true\n"
+        f"image:\n  builder: remote\n"
+        f"task:\n  org: flyteui\n  project: {settings.DEFAULT_PROJECT}\n  domain: {settings.DOMAINS[0]}\n"
+    )
+    return path
+
+
+def welcome(config: Path) -> str:
+    """What is printed once the server answers."""
+    try:
+        shown = config.relative_to(Path.cwd())
+    except ValueError:
+        shown = config
+    flyte = Path(sys.executable).with_name("flyte")
+    try:
+        flyte = flyte.relative_to(Path.cwd())
+    except ValueError:
+        pass
+    return (
+        f"\n  flyteui is up:  {settings.PUBLIC_URL}/\n\n"
+        f"  Run a flow:     {flyte} --config {shown} run examples/external_abort.py main --n 10 --sleep_for 30\n"
+        f"  Stop:           Ctrl-C\n"
+    )
+
+
+def start_demo(config: Path) -> None:
+    """Submit the demo flow through the real client; its output is of no interest."""
+    flyte = Path(sys.executable).with_name("flyte")
+    subprocess.Popen(  # noqa: S603
+        [flyte, "--config", config, "run", str(DEMO), "main"],
+        cwd=settings.ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        env={**os.environ, "DO_NOT_TRACK": "1"},
+    )  # fmt: skip

@@ -1,0 +1,292 @@
+"""Fields, constraints and indexes. No behaviour: reads are in queries.py, writes in operations.py and transitions.py."""
+
+from __future__ import annotations
+
+import uuid
+
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+
+from runs.phases import LABELS, LIVE, TERMINAL, Cause, Kind, Phase
+
+PHASES = [(phase.value, LABELS[phase]) for phase in Phase]
+KINDS = [(kind.value, kind.name.lower()) for kind in Kind]
+CAUSES = [(cause.value, cause.value) for cause in Cause]
+_LIVE = sorted(LIVE)
+_TERMINAL = sorted(TERMINAL)
+
+
+class Project(models.Model):
+    """A namespace of runs. Its domains are the setting FLYTEUI_DOMAINS."""
+
+    name = models.CharField(max_length=63, unique=True)
+    display_name = models.CharField(max_length=100, blank=True)
+    description = models.CharField(max_length=300, blank=True)
+    labels = models.JSONField(default=dict, blank=True)
+    is_archived = models.BooleanField(default=False)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Pool(models.Model):
+    """The set of actions that can share a process: same bundle, image and environment variables (DESIGN.md §2)."""
+
+    key = models.CharField(
+        max_length=64, unique=True, help_text="sha256 of what must be equal to share a process"
+    )
+    bundle_uri = models.TextField(blank=True, help_text="the tgz or pickle that holds the user's code")
+    image = models.TextField(blank=True)
+    env = models.JSONField(default=dict, help_text="environment variables of the process")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.key[:12]
+
+
+class TaskSpec(models.Model):
+    """A task as the client serialised it, deduplicated: ten thousand equal calls share one row."""
+
+    digest = models.CharField(max_length=64, unique=True, help_text="sha256 of spec")
+    spec = models.BinaryField(help_text="a flyteidl2.task.TaskSpec message")
+    name = models.CharField(max_length=255, db_index=True, help_text="environment.function")
+    version = models.CharField(max_length=63, blank=True)
+    short_name = models.CharField(max_length=255, blank=True)
+    environment = models.CharField(max_length=63, blank=True)
+    task_type = models.CharField(max_length=63, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class DeployedTask(models.Model):
+    """A task that `flyte deploy` registered under a name and a version."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="tasks")
+    domain = models.CharField(max_length=63)
+    name = models.CharField(max_length=255)
+    version = models.CharField(max_length=63)
+    spec = models.ForeignKey(TaskSpec, models.PROTECT, related_name="+")
+    deployed_by = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(
+                fields=["project", "domain", "name", "version"], name="deployed_task_identity"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+class Run(models.Model):
+    """One submission of a task and everything that came of it. Its phase is that of its root action, a0."""
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="runs")
+    domain = models.CharField(max_length=63)
+    name = models.CharField(max_length=30)
+    org = models.CharField(max_length=63, blank=True, help_text="a label: echoed, never a key")
+    spec = models.BinaryField(help_text="the flyteidl2.task.RunSpec, frozen at creation")
+    labels = models.JSONField(default=dict, blank=True)
+    envs = models.JSONField(default=dict, blank=True, help_text="environment variables of RunSpec.envs")
+    base_uri = models.TextField(help_text="where the run's files live; ends with /")
+    raw_data_prefix = models.TextField(help_text="where File, Dir and large values of the run are offloaded")
+    started_from = models.DateTimeField(default=timezone.now, help_text="RunSpec.run_start_time")
+    created_by = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    seq = models.BigIntegerField(
+        default=0, help_text="grows by one with each transaction that changes the run"
+    )
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["project", "domain", "name"], name="run_identity")]
+        indexes = [models.Index(fields=["project", "domain", "created_at", "id"], name="run_listing")]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Executor(models.Model):
+    """A process that holds actions of one pool."""
+
+    class State(models.TextChoices):
+        """STARTING: asked of a worker. GONE: its process has ended or its lease has run out."""
+
+        STARTING = "starting"
+        CONNECTED = "connected"
+        DISCONNECTED = "disconnected"
+        DRAINING = "draining"
+        GONE = "gone"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    pool = models.ForeignKey(Pool, models.PROTECT, related_name="executors")
+    state = models.CharField(max_length=16, choices=State.choices, default=State.STARTING)
+    epoch = models.IntegerField(default=0, help_text="grows with each connection; a lower one is stale")
+    worker = models.CharField(max_length=255, blank=True)
+    host = models.CharField(max_length=255, blank=True)
+    pid = models.IntegerField(null=True)
+    capacity = models.IntegerField(default=0, help_text="how many in-loop actions it takes")
+    acked_seq = models.BigIntegerField(default=0, help_text="the last event batch that was applied")
+    requested_at = models.DateTimeField(default=timezone.now)
+    connected_at = models.DateTimeField(null=True)
+    disconnected_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    end_reason = models.CharField(max_length=500, blank=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["pool"], name="executor_alive", condition=~Q(state="gone"))]
+
+    def __str__(self) -> str:
+        return str(self.id)[:8]
+
+
+class Abort(models.Model):
+    """One request to stop. Every action that it reaches points at it; the first one that reaches an action stays."""
+
+    class Scope(models.TextChoices):
+        """What was asked to stop: the whole run, or one action with its subtree."""
+
+        RUN = "run"
+        ACTION = "action"
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="aborts")
+    target = models.ForeignKey("Action", models.CASCADE, related_name="requests")
+    scope = models.CharField(max_length=16, choices=Scope.choices)
+    cause = models.CharField(max_length=32, choices=CAUSES)
+    actor = models.CharField(max_length=255, help_text="who asked, or the action that did")
+    reason = models.TextField(blank=True)
+    requested_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{self.cause} by {self.actor}"
+
+
+class Action(models.Model):
+    """A node of a run's tree: a task, a trace or a condition. Only transitions.py writes phase, attempt and times."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="actions")
+    name = models.CharField(max_length=30, help_text="unique in its run; the root is a0")
+    parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="children")
+    kind = models.SmallIntegerField(choices=KINDS, default=Kind.TASK)
+    phase = models.SmallIntegerField(choices=PHASES, default=Phase.QUEUED)
+    group = models.CharField(max_length=255, blank=True)
+    task_name = models.CharField(
+        max_length=255, blank=True, help_text="environment.function, or the trace's name"
+    )
+    short_name = models.CharField(max_length=255, blank=True, help_text="what people call it")
+    spec = models.ForeignKey(TaskSpec, models.PROTECT, null=True, related_name="+")
+    pool = models.ForeignKey(Pool, models.PROTECT, null=True, related_name="+")
+    detail = models.BinaryField(
+        default=b"", help_text="the TraceAction or ConditionAction message; empty for tasks"
+    )
+    attempt = models.IntegerField(default=1)
+    max_attempts = models.IntegerField(default=1)
+    system_failures = models.IntegerField(default=0, help_text="consecutive; reset by any other outcome")
+    created_at = models.DateTimeField(default=timezone.now)
+    queued_at = models.DateTimeField(default=timezone.now, help_text="when this attempt entered the queue")
+    started_at = models.DateTimeField(null=True, help_text="when the first attempt entered user code")
+    ended_at = models.DateTimeField(null=True)
+    input_uri = models.TextField(blank=True, help_text="full path of inputs.pb")
+    output_uri = models.TextField(blank=True, help_text="a task: directory; a trace: full file path")
+    cache_key = models.CharField(max_length=255, blank=True)
+    cache_status = models.SmallIntegerField(default=0, help_text="Flyte's CatalogCacheStatus number")
+    error_code = models.CharField(max_length=255, blank=True)
+    error_kind = models.CharField(max_length=16, blank=True, help_text="user | system | unknown")
+    error_message = models.TextField(blank=True)
+    abort = models.ForeignKey(Abort, models.SET_NULL, null=True, related_name="actions")
+    delivered_at = models.DateTimeField(null=True, help_text="when the executor cancelled the asyncio task")
+    executor = models.ForeignKey(Executor, models.SET_NULL, null=True, related_name="actions")
+    lease_epoch = models.IntegerField(default=0, help_text="grows with each lease; an older holder is stale")
+    changed_seq = models.BigIntegerField(default=0, help_text="run.seq of the last change")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["run", "name"], name="action_identity"),
+            models.CheckConstraint(
+                condition=Q(phase__in=[p.value for p in Phase]), name="action_phase_known"
+            ),
+            models.CheckConstraint(
+                condition=Q(phase__in=_TERMINAL, ended_at__isnull=False)
+                | Q(phase__in=_LIVE, ended_at__isnull=True),
+                name="action_ended_iff_terminal",
+            ),
+            models.CheckConstraint(condition=Q(attempt__gte=1), name="action_attempt_positive"),
+            models.CheckConstraint(
+                condition=~Q(phase=Phase.ABORTED) | Q(abort__isnull=False), name="action_aborted_has_abort"
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["run", "changed_seq"], name="action_changes"),
+            models.Index(fields=["run", "phase"], name="action_phases"),
+            models.Index(fields=["executor"], name="action_held", condition=Q(phase__in=_LIVE)),
+            models.Index(
+                fields=["pool", "queued_at", "id"],
+                name="action_queue",
+                condition=Q(phase=Phase.QUEUED),
+            ),
+            models.Index(fields=["created_at", "id"], name="action_roots", condition=Q(parent__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.short_name or self.name} ({self.name})"
+
+
+class Attempt(models.Model):
+    """One start of an action on an executor, and how it ended."""
+
+    action = models.ForeignKey(Action, models.CASCADE, related_name="attempts")
+    number = models.IntegerField(help_text="1-based; a system retry keeps the number")
+    executor = models.ForeignKey(Executor, models.SET_NULL, null=True, related_name="+")
+    lease_epoch = models.IntegerField(default=0)
+    leased_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+    outcome = models.CharField(
+        max_length=16, blank=True, help_text="succeeded | failed | aborted | interrupted | lost"
+    )
+    output_uri = models.TextField(blank=True, help_text="where this attempt writes outputs.pb or error.pb")
+    error_code = models.CharField(max_length=255, blank=True)
+    error_kind = models.CharField(max_length=16, blank=True)
+    error_message = models.TextField(blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["action", "lease_epoch"], name="attempt_lease")]
+
+    def __str__(self) -> str:
+        return f"attempt {self.number}"
+
+
+class ActionEvent(models.Model):
+    """The append-only history: one row a transition, and one a request that changes no phase (to = from)."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="+")
+    action = models.ForeignKey(Action, models.CASCADE, related_name="events")
+    seq = models.BigIntegerField(help_text="run.seq of the transaction")
+    from_phase = models.SmallIntegerField(choices=PHASES, null=True)
+    to_phase = models.SmallIntegerField(choices=PHASES)
+    attempt = models.IntegerField(default=1)
+    cause = models.CharField(max_length=32, choices=CAUSES)
+    actor = models.CharField(max_length=255, blank=True)
+    at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return f"{Phase(self.to_phase).label}: {self.cause}"
+
+
+class LogChunk(models.Model):
+    """Some lines that an attempt printed, in order of id. Lines: a JSON list of [microseconds, stream, text]."""
+
+    action = models.ForeignKey(Action, models.CASCADE, related_name="logs")
+    attempt = models.IntegerField()
+    lines = models.BinaryField()
+
+    class Meta:
+        indexes = [models.Index(fields=["action", "attempt", "id"], name="log_order")]
+
+    def __str__(self) -> str:
+        return f"log of {self.action_id}/{self.attempt}"

@@ -1,0 +1,196 @@
+"""Use cases of creating: runs, and the actions that their code asks for. Each opens its own transaction.
+
+Stopping is in aborts.py, executors and their leases in leases.py, what executors report in batches.py.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+from functools import partial
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from runs import events, storage, transitions
+from runs.aborts import AbortAnswer, abort_left_behind, find_run_id, request_abort
+from runs.errors import AlreadyExists, Invalid, NotFound, RunEnded
+from runs.executor.frames import Failure
+from runs.models import Action, Pool, Project, Run, TaskSpec
+from runs.names import ROOT, ActionRef, RunRef, check_action_name, check_run_name, generate_run_name
+from runs.phases import LIVE, TERMINAL, Cause, Kind, Phase
+from runs.specs import NewAction, NewRun, TaskFacts
+from runs.transitions import Book, Row
+
+__all__ = ["AbortAnswer", "add_action", "check_open", "create_run", "enqueue", "report", "request_abort"]
+
+# Rows never change after their commit, so their ids may be remembered for the life of the process.
+_spec_ids: dict[str, int] = {}
+_pool_ids: dict[str, int] = {}
+
+
+def create_run(new: NewRun) -> RunRef:
+    """Record a run and its queued root action.
+
+    Raises NotFound (project), AlreadyExists (the name is taken in that project and domain) or Invalid.
+    """
+    name = check_run_name(new.name) if new.name else generate_run_name()
+    at = timezone.now()
+    with transaction.atomic():
+        project = Project.objects.filter(name=new.project, is_archived=False).first()
+        if project is None:
+            raise NotFound(f"there is no project {new.project!r}")
+        ref = RunRef(new.project, new.domain, name)
+        run = Run(
+            project=project, domain=new.domain, name=name, org=new.org, spec=new.spec, labels=new.labels,
+            envs=new.envs, base_uri=new.base_uri or storage.run_base(ref),
+            raw_data_prefix=new.raw_data_prefix or storage.raw_data_prefix(ref),
+            started_from=new.started_from, created_by=new.created_by, created_at=at,
+        )  # fmt: skip
+        try:
+            with transaction.atomic():
+                run.save()
+        except IntegrityError as error:
+            raise AlreadyExists(f"run {name!r} exists already in {new.project}/{new.domain}") from error
+        with transitions.open_run(run.pk) as book:
+            action = _task_action(book, new.task, at=at)
+            action.name, action.input_uri = ROOT, new.input_uri
+            book.create(action, cause=Cause.ENQUEUED, actor=new.created_by, at=at)
+        _ask_for_executor(action)
+    return ref
+
+
+def enqueue(parent: ActionRef, new: NewAction) -> bool:
+    """Record a child that the code of `parent` asks for; True when it is new, else AlreadyExists is raised.
+
+    Raises NotFound, RunEnded (run or parent has ended or is being aborted) or Invalid.
+    """
+    with transaction.atomic(), transitions.open_run(find_run_id(parent.run)) as book:
+        row = book.get(parent.name)
+        book.load([new.name])
+        if book.find(new.name):
+            raise AlreadyExists(f"run {book.run.name} has an action {new.name!r} already")
+        check_open(book, row)
+        action = add_action(book, new, row, at=timezone.now())
+        if action.phase == Phase.QUEUED:
+            _ask_for_executor(action)
+    return True
+
+
+def check_open(book: Book, parent: Row) -> None:
+    """Raise RunEnded when nothing new may start below this parent (law 7)."""
+    root = book.get(ROOT)
+    for row, what in ((root, f"run {book.run.name}"), (parent, f"action {parent.name}")):
+        if not row.is_live:
+            raise RunEnded(f"{what} has ended ({row.phase.label.lower()}); nothing new can be enqueued")
+        if row.abort_id is not None:
+            raise RunEnded(f"{what} is being aborted; nothing new can be enqueued")
+
+
+def add_action(book: Book, new: NewAction, parent: Row, *, at: datetime) -> Action:
+    """Put a child into the book: a task is QUEUED, a trace ends at once, a condition is PAUSED."""
+    check_action_name(new.name)
+    if new.kind is Kind.TASK:
+        if new.task is None:
+            raise Invalid(f"action {new.name!r} has no task spec")
+        action = _task_action(book, new.task, at=at)
+    else:
+        action = Action(run=book.run, phase=new.phase, task_name=new.title, short_name=new.title, detail=new.detail)
+    action.kind, action.name, action.parent_id = new.kind, new.name, parent.id
+    action.group, action.input_uri, action.cache_key = new.group, new.input_uri, new.cache_key
+    action.created_at = action.queued_at = at
+    cause = Cause.ENQUEUED
+    if new.phase in TERMINAL:
+        cause = Cause.FINISHED
+        action.output_uri = new.output_uri
+        action.started_at, action.ended_at = new.started_at or at, new.ended_at or at
+        action.created_at = action.queued_at = action.started_at
+        _set_failure(action, new.failure)
+    book.create(action, cause=cause, actor=parent.name, at=at)
+    return action
+
+
+def _set_failure(action: Action, failure: Failure | None) -> None:
+    if failure:
+        action.error_code, action.error_kind = failure.code[:255], failure.kind
+        action.error_message = failure.message
+
+
+def _task_action(book: Book, task: TaskFacts, *, at: datetime) -> Action:
+    return Action(
+        run=book.run, kind=Kind.TASK, phase=Phase.QUEUED, task_name=task.name,
+        short_name=task.short_name or task.name.rpartition(".")[2], spec_id=_spec_id(task),
+        pool_id=_pool_id(task, book.run), max_attempts=task.max_attempts, created_at=at, queued_at=at,
+    )  # fmt: skip
+
+
+def _spec_id(task: TaskFacts) -> int:
+    """The row of this spec, made when it is new. No statement when this process knows it."""
+    if (known := _spec_ids.get(task.digest)) is not None:
+        return known
+    row, _ = TaskSpec.objects.get_or_create(
+        digest=task.digest,
+        defaults={
+            "spec": task.spec, "name": task.name, "version": task.version, "short_name": task.short_name,
+            "environment": task.environment, "task_type": task.task_type,
+        },
+    )  # fmt: skip
+    transaction.on_commit(partial(_spec_ids.__setitem__, task.digest, row.pk))
+    return row.pk
+
+
+def _pool_id(task: TaskFacts, run: Run) -> int:
+    """The pool of the processes that may run this task. Pickled code is bound to its run, not to its bundle's file."""
+    bundle = f"run:{run.pk}" if task.is_pickled else task.bundle_uri
+    env = {**task.env, **run.envs}
+    key = hashlib.sha256(json.dumps([bundle, task.image, env], sort_keys=True).encode()).hexdigest()
+    if (known := _pool_ids.get(key)) is not None:
+        return known
+    row, _ = Pool.objects.get_or_create(
+        key=key,
+        defaults={"bundle_uri": "" if task.is_pickled else task.bundle_uri, "image": task.image, "env": env},
+    )
+    transaction.on_commit(partial(_pool_ids.__setitem__, key, row.pk))
+    return row.pk
+
+
+def _ask_for_executor(action: Action) -> None:
+    assert action.pool_id is not None
+    events.publish(events.pool_group(action.pool_id))
+    events.publish(events.WORKERS)
+
+
+def report(ref: ActionRef, attempt: int, phase: Phase, *, failure: Failure | None, output_uri: str) -> None:
+    """What somebody outside of our executors says of an action (ActionsService.Update).
+
+    Raises NotFound, StaleTransition (it has ended) or Invalid (another attempt is current).
+    """
+    at = timezone.now()
+    with transaction.atomic(), transitions.open_run(find_run_id(ref.run)) as book:
+        row = book.get(ref.name)
+        if attempt and attempt != row.attempt:
+            raise Invalid(f"action {ref.name!r} is at attempt {row.attempt}, not {attempt}")
+        if phase in LIVE:
+            if phase is not row.phase:
+                book.move(row, phase, cause=Cause.STARTED, at=at, actor="update")
+            return
+        end(book, row, phase, at=at, failure=failure, output_uri=output_uri, actor="update")
+        abort_left_behind(book, [row], at=at)
+
+
+def end(
+    book: Book, row: Row, phase: Phase, *, at: datetime, failure: Failure | None, output_uri: str, actor: str
+) -> None:
+    """Move to a terminal phase. What was asked to stop is ABORTED, whatever it returned or raised (law 4)."""
+    if row.abort_id is not None:
+        book.move(row, Phase.ABORTED, cause=Cause.FINISHED, at=at, actor=actor)
+        return
+    fields: dict[str, object] = {}
+    if failure is not None:
+        fields |= {
+            "error_code": failure.code[:255], "error_kind": failure.kind, "error_message": failure.message,
+        }  # fmt: skip
+    if phase is Phase.SUCCEEDED:
+        fields["output_uri"] = output_uri
+    book.move(row, phase, cause=Cause.FINISHED, at=at, actor=actor, **fields)

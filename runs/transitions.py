@@ -1,0 +1,313 @@
+"""The only writer of phases, attempts and their times, and of the event log.
+
+All changes of a run go through one `Book`: it is opened inside a transaction by taking the run's row (so transitions of
+one run serialise and `seq` order is commit order), it is read and written in memory, and closing it writes everything
+in a few bulk statements. Every update still says which phase it expects, so a writer that came round the lock loses.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from runs import events
+from runs.errors import ForbiddenTransition, NotFound, StaleTransition
+from runs.models import Abort, Action, ActionEvent, Attempt, Run
+from runs.names import ROOT
+from runs.phases import LIVE, TERMINAL, Cause, Phase, may_move
+
+_CHUNK = 900  # SQLite: below the smallest limit of parameters in one statement
+_LIVE = sorted(LIVE)
+
+# All descendants of the given actions, whatever their phase; the walk uses the index on parent_id.
+_DESCENDANTS = """
+WITH RECURSIVE below(id) AS (
+    SELECT id FROM runs_action WHERE parent_id IN (%s)
+    UNION ALL
+    SELECT child.id FROM runs_action child JOIN below ON child.parent_id = below.id
+)
+SELECT id FROM below
+"""
+
+
+@dataclass(slots=True)
+class Row:
+    """What a decision needs to know of an action. Owned by a Book; everyone else treats it as read-only."""
+
+    id: int
+    name: str
+    parent_id: int | None
+    kind: int
+    phase: Phase
+    attempt: int
+    max_attempts: int
+    system_failures: int
+    started_at: datetime | None
+    ended_at: datetime | None
+    executor_id: Any
+    lease_epoch: int
+    abort_id: int | None
+    pool_id: int | None
+    spec_id: int | None
+    input_uri: str
+    short_name: str
+    updates: dict[str, Any] = field(default_factory=dict)
+    stored_phase: Phase = Phase.QUEUED
+
+    @property
+    def is_live(self) -> bool:
+        return self.phase in LIVE
+
+
+_COLUMNS = (
+    "id name parent_id kind phase attempt max_attempts system_failures started_at ended_at executor_id lease_epoch "
+    "abort_id pool_id spec_id input_uri short_name"
+).split()
+
+
+def _row(values: Sequence[Any]) -> Row:
+    row = Row(*values)
+    row.phase = row.stored_phase = Phase(row.phase)
+    return row
+
+
+class Book:
+    """One transaction's view of one run. Get one from `open_run`."""
+
+    def __init__(self, run: Run, seq: int) -> None:
+        self.run = run
+        self.seq = seq
+        self._rows: dict[int, Row] = {}
+        self._by_name: dict[str, Row] = {}
+        self._dirty: dict[int, Row] = {}
+        self._new: list[Action] = []
+        self._new_actors: list[tuple[Phase, Cause, str, datetime]] = []
+        self._events: list[ActionEvent] = []
+        self._attempts: list[Attempt] = []
+        self._attempt_ends: list[tuple[int, int, dict[str, Any]]] = []
+        self.root_changed = False
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def load(self, names: Iterable[str]) -> None:
+        """Read the actions of these names (one statement per 900); `find` then needs no database."""
+        missing = [name for name in dict.fromkeys(names) if name not in self._by_name]
+        for chunk in _chunks(missing):
+            self._remember(Action.objects.filter(run_id=self.run.pk, name__in=chunk))
+
+    def find(self, name: str) -> Row | None:
+        return self._by_name.get(name)
+
+    def get(self, name: str) -> Row:
+        """The action of this name, or NotFound."""
+        if name not in self._by_name:
+            self.flush()
+            self.load([name])
+        if (row := self._by_name.get(name)) is None:
+            raise NotFound(f"run {self.run.name} has no action {name!r}")
+        return row
+
+    def by_id(self, ids: Iterable[int]) -> list[Row]:
+        """The actions of these ids, in that order."""
+        ids = list(ids)
+        for chunk in _chunks([i for i in ids if i not in self._rows]):
+            self._remember(Action.objects.filter(pk__in=chunk))
+        return [self._rows[i] for i in ids]
+
+    def live(self) -> list[Row]:
+        """All non-terminal actions of the run, in order of creation."""
+        self.flush()
+        ids = Action.objects.filter(run_id=self.run.pk, phase__in=_LIVE).order_by("id")
+        self._remember(ids)
+        return [row for row in sorted(self._rows.values(), key=lambda row: row.id) if row.is_live]
+
+    def live_descendants(self, ids: Collection[int]) -> list[Row]:
+        """All non-terminal actions below these, nearest to the top first."""
+        self.flush()
+        below: list[int] = []
+        for chunk in _chunks(list(ids)):
+            with connection.cursor() as cursor:
+                cursor.execute(_DESCENDANTS % ",".join(["%s"] * len(chunk)), chunk)
+                below.extend(row[0] for row in cursor.fetchall())
+        return [row for row in self.by_id(sorted(set(below))) if row.is_live]
+
+    def parents_of_live(self, ids: Collection[int]) -> set[int]:
+        """Which of these have a non-terminal child."""
+        self.flush()
+        found: set[int] = set()
+        for chunk in _chunks(list(ids)):
+            found.update(
+                Action.objects.filter(parent_id__in=chunk, phase__in=_LIVE).values_list("parent_id", flat=True)
+            )
+        return found
+
+    def _remember(self, actions: Any) -> None:
+        for values in actions.values_list(*_COLUMNS):
+            if values[0] not in self._rows:
+                self._adopt(_row(values))
+
+    def _adopt(self, row: Row) -> None:
+        self._rows[row.id] = row
+        self._by_name[row.name] = row
+
+    # --- writing ------------------------------------------------------------------------------------------------
+
+    def create(self, action: Action, *, cause: Cause, actor: str, at: datetime) -> None:
+        """Insert an action in the phase that it has; `flush` gives it an id and a Row."""
+        action.changed_seq = self.seq
+        self._new.append(action)
+        self._new_actors.append((Phase(action.phase), cause, actor, at))
+        self.root_changed |= action.parent_id is None
+
+    def move(self, row: Row, to: Phase, *, cause: Cause, at: datetime, actor: str = "", **fields: Any) -> None:
+        """Change the phase, or raise StaleTransition (the row is terminal) or ForbiddenTransition (a bug)."""
+        if row.phase in TERMINAL:
+            when = row.ended_at.isoformat() if row.ended_at else "before"
+            raise StaleTransition(f"action {row.name} was {row.phase.label.lower()} already, at {when}", row.phase)
+        if not may_move(row.phase, to):
+            raise ForbiddenTransition(f"action {row.name} may not move from {row.phase.name} to {to.name}")
+        self._event(row, row.phase, to, cause, actor, at)
+        row.phase = to
+        if to in TERMINAL:
+            row.ended_at = fields["ended_at"] = at
+        elif to is Phase.RUNNING and row.started_at is None:
+            row.started_at = fields["started_at"] = at
+        elif to is Phase.QUEUED:
+            fields |= {"queued_at": at, "executor_id": None}
+        self.set(row, phase=to, **fields)
+
+    def set(self, row: Row, **fields: Any) -> None:
+        """Change other columns of a row."""
+        for name, value in fields.items():
+            if name in Row.__slots__:
+                setattr(row, name, value)
+        row.updates.update(fields)
+        self._dirty[row.id] = row
+        self.root_changed |= row.parent_id is None
+
+    def note(self, row: Row, *, cause: Cause, actor: str, at: datetime) -> None:
+        """Record something that changed no phase."""
+        self._event(row, row.phase, row.phase, cause, actor, at)
+
+    def _event(self, row: Row, was: Phase | None, to: Phase, cause: Cause, actor: str, at: datetime) -> None:
+        self._events.append(
+            ActionEvent(
+                run_id=self.run.pk, action_id=row.id, seq=self.seq, from_phase=was, to_phase=to,
+                attempt=row.attempt, cause=cause, actor=actor, at=at,
+            )
+        )  # fmt: skip
+
+    def open_attempt(self, row: Row, *, at: datetime, output_uri: str) -> None:
+        """Record a start of the attempt that the row's lease_epoch stands for."""
+        self._attempts.append(
+            Attempt(
+                action_id=row.id, number=row.attempt, executor_id=row.executor_id, lease_epoch=row.lease_epoch,
+                leased_at=at, output_uri=output_uri,
+            )
+        )  # fmt: skip
+
+    def set_attempt(self, row: Row, **fields: Any) -> None:
+        """Change the attempt that the row's lease_epoch stands for."""
+        self._attempt_ends.append((row.id, row.lease_epoch, fields))
+
+    # --- closing ------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write what is pending, so that a query sees it."""
+        self._insert_new()
+        self._update_rows()
+        if self._attempts:
+            Attempt.objects.bulk_create(self._attempts)
+            self._attempts = []
+        self._update_attempts()
+        if self._events:
+            ActionEvent.objects.bulk_create(self._events)
+            self._events = []
+
+    def _insert_new(self) -> None:
+        if not self._new:
+            return
+        for action, (phase, cause, actor, at) in zip(
+            Action.objects.bulk_create(self._new), self._new_actors, strict=True
+        ):
+            row = _row([getattr(action, column) for column in _COLUMNS])
+            self._adopt(row)
+            self._event(row, None, phase, cause, actor, at)
+        self._new, self._new_actors = [], []
+
+    def _update_rows(self) -> None:
+        by_columns: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+        for row in self._dirty.values():
+            by_columns[tuple(sorted(row.updates))].append(row)
+        for columns, rows in by_columns.items():
+            assignments = ", ".join(f"{connection.ops.quote_name(column)} = %s" for column in columns)
+            params = [
+                [*(_plain(row.updates[column]) for column in columns), self.seq, row.id, int(row.stored_phase)]
+                for row in rows
+            ]
+            sql = f"UPDATE runs_action SET {assignments}, changed_seq = %s WHERE id = %s AND phase = %s"  # noqa: S608
+            with connection.cursor() as cursor:
+                cursor.executemany(sql, params)
+                if cursor.rowcount != len(rows):
+                    raise StaleTransition(f"an action of run {self.run.name} was changed past its lock", rows[0].phase)
+            for row in rows:
+                row.updates, row.stored_phase = {}, row.phase
+        self._dirty = {}
+
+    def _update_attempts(self) -> None:
+        by_columns: dict[tuple[str, ...], list[tuple[int, int, dict[str, Any]]]] = defaultdict(list)
+        for end in self._attempt_ends:
+            by_columns[tuple(end[2])].append(end)
+        for columns, ends in by_columns.items():
+            assignments = ", ".join(f"{connection.ops.quote_name(column)} = %s" for column in columns)
+            sql = f"UPDATE runs_attempt SET {assignments} WHERE action_id = %s AND lease_epoch = %s"  # noqa: S608
+            with connection.cursor() as cursor:
+                cursor.executemany(sql, [[*map(_plain, fields.values()), i, epoch] for i, epoch, fields in ends])
+        self._attempt_ends = []
+
+
+def _plain(value: Any) -> Any:
+    """A value as the database driver takes it."""
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    if isinstance(value, Phase):
+        return int(value)
+    if isinstance(value, UUID) and not connection.features.has_native_uuid_field:
+        return value.hex
+    return value
+
+
+def _chunks(items: list[Any]) -> Iterator[list[Any]]:
+    for start in range(0, len(items), _CHUNK):
+        yield items[start : start + _CHUNK]
+
+
+@contextmanager
+def open_run(run_id: int) -> Iterator[Book]:
+    """Open the book of a run: takes its row lock and the next seq; closing writes, and hints on commit."""
+    with transaction.atomic():
+        if not Run.objects.filter(pk=run_id).update(seq=F("seq") + 1):
+            raise NotFound(f"there is no run with id {run_id}")
+        run = Run.objects.select_related("project").get(pk=run_id)
+        book = Book(run, run.seq)
+        book.load([ROOT])
+        yield book
+        book.flush()
+        events.publish(events.run_group(run_id), book.seq)
+        if book.root_changed:
+            events.publish(events.RUNS)
+
+
+def record_abort(book: Book, target: Row, *, scope: str, cause: Cause, actor: str, reason: str, at: datetime) -> Abort:
+    """Insert the request; `operations` decides whom it reaches."""
+    return Abort.objects.create(
+        run=book.run, target_id=target.id, scope=scope, cause=cause, actor=actor, reason=reason, requested_at=at
+    )

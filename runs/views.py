@@ -1,0 +1,221 @@
+"""Pages and their fragments. Reads and renders happen in the reader threads; the one write goes through operations."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from http import HTTPStatus
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
+
+from runs import database, errors, live, operations, presence, storage, tree
+from runs.names import ROOT, ActionRef, RunRef
+from runs.queries import health, pages, panels
+from runs.snapshot import Snapshot
+from runs.timeline import to_ms
+
+log = logging.getLogger(__name__)
+
+Page = Callable[..., HttpResponse]
+AsyncPage = Callable[..., Awaitable[HttpResponse]]
+
+STATUS: dict[type[errors.FlyteUIError], HTTPStatus] = {
+    errors.NotFound: HTTPStatus.NOT_FOUND,
+    errors.Invalid: HTTPStatus.BAD_REQUEST,
+    errors.Conflict: HTTPStatus.CONFLICT,
+    errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+TABS = ("overview", "data", "logs", "events")
+ANONYMOUS = "someone at the dashboard"
+
+
+def page(view: Page) -> AsyncPage:
+    """Run a view in a reader thread, and turn our errors into pages."""
+
+    @wraps(view)
+    async def run(request: HttpRequest, **arguments: str) -> HttpResponse:
+        return await database.read(_guarded, view, request, arguments)
+
+    return run
+
+
+def _guarded(view: Page, request: HttpRequest, arguments: dict[str, str]) -> HttpResponse:
+    try:
+        return view(request, **arguments)
+    except errors.FlyteUIError as error:
+        return error_page(request, error)
+
+
+def error_page(request: HttpRequest, error: errors.FlyteUIError) -> HttpResponse:
+    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+    template = "runs/_error.html" if is_fragment(request) else "runs/error.html"
+    return render(request, template, {"error": error, "status": status, "home": "/"}, status=status)
+
+
+def is_fragment(request: HttpRequest) -> bool:
+    return request.headers.get("HX-Request") == "true"
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """The runs of the default project, in the first domain."""
+    return HttpResponseRedirect(pages.runs_path(settings.DEFAULT_PROJECT, settings.DOMAINS[0]))
+
+
+@require_GET
+@page
+def run_list(request: HttpRequest, *, project: str, domain: str) -> HttpResponse:
+    projects = pages.list_projects()
+    if project not in projects and project != settings.DEFAULT_PROJECT:
+        raise errors.NotFound(f"project {project!r} does not exist")
+    if domain not in settings.DOMAINS:
+        raise errors.NotFound(f"domain {domain!r} does not exist; there are {', '.join(settings.DOMAINS)}")
+    before = request.GET.get("before", "")
+    context = {
+        "project": project,
+        "domain": domain,
+        "projects": [(name, pages.runs_path(name, domain)) for name in projects],
+        "domains": [(name, pages.runs_path(project, name)) for name in settings.DOMAINS],
+        "runs": pages.list_runs(project, domain, before=before),
+        "is_newest": not before,
+        "endpoint": settings.PUBLIC_URL,
+        "now_ms": to_ms(timezone.now()),
+    }
+    return render(request, "runs/run_list.html", context)
+
+
+@require_GET
+@page
+def run_detail(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
+    """The run page; ?action= selects an action, ?tab= a tab of its panel."""
+    snapshot = Snapshot(pages.get_run(RunRef(project, domain, run)))
+    snapshot.refresh()
+    selected = request.GET.get("action", "")
+    total = len(snapshot.places())
+    start, stop = tree.window_around(total, snapshot.index_of(selected or ROOT))
+    window = snapshot.window(start, stop)
+    summary = snapshot.summary()
+    context = {
+        "summary": summary,
+        "project": project,
+        "domain": domain,
+        "window_html": live.window_html(window),
+        "first": start,
+        "shown": stop - start,
+        "seq": snapshot.seq,
+        "now_ms": to_ms(timezone.now()),
+        "selected": selected,
+        **(panel_context(summary.head, selected, request.GET.get("tab", "")) if selected else {}),
+    }
+    return render(request, "runs/run_detail.html", context)
+
+
+@require_GET
+@page
+def panel(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
+    """The panel of one action, as a fragment."""
+    head = pages.get_run(RunRef(project, domain, run))
+    return render(request, "runs/_inspector.html", panel_context(head, action, request.GET.get("tab", "")))
+
+
+def panel_context(head: pages.RunHead, action: str, tab: str) -> dict[str, Any]:
+    found = panels.get_panel(head.id, action)
+    tab = tab if tab in TABS else TABS[0]
+    context: dict[str, Any] = {"panel": found, "tab": tab, "head": head, "tabs": TABS}
+    match tab:
+        case "data":
+            context["data"] = panels.read_data(found)
+        case "logs":
+            context["log"] = panels.read_log(found.id)
+        case "events":
+            context["events"] = panels.list_events(found.id)
+    return context
+
+
+@require_GET
+@page
+def log_tail(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
+    """Lines after a chunk: 204 when there are none yet, and no further asking once the action has ended."""
+    after = request.GET.get("after", "0")
+    if not after.isdecimal():
+        raise errors.Invalid("after must be a number")
+    head = pages.get_run(RunRef(project, domain, run))
+    found = panels.get_panel(head.id, action)
+    lines = panels.read_log(found.id, after=int(after))
+    if not lines.lines and not found.is_terminal:
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    return render(request, "runs/_log_tail.html", {"panel": found, "head": head, "log": lines})
+
+
+@require_GET
+@page
+def log_file(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
+    """The whole log as plain text."""
+    head = pages.get_run(RunRef(project, domain, run))
+    text = panels.read_whole_log(panels.get_panel(head.id, action).id)
+    return HttpResponse(text, content_type="text/plain; charset=utf-8")
+
+
+@require_http_methods(["GET", "POST"])
+async def abort(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
+    """GET: what an abort would stop, and the form. POST: ask for it; the answer says what was found."""
+    ref = RunRef(project, domain, run)
+    if request.method == "GET":
+        return await abort_form(request, ref=ref)
+    action = request.POST.get("action", "")
+    reason = request.POST.get("reason", "").strip()
+    user = await request.auser()
+    actor = user.get_username() if user.is_authenticated else ANONYMOUS
+    try:
+        answer = await database.write(
+            operations.request_abort, ActionRef(ref, action) if action else ref, reason=reason, actor=actor
+        )
+    except errors.FlyteUIError as error:
+        return error_page(request, error)
+    status = HTTPStatus.CONFLICT if answer.outcome == "already_ended" else HTTPStatus.OK
+    context = {"answer": answer, "name": action or run, "is_run": not action}
+    template = "runs/_abort_answer.html" if is_fragment(request) else "runs/abort.html"
+    return render(request, template, {**context, "project": project, "domain": domain, "run": run}, status=status)
+
+
+@page
+def abort_form(request: HttpRequest, *, ref: RunRef) -> HttpResponse:
+    head = pages.get_run(ref)
+    action = request.GET.get("action", "")
+    preview = panels.preview_abort(head.id, ActionRef(ref, action or ROOT))
+    context = {"preview": preview, "head": head, "action": action, "project": ref.project, "domain": ref.domain}
+    return render(request, "runs/_abort_form.html" if is_fragment(request) else "runs/abort.html", context)
+
+
+@require_GET
+def healthz(request: HttpRequest) -> HttpResponse:
+    """The process answers."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_GET
+async def readyz(request: HttpRequest) -> HttpResponse:
+    """Whether work can be done here: 503 with what is missing."""
+    missing = []
+    for check in (health.check_database, storage_is_writable):
+        try:
+            await database.read(check)
+        except Exception as error:
+            log.warning("not ready", exc_info=True)
+            missing.append(f"{check.__doc__}: {error}")
+    if presence.workers_connected() < 1:
+        missing.append("no worker is connected; start one with `manage.py worker`")
+    text = "".join(f"{line}\n" for line in missing) or "ready\n"
+    status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
+    return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")
+
+
+def storage_is_writable() -> None:
+    """storage"""
+    storage.write_bytes(storage.join(settings.STORAGE_URL, ".ready"), b"")
