@@ -46,7 +46,8 @@ def connect_executor(hello: frames.Hello) -> Connected:
     held = {(one.key.run, one.key.name): one.epoch for one in hello.held}
     with transaction.atomic():
         executor = Executor.objects.select_for_update().filter(pk=hello.executor).first()
-        if executor is None or executor.state == Executor.State.GONE or hello.epoch != executor.epoch:
+        # An id is of one process only. A lower epoch than ours is one whose Welcome was lost on the way.
+        if executor is None or executor.state == Executor.State.GONE or hello.epoch > executor.epoch:
             raise LeaseLost(f"executor {hello.executor} is not known with epoch {hello.epoch}; it must stop")
         executor.epoch += 1
         executor.state = Executor.State.CONNECTED

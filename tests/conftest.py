@@ -36,6 +36,15 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 
 
 @pytest.fixture(autouse=True)
+def _nothing_remembered() -> None:
+    """Each test has an empty database, so the ids that the process remembers are stale."""
+    from runs import operations
+
+    operations._spec_ids.clear()
+    operations._pool_ids.clear()
+
+
+@pytest.fixture(autouse=True)
 def _only_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     """A test that reaches for another host fails at once, and says which."""
     connect, connect_ex = socket.socket.connect, socket.socket.connect_ex

@@ -1,0 +1,84 @@
+"""`manage.py up` as a whole: orderly stops, restarts, and what runs on across them."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runs.phases import Phase
+from tests.e2e.server import Server, wait_until
+
+
+@pytest.fixture
+def own_server(tmp_path: Path) -> Iterator[Server]:
+    server = Server(tmp_path / "home").start()
+    yield server
+    if server.process is not None and server.process.poll() is None:
+        server.stop()
+
+
+def processes_of(server: Server) -> list[str]:
+    """All processes whose environment names the server's home: web, worker, executors and their children."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            try:
+                environment = (folder / "environ").read_bytes()
+                command = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+            except OSError:
+                continue
+            if str(server.home).encode() in environment + command.encode():
+                found.append(f"{folder.name} {command}")
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_takes_less_than_five_seconds_and_leaves_no_process(own_server: Server, number: int):
+    run = own_server.submit("examples/external_abort.py", "main", "--n", "3", "--sleep_for", "60")
+    own_server.wait_running(run, "long_sleeper", 3)
+
+    took = own_server.stop(number)
+
+    assert own_server.process is not None
+    assert own_server.process.returncode == 0
+    assert took < 5
+    assert processes_of(own_server) == []
+
+
+def test_what_ran_when_the_server_stopped_goes_on_at_the_next_start(own_server: Server):
+    run = own_server.submit("tests/workflows/resuming.py", "main")
+    own_server.wait_running(run, "slow", 1)
+    done = own_server.named(run, "quick")[0]
+    assert Phase(done["phase"]) is Phase.SUCCEEDED
+
+    own_server.stop()
+    stopped = own_server.actions(run)
+    own_server.start()
+
+    assert {Phase(row["phase"]) for row in stopped.values()} == {Phase.SUCCEEDED, Phase.QUEUED}
+    assert own_server.wait_ended(run) is Phase.SUCCEEDED
+    rows = own_server.actions(run)
+    assert [row["attempt"] for row in rows.values()] == [1, 1, 1]
+    assert own_server.output(run, done["name"]).count("quick ran") == 1
+    assert own_server.output(run, own_server.named(run, "slow")[0]["name"]).count("slow begins") == 2
+
+
+def test_the_client_can_be_gone_and_the_web_process_killed_while_actions_run(own_server: Server):
+    run = own_server.submit("examples/external_abort.py", "main", "--n", "3", "--sleep_for", "8")
+    victim = own_server.wait_running(run, "long_sleeper", 3)[0]
+
+    subprocess.run(["pkill", "-KILL", "-f", f"daphne .*-p {own_server.port} "], check=True)
+    wait_until(lambda: not own_server.is_ready(), "the web process is gone")
+    wait_until(own_server.is_ready, "the web process is back")
+    own_server.cli("abort", run, victim, "--reason", "after the restart")
+    own_server.wait_all_ended(run)
+
+    rows = own_server.actions(run)
+    assert rows[victim]["reason"] == "after the restart"
+    assert own_server.phase(run) is Phase.SUCCEEDED
+    assert sorted(own_server.phases(run, "long_sleeper")) == [Phase.SUCCEEDED] * 2 + [Phase.ABORTED]
+    assert {row["lease_epoch"] for row in rows.values()} == {1}
