@@ -8,6 +8,8 @@ from pathlib import Path
 
 import dj_database_url
 
+from flyteui.logs import logging_config
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -132,3 +134,5 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+
+LOGGING = logging_config(env("LOG_LEVEL", "WARNING"))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from runs.errors import AlreadyExists, Invalid, NotFound
-from runs.models import DeployedTask, Project, TaskSpec
+from runs.models import DeployedTask, Project, Run, TaskSpec
 from runs.names import check_scope
 from runs.specs import MAX_TASK_NAME, MAX_VERSION, TaskFacts, check_text
 
@@ -107,3 +108,13 @@ def _get_or_create_spec(task: TaskFacts) -> TaskSpec:
         },
     )
     return spec
+
+
+def seed() -> None:
+    """Make the default project when there is none."""
+    Project.objects.get_or_create(name=settings.DEFAULT_PROJECT)
+
+
+def has_runs() -> bool:
+    """Whether anything was ever submitted. One statement."""
+    return Run.objects.exists()

@@ -1,0 +1,85 @@
+"""Plugins of the `flyte` command: `flyte abort RUN ACTION`, and `flyte start ui`.
+
+Loaded by flyte through the entry points in pyproject.toml, in the user's process: nothing here imports Django.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Any
+
+import rich_click as click
+from flyte.cli._common import CommandBase
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REASON = "Manually aborted from the CLI"
+
+
+def extend_abort(command: click.Command) -> click.Command:
+    """Let `flyte abort` take a run's name where it took only `run` and `action`; those two work as before.
+
+    A run that is itself called "run" or "action" is reached with `flyte abort run run`, `flyte abort action run a0`.
+    """
+    assert isinstance(command, click.Group)
+    resolve = command.resolve_command
+
+    def resolve_command(
+        ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if command.get_command(ctx, args[0]) is None:
+            return _abort_by_name.name, _abort_by_name, args
+        return resolve(ctx, args)
+
+    command.resolve_command = resolve_command  # type: ignore[method-assign]
+    # So that `flyte abort --reason why RUN ACTION` reaches us; what nobody knows is refused there.
+    command.context_settings = {**command.context_settings, "ignore_unknown_options": True}
+    command.subcommand_metavar = "(RUN-NAME [ACTION-NAME] | COMMAND [ARGS]...)"
+    command.help = (
+        f"{command.help}\n\n"
+        "`flyte abort RUN-NAME ACTION-NAME` aborts one action with all that runs below it, "
+        "`flyte abort RUN-NAME` the whole run."
+    )
+    return command
+
+
+@click.command("abort", cls=CommandBase)
+@click.argument("run-name")
+@click.argument("action-name", required=False)
+@click.option(
+    "--reason", default=REASON, show_default=True, help="Why; the parent of the action and the page show it."
+)
+@click.pass_context
+def _abort_by_name(
+    ctx: click.Context,
+    run_name: str,
+    action_name: str | None,
+    reason: str,
+    project: str | None = None,
+    domain: str | None = None,
+) -> None:
+    """Abort an action of a run, or the whole run."""
+    assert ctx.parent is not None
+    group: Any = ctx.parent.command
+    said = {"run_name": run_name, "reason": reason, "project": project, "domain": domain}
+    if action_name is None:
+        ctx.invoke(group.get_command(ctx, "run"), **said)
+    else:
+        ctx.invoke(group.get_command(ctx, "action"), action_name=action_name, **said)
+
+
+@click.command("ui")
+@click.option(
+    "--home", type=click.Path(file_okay=False), help="Folder of database, files and logs (FLYTEUI_HOME)."
+)
+@click.option("--host", help="Address to listen on (FLYTEUI_HOST).")
+@click.option("--port", type=int, help="Port to listen on (FLYTEUI_PORT).")
+def start_ui(home: Path | None, host: str | None, port: int | None) -> None:
+    """Start the flyteui server with its dashboard and a worker, in the foreground; Ctrl-C stops them."""
+    given = {"FLYTEUI_HOME": home, "FLYTEUI_HOST": host, "FLYTEUI_PORT": port}
+    env = os.environ | {name: str(value) for name, value in given.items() if value is not None}
+    env["DJANGO_SETTINGS_MODULE"] = "flyteui.settings"
+    # The server replaces this process, so that signals reach it and not a parent that would have to pass them on.
+    os.execve(sys.executable, [sys.executable, "-m", "django", "up"], env)  # noqa: S606

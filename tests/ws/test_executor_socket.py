@@ -1,0 +1,176 @@
+"""The executor's and the worker's sockets, spoken to in frames."""
+
+from __future__ import annotations
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.conf import settings
+
+from runs import database, operations, presence
+from runs.consumers.executors import BAD_FRAME, BAD_TOKEN, SUPERSEDED, ExecutorConsumer, WorkerConsumer
+from runs.executor import frames
+from runs.models import Executor
+from runs.names import ROOT, ActionRef
+from runs.phases import Phase
+from runs.specs import read_task_spec
+from tests.db.scene import Scene, task_spec
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SECONDS = 5
+
+
+class Peer(WebsocketCommunicator):
+    """The other end of the socket."""
+
+    def __init__(self, consumer: type[ExecutorConsumer | WorkerConsumer]) -> None:
+        super().__init__(consumer.as_asgi(), "/")
+
+    async def say(self, frame: object) -> None:
+        await self.send_to(bytes_data=frames.encode(frame))
+
+    async def hear(self, kind: type, decode=frames.decode_to_executor):
+        """The next frame of this kind; other frames are passed over."""
+        while True:
+            frame = decode(await self.receive_from(timeout=SECONDS))
+            if isinstance(frame, kind):
+                return frame
+
+    async def closed_with(self) -> int:
+        output = await self.receive_output(timeout=SECONDS)
+        assert output["type"] == "websocket.close"
+        return output["code"]
+
+
+async def open_executor(scene: Scene) -> Peer:
+    """Connect the scene's executor over a socket, and return when it is welcomed."""
+    peer = Peer(ExecutorConsumer)
+    await peer.connect(timeout=SECONDS)
+    hello = scene.hello(scene.executor_id, scene.epoch)
+    hello.token = settings.EXECUTOR_TOKEN
+    await peer.say(hello)
+    scene.epoch = (await peer.hear(frames.Welcome)).epoch
+    return peer
+
+
+@pytest.fixture
+async def scene() -> Scene:
+    return await sync_to_async(Scene)()
+
+
+async def test_a_wrong_token_is_refused_with_its_own_code():
+    for consumer, hello in (
+        (ExecutorConsumer, frames.Hello("wrong", "e", "p", 0, "h", 1, 1)),
+        (WorkerConsumer, frames.WorkerHello("wrong", "w", "h", 1)),
+    ):
+        peer = Peer(consumer)
+        await peer.connect(timeout=SECONDS)
+        await peer.say(hello)
+
+        assert await peer.closed_with() == BAD_TOKEN
+        await peer.disconnect()
+
+
+@pytest.mark.parametrize("data", [b"\xc1", b"nonsense", frames.encode(frames.Batch(1, []))])
+async def test_what_is_no_frame_or_comes_before_hello_closes_the_socket(data):
+    peer = Peer(ExecutorConsumer)
+    await peer.connect(timeout=SECONDS)
+    await peer.send_to(bytes_data=data)
+
+    assert await peer.closed_with() == BAD_FRAME
+    await peer.disconnect()
+
+
+async def test_an_executor_that_was_given_up_is_told_to_stop(scene: Scene):
+    await Executor.objects.filter(pk=scene.executor_id).aupdate(state=Executor.State.GONE)
+    peer = Peer(ExecutorConsumer)
+    await peer.connect(timeout=SECONDS)
+    hello = scene.hello(scene.executor_id, scene.epoch)
+    hello.token = settings.EXECUTOR_TOKEN
+    await peer.say(hello)
+
+    assert await peer.closed_with() == SUPERSEDED
+    await peer.disconnect()
+
+
+async def test_a_run_travels_from_lease_to_end_over_the_socket(scene: Scene):
+    peer = await open_executor(scene)
+    leases = await peer.hear(frames.Leases)
+    assert [(lease.key.name, lease.attempt) for lease in leases.leases] == [(ROOT, 1)]
+    assert leases.runs[0].name == scene.ref.name
+
+    started = frames.Started(scene.key(), 1, frames.now_us())
+    child = scene.message("child").SerializeToString()
+    await peer.say(frames.Batch(1, [started, frames.Enqueue(scene.run.pk, ROOT, child)]))
+    ack = await peer.hear(frames.Ack)
+    assert (ack.seq, ack.results[0].code) == (1, "ok")
+    assert ack.results[0].lease is not None
+    ended = frames.Finished(scene.key("child"), 1, frames.now_us(), "succeeded")
+    await peer.say(frames.Batch(2, [frames.Started(scene.key("child"), 1, frames.now_us()), ended]))
+    children = await peer.hear(frames.Children)
+    await peer.say(frames.Batch(3, [frames.Finished(scene.key(), 1, frames.now_us(), "succeeded")]))
+    await peer.hear(frames.Ack)
+
+    assert [(update.name, update.phase) for update in children.updates] == [("child", Phase.SUCCEEDED)]
+    assert set((await sync_to_async(scene.phases)()).values()) == {Phase.SUCCEEDED}
+    await peer.disconnect()
+
+
+async def test_an_abort_reaches_the_executor_by_a_hint_and_not_by_the_poll(scene: Scene, monkeypatch):
+    monkeypatch.setattr("runs.consumers.executors.POLL_SECONDS", 600.0)
+    peer = await open_executor(scene)
+    await peer.hear(frames.Leases)
+
+    await database.write(operations.request_abort, ActionRef(scene.ref), reason="enough", actor="ann")
+    cancels = (await peer.hear(frames.Cancels)).cancels
+
+    assert [(cancel.key.name, cancel.note.reason, cancel.note.actor) for cancel in cancels] == [
+        (ROOT, "enough", "ann")
+    ]
+    await peer.disconnect()
+
+
+async def test_a_lost_hint_is_repaired_by_the_poll(scene: Scene, monkeypatch):
+    monkeypatch.setattr("runs.consumers.executors.POLL_SECONDS", 0.1)
+    peer = await open_executor(scene)
+    await peer.hear(frames.Leases)
+
+    # Not through the door: nobody sends the hints of this transaction.
+    monkeypatch.setattr("runs.events._emit", lambda hint: None)
+    await sync_to_async(scene.abort)()
+
+    assert [cancel.key.name for cancel in (await peer.hear(frames.Cancels)).cancels] == [ROOT]
+    await peer.disconnect()
+
+
+async def test_what_was_not_delivered_is_told_again_after_a_reconnect(scene: Scene):
+    first = await open_executor(scene)
+    await first.hear(frames.Leases)
+    await database.write(operations.request_abort, ActionRef(scene.ref), reason="enough", actor="ann")
+    await first.hear(frames.Cancels)
+    await first.disconnect()
+
+    second = await open_executor(scene)
+
+    assert [cancel.key.name for cancel in (await second.hear(frames.Cancels)).cancels] == [ROOT]
+    await second.disconnect()
+
+
+async def test_a_worker_is_asked_to_start_an_executor_for_a_pool_that_has_none(scene: Scene):
+    worker = Peer(WorkerConsumer)
+    await worker.connect(timeout=SECONDS)
+    await worker.say(frames.WorkerHello(settings.EXECUTOR_TOKEN, "worker-1", "host", 1))
+    task = read_task_spec(task_spec("env.other", bundle="file:///another.tgz"))
+    await sync_to_async(scene.create_run)(task)
+
+    launch = await worker.hear(frames.Launch, frames.decode_to_worker)
+
+    assert launch.bundle_uri == "file:///another.tgz"
+    assert presence.workers_connected() == 1
+    executor = await Executor.objects.aget(pk=launch.executor)
+    assert (executor.state, executor.worker) == (Executor.State.STARTING, "worker-1")
+    await worker.say(frames.Exited(launch.executor, -9))
+    again = await worker.hear(frames.Launch, frames.decode_to_worker)
+    assert again.executor != launch.executor
+    await worker.disconnect()
+    assert presence.workers_connected() == 0
