@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import rich_click as click
-from flyte.cli._common import CommandBase
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,13 +23,15 @@ def extend_abort(command: click.Command) -> click.Command:
     A run that is itself called "run" or "action" is reached with `flyte abort run run`, `flyte abort action run a0`.
     """
     assert isinstance(command, click.Group)
+    by_name = _abort_by_name(command)
     resolve = command.resolve_command
 
     def resolve_command(
         ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         if command.get_command(ctx, args[0]) is None:
-            return _abort_by_name.name, _abort_by_name, args
+            # No name of its own, so that usage lines say `flyte abort`.
+            return "", by_name, args
         return resolve(ctx, args)
 
     command.resolve_command = resolve_command  # type: ignore[method-assign]
@@ -45,29 +46,31 @@ def extend_abort(command: click.Command) -> click.Command:
     return command
 
 
-@click.command("abort", cls=CommandBase)
-@click.argument("run-name")
-@click.argument("action-name", required=False)
-@click.option(
-    "--reason", default=REASON, show_default=True, help="Why; the parent of the action and the page show it."
-)
-@click.pass_context
-def _abort_by_name(
-    ctx: click.Context,
-    run_name: str,
-    action_name: str | None,
-    reason: str,
-    project: str | None = None,
-    domain: str | None = None,
-) -> None:
-    """Abort an action of a run, or the whole run."""
-    assert ctx.parent is not None
-    group: Any = ctx.parent.command
-    said = {"run_name": run_name, "reason": reason, "project": project, "domain": domain}
-    if action_name is None:
-        ctx.invoke(group.get_command(ctx, "run"), **said)
-    else:
-        ctx.invoke(group.get_command(ctx, "action"), action_name=action_name, **said)
+def _abort_by_name(group: click.Group) -> click.Command:
+    """The command that hands over to the group's own; of their class too, which adds --project and --domain."""
+    abort_run, abort_action = group.commands["run"], group.commands["action"]
+
+    @click.command("abort", cls=type(abort_action))
+    @click.argument("run-name")
+    @click.argument("action-name", required=False)
+    @click.option("--reason", default=REASON, show_default=True, help="Why; the parent and the page show it.")
+    @click.pass_context
+    def abort(
+        ctx: click.Context,
+        run_name: str,
+        action_name: str | None,
+        reason: str,
+        project: str | None = None,
+        domain: str | None = None,
+    ) -> None:
+        """Abort an action of a run, or the whole run."""
+        said = {"run_name": run_name, "reason": reason, "project": project, "domain": domain}
+        if action_name is None:
+            ctx.invoke(abort_run, **said)
+        else:
+            ctx.invoke(abort_action, action_name=action_name, **said)
+
+    return abort
 
 
 @click.command("ui")

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import msgspec
+from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import timezone
 
@@ -29,8 +30,8 @@ Send = Callable[[str], Awaitable[None]]
 POLL_SECONDS = 3.0
 MIN_GAP_SECONDS = 0.1
 MAX_GAP_SECONDS = 1.0
-# An ended run's feed stays so long without a change before it closes.
-LINGER_SECONDS = 2.0
+# Nothing more is expected of an ended run; its feed stays for scrolling and toggling.
+ENDED_POLL_SECONDS = 30.0
 # Up to so many changed rows are sent one by one; more, as one window.
 MAX_PARTIALS = 40
 MAX_COLLAPSED = 5000
@@ -104,9 +105,9 @@ class Feed(ABC):
         """Change what is shown."""
 
     async def run(self) -> None:
-        """Stream until there is nothing more to come. Raises NotFound."""
+        """Stream until cancelled. Raises NotFound."""
         await self._greeted.wait()
-        while not self.is_over:
+        while True:
             await self._credit.wait()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._dirty.wait(), self.patience)
@@ -129,7 +130,6 @@ class Feed(ABC):
 
     seq = 0
     patience = POLL_SECONDS
-    is_over = False
 
     @abstractmethod
     def compose(self) -> str | None:
@@ -182,9 +182,7 @@ class RunFeed(Feed):
         summary = snapshot.summary()
         partials = [*self._rows(window), *self._above(summary)]
         self._shown = window
-        if summary.is_over:
-            self.patience = LINGER_SECONDS
-            self.is_over = not partials
+        self.patience = ENDED_POLL_SECONDS if summary.is_over else POLL_SECONDS
         return "".join(partials) or None
 
     def _page_has(self, window: Window, seq: int, view: View) -> bool:
@@ -249,7 +247,12 @@ class RunsFeed(Feed):
 
     def compose(self) -> str | None:
         project, domain = self._scope
-        context = {"runs": pages.list_runs(project, domain), "project": project, "domain": domain}
+        context = {
+            "runs": pages.list_runs(project, domain),
+            "project": project,
+            "domain": domain,
+            "endpoint": settings.PUBLIC_URL,
+        }
         html = render_to_string("runs/_runs.html", context)
         if html == self._html:
             return None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import datetime
 from functools import partial
 
@@ -120,39 +121,43 @@ def _set_failure(action: Action, failure: Failure | None) -> None:
 def _task_action(book: Book, task: TaskFacts, *, at: datetime) -> Action:
     return Action(
         run=book.run, kind=Kind.TASK, phase=Phase.QUEUED, task_name=task.name,
-        short_name=task.short_name or task.name.rpartition(".")[2], spec_id=_spec_id(task),
-        pool_id=_pool_id(task, book.run), max_attempts=task.max_attempts, created_at=at, queued_at=at,
+        short_name=task.short_name or task.name.rpartition(".")[2], spec_id=_spec_id(book, task),
+        pool_id=_pool_id(book, task), max_attempts=task.max_attempts, created_at=at, queued_at=at,
     )  # fmt: skip
 
 
-def _spec_id(task: TaskFacts) -> int:
+def _spec_id(book: Book, task: TaskFacts) -> int:
     """The row of this spec, made when it is new. No statement when this process knows it."""
-    if (known := _spec_ids.get(task.digest)) is not None:
-        return known
-    row, _ = TaskSpec.objects.get_or_create(
-        digest=task.digest,
-        defaults={
+
+    def make() -> int:
+        columns = {
             "spec": task.spec, "name": task.name, "version": task.version, "short_name": task.short_name,
             "environment": task.environment, "task_type": task.task_type,
-        },
-    )  # fmt: skip
-    transaction.on_commit(partial(_spec_ids.__setitem__, task.digest, row.pk))
-    return row.pk
+        }  # fmt: skip
+        return TaskSpec.objects.get_or_create(digest=task.digest, defaults=columns)[0].pk
+
+    return _remembered(book, _spec_ids, task.digest, make)
 
 
-def _pool_id(task: TaskFacts, run: Run) -> int:
+def _pool_id(book: Book, task: TaskFacts) -> int:
     """The pool of the processes that may run this task. Pickled code is bound to its run, not to its bundle's file."""
-    bundle = f"run:{run.pk}" if task.is_pickled else task.bundle_uri
-    env = {**task.env, **run.envs}
+    bundle = f"run:{book.run.pk}" if task.is_pickled else task.bundle_uri
+    env = {**task.env, **book.run.envs}
     key = hashlib.sha256(json.dumps([bundle, task.image, env], sort_keys=True).encode()).hexdigest()
-    if (known := _pool_ids.get(key)) is not None:
-        return known
-    row, _ = Pool.objects.get_or_create(
-        key=key,
-        defaults={"bundle_uri": "" if task.is_pickled else task.bundle_uri, "image": task.image, "env": env},
-    )
-    transaction.on_commit(partial(_pool_ids.__setitem__, key, row.pk))
-    return row.pk
+
+    def make() -> int:
+        columns = {"bundle_uri": "" if task.is_pickled else task.bundle_uri, "image": task.image, "env": env}
+        return Pool.objects.get_or_create(key=key, defaults=columns)[0].pk
+
+    return _remembered(book, _pool_ids, key, make)
+
+
+def _remembered(book: Book, known: dict[str, int], key: str, make: Callable[[], int]) -> int:
+    """The id for a key: known to this process, or to this transaction (which may still be rolled back), or made."""
+    if (row_id := known.get(key) or book.made.get(key)) is None:
+        row_id = book.made[key] = make()
+        transaction.on_commit(partial(known.__setitem__, key, row_id))
+    return row_id
 
 
 def _ask_for_executor(action: Action) -> None:

@@ -20,7 +20,7 @@ from django.db.models import F
 
 from runs import events
 from runs.errors import ForbiddenTransition, NotFound, StaleTransition
-from runs.models import Abort, Action, ActionEvent, Attempt, Run
+from runs.models import Abort, Action, Run
 from runs.names import ROOT
 from runs.phases import LIVE, TERMINAL, Cause, Phase, may_move
 
@@ -72,6 +72,11 @@ _COLUMNS = (
     "abort_id pool_id spec_id input_uri short_name"
 ).split()
 
+_EVENT = "run_id action_id seq from_phase to_phase attempt cause actor at".split()
+_ATTEMPT = (
+    "action_id number executor_id lease_epoch leased_at output_uri outcome error_code error_kind error_message"
+).split()
+
 
 def _row(values: Sequence[Any]) -> Row:
     row = Row(*values)
@@ -90,10 +95,11 @@ class Book:
         self._dirty: dict[int, Row] = {}
         self._new: list[Action] = []
         self._new_actors: list[tuple[Phase, Cause, str, datetime]] = []
-        self._events: list[ActionEvent] = []
-        self._attempts: list[Attempt] = []
+        self._events: list[tuple[Any, ...]] = []
+        self._attempts: list[tuple[Any, ...]] = []
         self._attempt_ends: list[tuple[int, int, dict[str, Any]]] = []
         self.root_changed = False
+        self.made: dict[str, int] = {}  # rows that this transaction made, by key, for `operations`
 
     # --- reading ------------------------------------------------------------------------------------------------
 
@@ -198,21 +204,13 @@ class Book:
         self._event(row, row.phase, row.phase, cause, actor, at)
 
     def _event(self, row: Row, was: Phase | None, to: Phase, cause: Cause, actor: str, at: datetime) -> None:
-        self._events.append(
-            ActionEvent(
-                run_id=self.run.pk, action_id=row.id, seq=self.seq, from_phase=was, to_phase=to,
-                attempt=row.attempt, cause=cause, actor=actor, at=at,
-            )
-        )  # fmt: skip
+        moved = (self.run.pk, row.id, self.seq, was and int(was), int(to), row.attempt, str(cause), actor, _plain(at))
+        self._events.append(moved)
 
     def open_attempt(self, row: Row, *, at: datetime, output_uri: str) -> None:
         """Record a start of the attempt that the row's lease_epoch stands for."""
-        self._attempts.append(
-            Attempt(
-                action_id=row.id, number=row.attempt, executor_id=row.executor_id, lease_epoch=row.lease_epoch,
-                leased_at=at, output_uri=output_uri,
-            )
-        )  # fmt: skip
+        opened = (row.id, row.attempt, _plain(row.executor_id), row.lease_epoch, _plain(at), output_uri, "", "", "", "")
+        self._attempts.append(opened)
 
     def set_attempt(self, row: Row, **fields: Any) -> None:
         """Change the attempt that the row's lease_epoch stands for."""
@@ -224,13 +222,11 @@ class Book:
         """Write what is pending, so that a query sees it."""
         self._insert_new()
         self._update_rows()
-        if self._attempts:
-            Attempt.objects.bulk_create(self._attempts)
-            self._attempts = []
+        _insert("runs_attempt", _ATTEMPT, self._attempts)
+        self._attempts = []
         self._update_attempts()
-        if self._events:
-            ActionEvent.objects.bulk_create(self._events)
-            self._events = []
+        _insert("runs_actionevent", _EVENT, self._events)
+        self._events = []
 
     def _insert_new(self) -> None:
         if not self._new:
@@ -272,6 +268,15 @@ class Book:
             with connection.cursor() as cursor:
                 cursor.executemany(sql, [[*map(_plain, fields.values()), i, epoch] for i, epoch, fields in ends])
         self._attempt_ends = []
+
+
+def _insert(table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
+    """Insert rows without making model objects of them, which costs more than the database does."""
+    if rows:
+        names = ", ".join(connection.ops.quote_name(column) for column in columns)
+        sql = f"INSERT INTO {table} ({names}) VALUES ({', '.join(['%s'] * len(columns))})"  # noqa: S608
+        with connection.cursor() as cursor:
+            cursor.executemany(sql, rows)
 
 
 def _plain(value: Any) -> Any:

@@ -17,7 +17,7 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-class Key(msgspec.Struct, array_like=True, frozen=True):
+class Key(msgspec.Struct, array_like=True, frozen=True, order=True):
     """An action: its run's database id, and its name in that run."""
 
     run: int
