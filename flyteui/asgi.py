@@ -15,6 +15,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flyteui.settings")
 django_application = get_asgi_application()
 
 # These import models, so Django must be set up before.
+from runs.api import uploads  # noqa: E402
 from runs.api.asgi import application as connect_application  # noqa: E402
 from runs.consumers.executors import ExecutorConsumer, WorkerConsumer  # noqa: E402
 from runs.consumers.pages import RunConsumer, RunsConsumer  # noqa: E402

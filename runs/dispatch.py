@@ -32,11 +32,6 @@ class Demand:
     drained: list[UUID] = field(default_factory=list)
 
 
-def executor_group(executor_id: UUID) -> str:
-    """The hint group of one executor."""
-    return f"executor.{executor_id.hex}"
-
-
 def is_needed() -> bool:
     """Whether some pool has queued actions and nobody to run them. One statement."""
     return _pools_in_need().exists()
@@ -81,7 +76,7 @@ def _drain_idle(count: int) -> list[UUID]:
     drained = [executor.pk for executor in idle[:count]]
     Executor.objects.filter(pk__in=drained).update(state=Executor.State.DRAINING)
     for executor_id in drained:
-        events.publish(executor_group(executor_id))
+        events.publish(events.executor_group(executor_id))
     return drained
 
 

@@ -1,7 +1,8 @@
 """Hints: "this run has changed", never what has changed. The only sender to the channel layer.
 
 A hint may be lost; whoever listens also polls. Groups: `run.<id>`, `runs` (some root action changed),
-`pool.<id>` (an action waits in the pool), `workers` (an executor is needed), `log.<action id>`.
+`pool.<id>` (an action waits in the pool), `executor.<id>` (it is to leave), `workers` (an executor is needed),
+`log.<action id>` (it has printed).
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
@@ -25,6 +27,10 @@ def run_group(run_id: int) -> str:
 
 def pool_group(pool_id: int) -> str:
     return f"pool.{pool_id}"
+
+
+def executor_group(executor_id: UUID) -> str:
+    return f"executor.{executor_id.hex}"
 
 
 def log_group(action_id: int) -> str:

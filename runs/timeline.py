@@ -57,4 +57,4 @@ def segments(
     if started is None:
         return (wait,)
     run = Segment("run", between_ms(origin, started), between_ms(origin, ended) if ended else None)
-    return (wait, run)
+    return (run,) if wait.to_ms == wait.from_ms else (wait, run)

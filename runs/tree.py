@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 # A tree of so many rows is sent whole; a longer one is sent as a window around what is seen.
 WHOLE_UP_TO = 300
-MAX_WINDOW = 150
+MAX_WINDOW = 100
 
 
 @dataclass(frozen=True, slots=True)

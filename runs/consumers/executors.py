@@ -20,6 +20,7 @@ from runs.queries import link
 
 BAD_TOKEN, SUPERSEDED, BAD_FRAME = 4401, 4410, 4400
 POLL_SECONDS = 2.0  # behind every hint
+MANY_RUNS = 50  # from here on, runs that have ended are forgotten
 LEASE_CHUNK = 500  # how many queued actions are leased in one transaction
 
 log = structlog.get_logger()
@@ -123,7 +124,7 @@ class ExecutorConsumer(FrameConsumer):
             return
         self.executor_id, self.epoch = connected.executor_id, connected.epoch
         await self.join(events.pool_group(connected.pool_id))
-        await self.join(dispatch.executor_group(connected.executor_id))
+        await self.join(events.executor_group(connected.executor_id))
         # From seq 0: what this executor holds is told again in full, because a frame may have been lost with the link.
         await self._follow(dict.fromkeys(connected.run_ids, 0))
         await self.write_frame(
@@ -167,6 +168,17 @@ class ExecutorConsumer(FrameConsumer):
                 await self.write_frame(frames.Children(changes.children))
             self.seen.update(changes.seqs)
             await self._lease_what_waits(executor_id)
+            if len(self.seen) > MANY_RUNS:
+                await self._forget_ended_runs(executor_id)
+
+    async def _forget_ended_runs(self, executor_id: UUID) -> None:
+        """Stop listening to runs in which this executor holds nothing any more; a new lease begins from seq 0 again."""
+        held = set(await database.read(link.list_runs_held, executor_id))
+        for run_id in set(self.seen) - held:
+            del self.seen[run_id]
+            group = events.run_group(run_id)
+            self.groups_joined.discard(group)
+            await self.channel_layer.group_discard(group, self.channel_name)
 
     async def _lease_what_waits(self, executor_id: UUID) -> None:
         offer = await database.read(leases.get_offer, executor_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 from argparse import ArgumentParser
@@ -12,7 +13,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
 
 from runs import dispatch, registry
 from runs.supervisor import Role, supervise
@@ -30,6 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, demo: bool, **options: Any) -> None:
         del args, options
+        check_port_is_free()
         call_command("migrate", verbosity=0)
         registry.seed()
         dispatch.forget_connections()
@@ -47,6 +49,19 @@ class Command(BaseCommand):
                 start_demo(config)
 
         sys.exit(asyncio.run(supervise(roles, ready_url=f"http://{settings.HOST}:{settings.PORT}/readyz", on_ready=ready)))
+
+
+def check_port_is_free() -> None:
+    """Fail at once, and say how to go on, when somebody listens there already."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.HOST, settings.PORT))
+        except OSError as error:
+            raise CommandError(
+                f"cannot listen on {settings.HOST}:{settings.PORT} ({error.strerror}). Is flyteui running there already? "
+                "Another port: FLYTEUI_PORT=8001 make up"
+            ) from error
 
 
 def write_client_config() -> Path:

@@ -1,0 +1,1 @@
+"""WebSocket adapters: pages.py for browsers, executors.py for executors and workers."""

@@ -1,0 +1,99 @@
+"""Sockets of the pages: they parse what a browser says, pass hints and messages to a feed, and forward its frames.
+
+A handler never queries, renders or waits: Channels runs them one after another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from typing import Any
+
+import msgspec
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+from runs import events, live
+from runs.errors import NotFound
+
+log = logging.getLogger(__name__)
+
+# hx-ws does not reconnect after these. It does after 1006, which is what a refused handshake looks like: so accept
+# first, then close.
+BAD_MESSAGE = 4400
+NOT_FOUND = 4404
+# hx-ws reconnects after this one.
+INTERNAL_ERROR = 1011
+MAX_MESSAGE = 200_000
+
+
+class FeedConsumer(AsyncWebsocketConsumer):
+    """Owns a feed and the task that runs it."""
+
+    group: str
+    feed: live.Feed
+    task: asyncio.Task[None] | None = None
+
+    def make_feed(self) -> tuple[str, live.Feed]:
+        """The group whose hints matter, and the feed. The page's arguments are in self.scope."""
+        raise NotImplementedError
+
+    async def connect(self) -> None:
+        self.group, self.feed = self.make_feed()
+        # Join first, snapshot second: what changes in between makes a hint.
+        await self.channel_layer.group_add(self.group, self.channel_name)
+        await self.accept()
+        self.task = asyncio.create_task(self.stream())
+
+    async def disconnect(self, code: int) -> None:
+        if self.task is None:
+            return
+        await self.channel_layer.group_discard(self.group, self.channel_name)
+        self.task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self.task
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        try:
+            message = live.decode((text_data or "")[:MAX_MESSAGE])
+        except msgspec.DecodeError:
+            await self.close(BAD_MESSAGE)
+        else:
+            self.feed.take(message)
+
+    async def hint(self, _event: dict[str, Any]) -> None:
+        self.feed.hint()
+
+    async def forward(self, frame: str) -> None:
+        await self.send(frame)
+
+    async def stream(self) -> None:
+        """Run the feed and close with the reason when it fails."""
+        try:
+            await self.feed.run()
+        except NotFound:
+            await self.close(NOT_FOUND)
+        except Exception:
+            log.exception("the feed of %s failed", self.group)
+            await self.close(INTERNAL_ERROR)
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.scope["url_route"]["kwargs"]
+        return found
+
+
+class RunConsumer(FeedConsumer):
+    """The live tree of one run."""
+
+    def make_feed(self) -> tuple[str, live.Feed]:
+        run_id = int(self.arguments["run_id"])
+        return events.run_group(run_id), live.RunFeed(run_id, self.forward)
+
+
+class RunsConsumer(FeedConsumer):
+    """The live list of runs."""
+
+    def make_feed(self) -> tuple[str, live.Feed]:
+        feed = live.RunsFeed(self.arguments["project"], self.arguments["domain"], self.forward)
+        return events.RUNS, feed

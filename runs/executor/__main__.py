@@ -1,0 +1,27 @@
+"""`python -m runs.executor`: one executor process. It reads its configuration from stdin, after its imports: a process
+that waits there starts its pool at once."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from runs.executor.config import decode_config
+from runs.executor.process import Process
+
+
+def main() -> None:
+    line = sys.stdin.buffer.readline()
+    if not line.strip():
+        return  # whoever kept this process in reserve is gone
+    config = decode_config(line)
+    os.environ.update(config.env)
+    # User code must not wait for input from a terminal that is not there.
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    Process(config).run()
+
+
+if __name__ == "__main__":
+    main()

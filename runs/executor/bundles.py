@@ -1,0 +1,84 @@
+"""Code bundles: fetched once per home folder, unpacked safely, laid out as the SDK's own download leaves them.
+
+An executor's current folder is one bundle. `a0` processes run in it too, find the SDK's marker, and fetch nothing.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import shutil
+import tarfile
+import tempfile
+import zlib
+from pathlib import Path
+
+import flyte.storage
+
+MAX_FILES = 100_000
+MAX_BYTES = 2 * 1024**3
+DONE = ".flyteui-bundle"
+
+
+class InvalidBundle(Exception):
+    """The bundle cannot be unpacked, or must not be."""
+
+
+async def prepare_bundle(uri: str, home: Path) -> Path:
+    """The folder with the code of a pool. No bundle (code in the environment) or a pickled one: an empty folder.
+
+    The address of a bundle contains its digest, so the folder is named after the address and never fetched twice.
+    """
+    folder = home / "bundles" / hashlib.sha256(uri.encode()).hexdigest()[:32]
+    if (folder / DONE).exists():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Unpacked beside and renamed, so that no other process ever sees half of it.
+    work = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".unpacking-"))
+    try:
+        if uri.endswith((".tar.gz", ".tgz")):
+            archive = work.with_suffix(".archive")
+            try:
+                await _fetch(uri, archive)
+                unpack(archive, work)
+            finally:
+                archive.unlink(missing_ok=True)
+            name = uri.rpartition("/")[2]
+            (work / f".{name}.extracted").touch()
+        (work / DONE).write_text(uri)
+        work.chmod(0o755)
+        try:
+            work.rename(folder)
+        except OSError:
+            if not (folder / DONE).exists():
+                raise
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return folder
+
+
+async def _fetch(uri: str, archive: Path) -> None:
+    try:
+        await flyte.storage.get(uri, str(archive))
+    except (AssertionError, FileNotFoundError) as missing:  # the SDK asserts that the file is there
+        raise InvalidBundle(f"the code bundle {uri} is not in storage") from missing
+
+
+def unpack(archive: Path, folder: Path) -> None:
+    """Unpack a .tar.gz, or raise InvalidBundle that says which member is wrong."""
+    files = size = 0
+    try:
+        with tarfile.open(archive, "r:gz") as bundle:
+            for member in bundle:
+                files, size = files + 1, size + member.size
+                if files > MAX_FILES:
+                    raise InvalidBundle(f"the code bundle has more than {MAX_FILES} files")
+                if size > MAX_BYTES:
+                    raise InvalidBundle(
+                        f"the code bundle is larger than {MAX_BYTES // 1024**2} MiB when unpacked"
+                    )
+                bundle.extract(member, folder, filter="data")
+    except tarfile.FilterError as refused:
+        raise InvalidBundle(f"the code bundle may not be unpacked: {refused}") from refused
+    except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as broken:
+        raise InvalidBundle(f"the code bundle is not a gzip'ed tar file: {broken}") from broken

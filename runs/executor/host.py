@@ -1,0 +1,215 @@
+"""Holds actions: takes leases, runs each as an asyncio task on the user's loop, cancels it, reports its end.
+
+Frames come on the link's thread; what touches tasks goes through `_inbox` to the user's loop, in order. A lease that has
+not begun can be given back by the link's thread while that loop is blocked, so beginning is claimed under a lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from runs.executor import frames
+from runs.executor.children import Children
+from runs.executor.command import Command
+from runs.executor.frames import Cancel, Key, Lease, RunInfo, now_us
+from runs.executor.held import CURRENT, Ending, Held, Stage
+from runs.executor.link import Link
+from runs.executor.output import Output
+from runs.executor.runner import ISOLATE, Runner
+
+SHUTDOWN = "shutdown"
+
+
+class Host:
+    """The actions of this process, and what the server says about them."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, link: Link, output: Output) -> None:
+        self._loop = loop
+        self._link = link
+        self._output = output
+        self.held: dict[Key, Held] = {}
+        self.children = Children(
+            self.held, link.outbox, call_later=link.call_later, take_lease=self._take_for_parent
+        )
+        self._runner: Runner | None = None
+        self._isolate: Callable[[Held], None] | None = None
+        self._runs: dict[int, RunInfo] = {}
+        self._inbox: deque[tuple[Callable[[Any], None], Any]] = deque()
+        self._is_awake = False
+        self._claims = threading.Lock()
+        self.takes_leases = True
+        self.on_end: Callable[[], None] = lambda: None  # after each end, on any thread
+
+    # The link's thread.
+
+    def take(self, message: frames.Leases) -> None:
+        for run in message.runs:
+            self._runs[run.run] = run
+        for lease in message.leases:
+            self._take(lease, self._runs[lease.key.run], None)
+
+    def _take_for_parent(self, lease: Lease, parent: Held, command: Command | None) -> None:
+        self._take(lease, parent.run, command)
+
+    def _take(self, lease: Lease, run: RunInfo, command: Command | None) -> None:
+        known = self.held.get(lease.key)
+        if known is not None:
+            if known.lease.epoch >= lease.epoch:
+                return  # told again after a reconnect
+            self._post(self._kill, known)
+        if not self.takes_leases:
+            self._link.outbox.put(frames.Returned(key=lease.key, epoch=lease.epoch))
+            return
+        held = self.held[lease.key] = Held(lease, run, command)
+        self._post(self._begin, held)
+
+    def cancel(self, message: frames.Cancels) -> None:
+        for cancel in message.cancels:
+            self._post(self._cancel, cancel)
+
+    def kill(self, keys: list[Key]) -> None:
+        for key in keys:
+            if (held := self.held.get(key)) is not None:
+                self._post(self._kill, held)
+
+    def give_back(self) -> None:
+        """Return every lease that has not begun; its task, if it has one, then ends by itself."""
+        for held in list(self.held.values()):
+            with self._claims:
+                if held.stage is not Stage.WAITING:
+                    continue
+                held.stage = Stage.GONE
+            del self.held[held.key]
+            self._link.outbox.put(frames.Returned(key=held.key, epoch=held.lease.epoch))
+
+    def _post(self, method: Callable[[Any], None], argument: Any) -> None:
+        self._inbox.append((method, argument))
+        if self._runner is not None and not self._is_awake:
+            self._is_awake = True
+            self._loop.call_soon_threadsafe(self._drain)
+
+    # The user's loop.
+
+    def open(self, runner: Runner) -> None:
+        """Begin with what has been leased; until now it gathered, because the code was not there yet."""
+        self._runner = runner
+        self._drain()
+
+    def _drain(self) -> None:
+        self._is_awake = False
+        while self._inbox:
+            method, argument = self._inbox.popleft()
+            method(argument)
+
+    def _begin(self, held: Held) -> None:
+        if held.stage is not Stage.WAITING:
+            return
+        # An empty context of its own: nothing leaks in from the frame's callback or from a neighbour.
+        context = contextvars.Context()
+        context.run(CURRENT.set, held)
+        name = f"{held.run.name}/{held.key.name}"
+        held.task = self._loop.create_task(self._run(held), name=name, context=context)
+        held.task.add_done_callback(lambda task: self._ended(held, task))
+
+    async def _run(self, held: Held) -> Ending | None:
+        with self._claims:
+            if held.stage is not Stage.WAITING:
+                return None
+            held.stage = Stage.RUNNING
+        assert self._runner is not None
+        return await self._runner.run(held)
+
+    def _ended(self, held: Held, task: asyncio.Task[Ending | None]) -> None:
+        if held.stage is Stage.GONE:
+            return
+        if task.cancelled():
+            ending: Ending | None = Ending("cancelled")
+        elif (problem := task.exception()) is not None:
+            ending = Ending(
+                "failed", frames.Failure("ExecutorError", repr(problem), "system", recoverable=True)
+            )
+        else:
+            ending = task.result()
+        if ending is ISOLATE and self._isolate is not None:
+            self._isolate(held)
+        elif ending is ISOLATE:
+            reason = "This executor cannot run tasks that are not coroutine functions yet."
+            self.finish(held, Ending("failed", frames.Failure("UnsupportedTask", reason, "system")))
+        elif ending is not None:
+            self.finish(held, ending)
+
+    def _cancel(self, cancel: Cancel) -> None:
+        held = self.held.get(cancel.key)
+        if held is None or held.lease.epoch != cancel.epoch or held.cancel is not None or not held.may_speak:
+            return
+        held.cancel = cancel.note
+        if held.task is not None and held.task.cancel(cancel.note.reason or cancel.note.cause):
+            self._link.outbox.put(frames.Delivered(key=held.key, epoch=cancel.epoch, at=now_us()))
+
+    def _kill(self, held: Held) -> None:
+        """Stop it and forget it: somebody else owns the action, so nothing is said about it, nor about its children."""
+        held.stage = Stage.GONE
+        if self.held.get(held.key) is held:
+            del self.held[held.key]
+        if held.task is not None:
+            held.task.cancel("the lease is lost")
+        cancel_spawned(held)
+
+    def interrupt_all(self) -> None:
+        for held in list(self.held.values()):
+            if held.may_speak:
+                held.is_interrupted = True
+                if held.task is not None:
+                    held.task.cancel(SHUTDOWN)
+
+    def _release(self, held: Held) -> None:
+        """The end is acknowledged. What its code left behind is cancelled now, and not before: the server has recorded
+        the descendants as ended by their parent, so that their cause is not what this cancel would make of it."""
+        held.stage = Stage.GONE
+        if self.held.get(held.key) is held:
+            del self.held[held.key]
+        cancel_spawned(held)
+        self.on_end()
+
+    # Any thread.
+
+    def finish(self, held: Held, ending: Ending) -> None:
+        """Report the end. Its output goes first, so that a log which follows the action is complete when it ends."""
+        with self._claims:
+            if not held.may_speak:
+                return
+            held.stage = Stage.FINISHED
+        if held.is_interrupted and held.cancel is None:
+            ending = Ending("interrupted")
+        self._output.flush(held)
+        finished = frames.Finished(
+            key=held.key, epoch=held.lease.epoch, at=now_us(), outcome=ending.outcome, failure=ending.failure
+        )
+        self._link.outbox.put(finished, lambda _: self._post(self._release, held))
+        self.on_end()
+
+
+def cancel_spawned(held: Held) -> None:
+    for task in list(held.spawned):
+        task.cancel("its action has ended")
+
+
+def task_factory(
+    loop: asyncio.AbstractEventLoop,
+    coroutine: Any,
+    *,
+    context: contextvars.Context | None = None,
+    **options: Any,
+) -> asyncio.Task[Any]:
+    """Make tasks as asyncio does, and remember those that an action's code starts beside its own."""
+    task: asyncio.Task[Any] = asyncio.Task(coroutine, loop=loop, context=context, **options)
+    held = CURRENT.get() if context is None else context.get(CURRENT)
+    if held is not None and held.task is not None:
+        held.spawned.add(task)
+        task.add_done_callback(held.spawned.discard)
+    return task

@@ -1,0 +1,324 @@
+"""What the pages show of one action: its times, attempts, abort chain, inputs, outputs, log and events."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from runs import literals, storage
+from runs.errors import NotFound
+from runs.literals import Value
+from runs.models import Action, ActionEvent, Attempt, LogChunk
+from runs.names import ActionRef
+from runs.phases import TERMINAL, Cause, Kind, Phase
+from runs.queries.pages import AbortMark, AbortPreview, ActionRow, count_live, list_changed_rows
+from runs.timeline import between_ms, duration_words
+from runs.tree import Tree
+
+MAX_EVENTS = 200
+# The tail that a panel shows; the whole log is a download.
+MAX_CHUNKS = 400
+MAX_LINES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A moment of an abort, and how long after the request it came."""
+
+    word: str
+    at: datetime | None
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class AbortChain:
+    """Who or what stopped the action, why, when, and through which ancestor (law 12)."""
+
+    mark: AbortMark
+    reason: str
+    scope: str
+    target_name: str
+    target_label: str
+    is_target: bool
+    instants: tuple[Instant, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptLine:
+    """One start of the action."""
+
+    number: int
+    lease: int
+    outcome: str
+    started_at: datetime | None
+    duration: str
+    executor: str
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The action that is selected."""
+
+    id: int
+    name: str
+    label: str
+    task_name: str
+    kind: str
+    group: str
+    look: str
+    word: str
+    phase: Phase
+    parent: str
+    attempt: int
+    max_attempts: int
+    created_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+    waited: str
+    ran: str
+    error_code: str
+    error_kind: str
+    error_message: str
+    cache: str
+    executor: str
+    input_uri: str
+    output_uri: str
+    abort: AbortChain | None
+    attempts: tuple[AttemptLine, ...]
+    changed_seq: int
+
+    @property
+    def is_terminal(self) -> bool:
+        return self.phase in TERMINAL
+
+    @property
+    def is_aborting(self) -> bool:
+        return self.abort is not None and not self.is_terminal
+
+
+CACHE_WORDS = {
+    1: "missed",
+    2: "hit",
+    3: "stored",
+    4: "lookup failed",
+    5: "store failed",
+    6: "skipped",
+    7: "evicted",
+}
+
+
+def get_panel(run_id: int, name: str) -> Panel:
+    """Two statements."""
+    action = _action(run_id, name)
+    phase = Phase(action.phase)
+    aborting = action.abort is not None and phase not in TERMINAL
+    began, ended = action.started_at, action.ended_at
+    waited_until = began or ended
+    return Panel(
+        id=action.id,
+        name=action.name,
+        label=action.short_name or action.task_name.rpartition(".")[2] or action.name,
+        task_name=action.task_name,
+        kind=Kind(action.kind).name.lower(),
+        group=action.group,
+        look="aborting" if aborting else phase.slug,
+        word="Aborting" if aborting else phase.label,
+        phase=phase,
+        parent=action.parent.name if action.parent else "",
+        attempt=action.attempt,
+        max_attempts=action.max_attempts,
+        created_at=action.created_at,
+        started_at=began,
+        ended_at=ended,
+        waited=duration_words(between_ms(action.created_at, waited_until)) if waited_until else "",
+        ran=duration_words(between_ms(began, ended)) if began and ended else "",
+        error_code=action.error_code,
+        error_kind=action.error_kind,
+        error_message=action.error_message,
+        cache=CACHE_WORDS.get(action.cache_status, ""),
+        executor=str(action.executor_id or "")[:8],
+        input_uri=action.input_uri,
+        output_uri=action.output_uri,
+        abort=_chain(action),
+        attempts=tuple(_attempt(attempt) for attempt in action.attempts.order_by("lease_epoch")),
+        changed_seq=action.changed_seq,
+    )
+
+
+def _action(run_id: int, name: str) -> Action:
+    found = Action.objects.filter(run_id=run_id, name=name).select_related("abort__target", "parent").first()
+    if found is None:
+        raise NotFound(f"action {name!r} does not exist in this run")
+    return found
+
+
+def _chain(action: Action) -> AbortChain | None:
+    abort = action.abort
+    if abort is None:
+        return None
+    stopped = action.ended_at if action.phase == Phase.ABORTED else None
+    asked = abort.requested_at
+    instants = (
+        Instant("requested", asked, ""),
+        Instant("delivered", action.delivered_at, _after(asked, action.delivered_at)),
+        Instant("stopped", stopped, _after(asked, stopped)),
+    )
+    return AbortChain(
+        mark=AbortMark(abort.actor, Cause(abort.cause), asked),
+        reason=abort.reason,
+        scope=abort.scope,
+        target_name=abort.target.name,
+        target_label=abort.target.short_name or abort.target.name,
+        is_target=abort.target_id == action.id,
+        instants=instants,
+    )
+
+
+def _after(start: datetime, end: datetime | None) -> str:
+    return f"+{between_ms(start, end):,} ms" if end else ""
+
+
+def _attempt(attempt: Attempt) -> AttemptLine:
+    ended = attempt.ended_at
+    return AttemptLine(
+        number=attempt.number,
+        lease=attempt.lease_epoch,
+        outcome=attempt.outcome,
+        started_at=attempt.started_at,
+        duration=duration_words(between_ms(attempt.started_at or attempt.leased_at, ended)) if ended else "",
+        executor=str(attempt.executor_id or "")[:8],
+        error=": ".join(filter(None, (attempt.error_code, attempt.error_message.strip()))),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class EventLine:
+    """A line of the action's history."""
+
+    seq: int
+    at: datetime
+    text: str
+    look: str
+    attempt: int
+    cause: str
+    actor: str
+    after: str = field(default="")
+
+
+def list_events(action_id: int) -> tuple[EventLine, ...]:
+    """The first MAX_EVENTS events, oldest first. One statement."""
+    found = list(ActionEvent.objects.filter(action_id=action_id).order_by("id")[:MAX_EVENTS])
+    return tuple(_event(event, found[0].at) for event in found)
+
+
+def _event(event: ActionEvent, first: datetime) -> EventLine:
+    phase = Phase(event.to_phase)
+    is_request = event.from_phase == event.to_phase
+    return EventLine(
+        seq=event.seq,
+        at=event.at,
+        text="Asked to stop" if is_request else phase.label,
+        look="aborting" if is_request else phase.slug,
+        attempt=event.attempt,
+        cause=event.cause,
+        actor=event.actor,
+        after=f"+{duration_words(between_ms(first, event.at))}",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Data:
+    """Inputs and outputs; None: there is no such file (yet)."""
+
+    inputs: tuple[Value, ...] | None
+    outputs: tuple[Value, ...] | None
+
+
+def read_data(panel: Panel) -> Data:
+    """Read the files of inputs and outputs. No statement."""
+    inputs = _bytes(panel.input_uri)
+    # A task's output_uri is a folder, a trace's is the file.
+    is_file = panel.kind == "trace"
+    uri = (
+        panel.output_uri if is_file or not panel.output_uri else f"{panel.output_uri.rstrip('/')}/outputs.pb"
+    )
+    outputs = _bytes(uri)
+    return Data(
+        tuple(literals.read_inputs(inputs)) if inputs is not None else None,
+        tuple(literals.read_outputs(outputs)) if outputs is not None else None,
+    )
+
+
+def _bytes(uri: str) -> bytes | None:
+    return storage.read_bytes(uri) if uri else None
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line that the action printed."""
+
+    at: datetime
+    stream: str
+    text: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Lines up to a chunk. is_cut: earlier lines are not in it."""
+
+    lines: tuple[LogLine, ...]
+    last_id: int
+    is_cut: bool
+
+
+def read_log(action_id: int, *, after: int = 0) -> Log:
+    """The last lines, or those after a chunk that was seen. One statement."""
+    found = LogChunk.objects.filter(action_id=action_id, id__gt=after).order_by("-id")
+    chunks = list(found.values_list("id", "attempt", "lines")[: MAX_CHUNKS + 1])
+    kept = chunks[:MAX_CHUNKS][::-1]
+    lines = [line for _, attempt, data in kept for line in parse_lines(bytes(data), attempt)]
+    is_cut = len(chunks) > MAX_CHUNKS or len(lines) > MAX_LINES
+    return Log(tuple(lines[-MAX_LINES:]), kept[-1][0] if kept else after, is_cut)
+
+
+def parse_lines(data: bytes, attempt: int) -> list[LogLine]:
+    """Lines of a chunk: a JSON list of [microseconds since 1970, stream, text]."""
+    return [
+        LogLine(datetime.fromtimestamp(int(at) / 1e6, tz=UTC), str(stream), str(text).rstrip("\n"), attempt)
+        for at, stream, text in json.loads(data)
+    ]
+
+
+def read_whole_log(action_id: int) -> str:
+    """Every line as text, for a download. One statement."""
+    found = LogChunk.objects.filter(action_id=action_id).order_by("id").values_list("attempt", "lines")
+    lines = (line for attempt, data in found.iterator() for line in parse_lines(bytes(data), attempt))
+    return "".join(f"{line.at.isoformat()} {line.attempt} {line.stream} {line.text}\n" for line in lines)
+
+
+def preview_abort(run_id: int, ref: ActionRef) -> AbortPreview:
+    """What an abort of the action would stop. One statement over the run's rows."""
+    rows = {row.id: row for row in list_changed_rows(run_id, since=-1)}
+    target = next((row for row in rows.values() if row.name == ref.name), None)
+    if target is None:
+        raise NotFound(f"action {ref.name!r} does not exist in this run")
+    running, waiting = count_live(_with_descendants(rows, target))
+    return AbortPreview(
+        label=target.label,
+        name=target.name,
+        is_whole_run=target.parent_id is None,
+        phase=target.phase,
+        asked=target.abort,
+        running=running,
+        waiting=waiting,
+    )
+
+
+def _with_descendants(rows: dict[int, ActionRow], target: ActionRow) -> list[ActionRow]:
+    tree = Tree()
+    for row in rows.values():
+        tree.add(row.id, row.parent_id)
+    return [target, *(rows[node] for node in tree.descendants(target.id))]

@@ -1,0 +1,49 @@
+// What the page says beside its content: counts to screen readers, the phase in the tab's icon.
+
+const GAP_MS = 2000;
+const ICONS = {
+  running: "running", initializing: "running", aborting: "aborted", aborted: "aborted", succeeded: "succeeded",
+  recovered: "succeeded", failed: "failed", "timed-out": "failed",
+};
+
+const region = document.createElement("div");
+region.className = "hidden";
+region.setAttribute("role", "status");
+document.body.append(region);
+
+let said = "";
+let timer = 0;
+
+/** Say the counts of phases, at most once in two seconds. */
+export function announceCounts() {
+  timer ||= window.setTimeout(() => {
+    timer = 0;
+    const counts = [...document.querySelectorAll("#run-summary .count")].map((count) => count.textContent.trim());
+    const text = counts.join(", ").replace(/\s+/g, " ");
+    if (text !== said) say(text);
+  }, GAP_MS);
+}
+
+/** @param {string} text */
+export function say(text) {
+  said = text;
+  region.textContent = "";
+  requestAnimationFrame(() => (region.textContent = text));
+}
+
+export function showFavicon() {
+  const link = document.querySelector("[data-favicon]");
+  const look = document.getElementById("run-summary")?.dataset.look;
+  if (!link || !look) return;
+  const href = `${link.dataset.base}${ICONS[look] ?? "queued"}.svg`;
+  if (link.getAttribute("href") !== href) link.setAttribute("href", href);
+}
+
+/** A short message to everyone. @param {string} html that the server rendered */
+export function toast(html) {
+  const box = document.createElement("div");
+  box.className = "toast";
+  box.innerHTML = html;
+  document.getElementById("toasts").append(box);
+  setTimeout(() => box.remove(), 5000);
+}

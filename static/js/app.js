@@ -1,0 +1,20 @@
+// Names the elements. Each works alone; the page can be read without any.
+
+import { AbortDialog } from "./abort.js";
+import { showFavicon } from "./announce.js";
+import { LiveClock } from "./clock.js";
+import { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "./controls.js";
+import { LogView } from "./inspector.js";
+import { ConnectionStatus } from "./live.js";
+import { RunTree } from "./tree.js";
+
+customElements.define("relative-time", RelativeTime);
+customElements.define("live-clock", LiveClock);
+customElements.define("connection-status", ConnectionStatus);
+customElements.define("run-tree", RunTree);
+customElements.define("abort-dialog", AbortDialog);
+customElements.define("log-view", LogView);
+customElements.define("copy-button", CopyButton);
+customElements.define("theme-toggle", ThemeToggle);
+customElements.define("scope-menu", ScopeMenu);
+showFavicon();

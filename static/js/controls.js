@@ -1,0 +1,77 @@
+// Small controls that stand alone: <copy-button>, <relative-time>, <theme-toggle>, <scope-menu>.
+
+import { say } from "./announce.js";
+import { pageClock, write } from "./clock.js";
+import { agoWords } from "./time.js";
+
+const COPIED_MS = 1500;
+const YEAR_SECONDS = 31_536_000;
+
+/** Copies data-text, or the text of the element whose id is data-from. */
+export class CopyButton extends HTMLElement {
+  connectedCallback() {
+    if (this.firstElementChild) return;
+    const button = document.createElement("button");
+    button.type = "button";
+    button.tabIndex = this.closest(".row") ? -1 : 0;
+    button.setAttribute("aria-label", `Copy ${this.dataset.what ?? ""}`);
+    button.title = `Copy ${this.dataset.what ?? ""}`;
+    button.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#i-copy"></use></svg>';
+    button.addEventListener("click", () => this.copy());
+    this.replaceChildren(button);
+  }
+
+  async copy() {
+    const source = document.getElementById(this.dataset.from ?? "");
+    await navigator.clipboard.writeText(this.dataset.text ?? source?.textContent ?? "");
+    this.toggleAttribute("data-ui-copied", true);
+    say("Copied");
+    setTimeout(() => this.toggleAttribute("data-ui-copied", false), COPIED_MS);
+  }
+}
+
+/** A moment, said relative to the page's clock; the exact time is in the title. */
+export class RelativeTime extends HTMLElement {
+  static observedAttributes = ["datetime"];
+
+  connectedCallback() {
+    this.say(pageClock()?.time ?? Date.now());
+  }
+
+  attributeChangedCallback() {
+    this.at = Date.parse(this.getAttribute("datetime"));
+    this.title = `${new Date(this.at).toLocaleString()}\n${new Date(this.at).toISOString()}`;
+  }
+
+  /** @param {number} now */
+  say(now) {
+    write(this, agoWords(now - this.at));
+  }
+}
+
+export class ThemeToggle extends HTMLElement {
+  connectedCallback() {
+    this.addEventListener("click", () => {
+      const root = document.documentElement;
+      const isDark = getComputedStyle(root).colorScheme === "dark" || (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
+      root.dataset.theme = isDark ? "light" : "dark";
+      document.cookie = `theme=${root.dataset.theme}; path=/; max-age=${YEAR_SECONDS}; samesite=lax`;
+    });
+  }
+}
+
+/** Menus that close when something else is clicked. */
+export class ScopeMenu extends HTMLElement {
+  connectedCallback() {
+    document.addEventListener("click", (event) => {
+      if (!this.contains(event.target)) this.shut();
+    });
+    this.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") this.shut();
+    });
+  }
+
+  shut() {
+    for (const menu of this.querySelectorAll("details[open]")) menu.open = false;
+  }
+}

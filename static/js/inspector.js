@@ -1,0 +1,73 @@
+// The panel of the selected action: loaded when asked for, refreshed when its row changed. And <log-view>.
+
+const SLACK_PX = 24;
+
+const inspector = () => document.getElementById("inspector");
+
+/** @param {HTMLElement} tree @param {string} name */
+export function openPanel(tree, name) {
+  const tab = new URLSearchParams(location.search).get("tab") ?? "";
+  remember(name, tab);
+  inspector().hidden = false;
+  return load(tree, name, tab);
+}
+
+/** @param {HTMLElement} tree @param {string} name @param {string} tab */
+function load(tree, name, tab) {
+  const url = `${tree.dataset.run}/actions/${name}${tab ? `?tab=${tab}` : ""}`;
+  return window.htmx.ajax("GET", url, { source: "#inspector", target: "#inspector", swap: "innerMorph" });
+}
+
+/** Load the panel again when its action has changed since. @param {HTMLElement} tree @param {string} name */
+export function refreshPanel(tree, name) {
+  const panel = document.getElementById("panel");
+  const row = tree.row(name);
+  if (panel && row && panel.dataset.name === name && panel.dataset.seq !== row.dataset.seq) load(tree, name, panel.dataset.tab);
+}
+
+export function closePanel() {
+  inspector().hidden = true;
+  remember("", "");
+}
+
+/** @param {string} name @param {string} tab */
+function remember(name, tab) {
+  const query = new URLSearchParams();
+  if (name) query.set("action", name);
+  if (name && tab) query.set("tab", tab);
+  history.replaceState(history.state, "", name ? `?${query}` : location.pathname);
+}
+
+document.addEventListener("htmx:after:swap", () => {
+  const panel = document.getElementById("panel");
+  if (panel && !inspector().hidden) remember(panel.dataset.name, panel.dataset.tab === "overview" ? "" : panel.dataset.tab);
+});
+
+document.addEventListener("click", (event) => {
+  if (event.target.closest("[data-close-panel]")) document.querySelector("run-tree").close();
+});
+
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape" && inspector()?.contains(event.target)) document.querySelector("run-tree").close();
+});
+
+/** Follows its end while it is scrolled to the end. */
+export class LogView extends HTMLElement {
+  connectedCallback() {
+    this.follows = true;
+    this.addEventListener("scroll", () => {
+      this.follows = this.scrollHeight - this.scrollTop - this.clientHeight < SLACK_PX;
+    }, { passive: true });
+    this.observer = new MutationObserver(() => this.follow());
+    this.observer.observe(this, { childList: true });
+    this.follow();
+  }
+
+  disconnectedCallback() {
+    this.observer.disconnect();
+  }
+
+  follow() {
+    if (this.follows) this.scrollTop = this.scrollHeight;
+  }
+}

@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from runs.executor.config import ExecutorConfig, encode_config
+from runs.executor.environ import clean_environment
+from runs.executor.frames import AbortNote, Key, RunInfo, now_us
+from tests.executor import flows
+from tests.executor.fake_server import FakeAction, FakeServer
+
+STOP_SECONDS = 10.0
+
+
+@dataclass
+class Bench:
+    """A server, an executor process, and runs of the workflow `held` on it."""
+
+    server: FakeServer
+    folder: Path
+    module: ModuleType
+    bundle_uri: str
+    process: asyncio.subprocess.Process | None = None
+    env: dict[str, str] = field(default_factory=dict)
+
+    async def launch(self, *, idle_seconds: float = 300.0) -> asyncio.subprocess.Process:
+        config = ExecutorConfig(
+            url=self.server.url,
+            endpoint="http://127.0.0.1:9",
+            token="secret-token",
+            executor="e-1",
+            pool="pool",
+            bundle_uri=self.bundle_uri,
+            home=str(self.folder / "home"),
+            capacity=1000,
+            idle_seconds=idle_seconds,
+            env=self.env,
+        )
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "runs.executor",
+            stdin=asyncio.subprocess.PIPE,
+            env=clean_environment(os.environ, {}),
+            start_new_session=True,
+        )  # fmt: skip
+        assert self.process.stdin is not None
+        self.process.stdin.write(encode_config(config) + b"\n")
+        await self.process.stdin.drain()
+        self.process.stdin.close()
+        return self.process
+
+    async def start(self, task: str, *, run: int = 1, **values: Any) -> FakeAction:
+        """Lease the root of a new run to the executor."""
+        if self.process is None:
+            await self.launch()
+        await self.server.until_connected()
+        base = self.folder / "storage" / f"run{run}"
+        info = RunInfo(
+            run, "local", "flytesnacks", "development", f"run{run}", base.as_uri(),
+            (self.folder / "raw").as_uri(), "2026-01-02T03:04:05Z",
+        )  # fmt: skip
+        self.server.runs[run] = info
+        template = getattr(self.module, task)
+        uri = await flows.inputs_at(template, base / "inputs", values)
+        spec = flows.spec_of(template, self.bundle_uri)
+        return await self.server.create(Key(run, "a0"), spec, uri, f"{base.as_uri()}/a0/1")
+
+    async def run(self, task: str, *, run: int = 1, **values: Any) -> FakeAction:
+        action = await self.start(task, run=run, **values)
+        return await self.server.until_ended(action.key)
+
+    async def outputs(self, task: str, action: FakeAction) -> Any:
+        return await flows.outputs_of(getattr(self.module, task), action.output_uri)
+
+    def open_gate(self) -> None:
+        Path(self.env["GATE"]).touch()
+
+    async def stop(self) -> None:
+        if self.process is not None and self.process.returncode is None:
+            self.process.send_signal(signal.SIGKILL)
+            await self.process.wait()
+
+
+def note(reason: str = "too slow", *, target: str = "a0", cause: str = "external abort") -> AbortNote:
+    return AbortNote(cause, "alice", reason, target, now_us())
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    server = FakeServer()
+    await server.start()
+    module = flows.load("held")
+    made = Bench(
+        server, tmp_path, module, flows.bundle(tmp_path, "held"), env={"GATE": str(tmp_path / "gate")}
+    )
+    yield made
+    await made.stop()
+    await server.stop()

@@ -1,0 +1,171 @@
+"""The worker against a real socket, with real executor processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+
+import pytest
+from websockets.asyncio.server import ServerConnection, serve
+
+from runs.executor import frames
+from runs.executor.environ import clean_environment
+from runs.executor.launchers import fits_spare
+from runs.executor.worker import describe_exit
+
+WAIT_SECONDS = 20.0
+
+
+class FakeControl:
+    """Both sockets of the server: /ws/worker/ and /ws/executor/."""
+
+    def __init__(self) -> None:
+        self.hellos: list[frames.WorkerHello] = []
+        self.executors: dict[str, frames.Hello] = {}
+        self.exits: list[frames.Exited] = []
+        self.worker: ServerConnection | None = None
+        self.changed = asyncio.Condition()
+
+    async def serve(self, socket: ServerConnection) -> None:
+        assert socket.request is not None
+        try:
+            if socket.request.path == "/ws/worker/":
+                await self.serve_worker(socket)
+            else:
+                await self.serve_executor(socket)
+        except OSError:
+            pass
+
+    async def serve_worker(self, socket: ServerConnection) -> None:
+        self.worker = socket
+        async for frame in socket:
+            assert isinstance(frame, bytes)
+            message = frames.decode_from_worker(frame)
+            async with self.changed:
+                if isinstance(message, frames.WorkerHello):
+                    self.hellos.append(message)
+                else:
+                    self.exits.append(message)
+                self.changed.notify_all()
+
+    async def serve_executor(self, socket: ServerConnection) -> None:
+        hello = frames.decode_from_executor(await socket.recv(decode=False))
+        assert isinstance(hello, frames.Hello)
+        await socket.send(frames.encode(frames.Welcome(1, 0)))
+        async with self.changed:
+            self.executors[hello.executor] = hello
+            self.changed.notify_all()
+        await socket.wait_closed()
+
+    async def until(self, holds: Callable[[], object]) -> None:
+        async with asyncio.timeout(WAIT_SECONDS), self.changed:
+            await self.changed.wait_for(holds)
+
+    async def launch(self, name: str, **env: str) -> frames.Hello:
+        assert self.worker is not None
+        await self.worker.send(frames.encode(frames.Launch(name, "pool", "", env, 10, 300.0)))
+        await self.until(lambda: name in self.executors)
+        return self.executors[name]
+
+
+@pytest.fixture
+async def control() -> AsyncIterator[tuple[FakeControl, str]]:
+    made = FakeControl()
+    async with serve(made.serve, "127.0.0.1", 0) as server:
+        yield made, f"ws://127.0.0.1:{next(iter(server.sockets)).getsockname()[1]}"
+
+
+@pytest.fixture
+async def worker(control: tuple[FakeControl, str], tmp_path: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    env = {
+        **clean_environment(os.environ, {}),
+        "FLYTEUI_HOME": str(tmp_path),
+        "FLYTEUI_EXECUTOR_TOKEN": "token-of-the-worker",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "manage.py", "worker", "--url", control[1],
+        cwd=Path(__file__).resolve().parents[2], env=env,
+    )  # fmt: skip
+    await control[0].until(lambda: control[0].hellos)
+    yield process
+    if process.returncode is None:
+        process.terminate()
+        await asyncio.wait_for(process.wait(), WAIT_SECONDS)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+async def test_it_starts_executors_and_stops_them_with_itself(
+    control: tuple[FakeControl, str], worker: asyncio.subprocess.Process
+) -> None:
+    server, _ = control
+    first = await server.launch("one")
+    second = await server.launch("two", PYTHONHASHSEED="1")
+
+    worker.send_signal(signal.SIGTERM)
+    code = await asyncio.wait_for(worker.wait(), WAIT_SECONDS)
+
+    assert code == 0
+    assert server.hellos[0].token == first.token == second.token == "token-of-the-worker"
+    assert not is_alive(first.pid)
+    assert not is_alive(second.pid)
+
+
+async def test_it_tells_how_an_executor_died(
+    control: tuple[FakeControl, str], worker: asyncio.subprocess.Process
+) -> None:
+    server, _ = control
+    hello = await server.launch("one")
+
+    os.kill(hello.pid, signal.SIGKILL)
+    await server.until(lambda: server.exits)
+
+    assert server.exits == [frames.Exited("one", -9, "killed by SIGKILL")]
+
+
+async def test_it_comes_back_with_what_it_runs(
+    control: tuple[FakeControl, str], worker: asyncio.subprocess.Process
+) -> None:
+    server, _ = control
+    await server.launch("one")
+    assert server.worker is not None
+
+    await server.worker.close()
+    await server.until(lambda: len(server.hellos) == 2)
+
+    assert server.hellos[1].running == ["one"]
+
+
+def test_a_process_in_reserve_is_not_used_for_variables_that_are_read_early() -> None:
+    assert fits_spare({"LOG_LEVEL": "10", "_F_SYS_PATH": "./src", "MODEL": "x"})
+    assert not fits_spare({"PYTHONPATH": "/x"})
+    assert not fits_spare({"FLYTE_IO_BATCH_SIZE": "1"})
+
+
+def test_user_code_gets_no_secret_of_the_worker() -> None:
+    own = {"PATH": "/bin", "FLYTEUI_EXECUTOR_TOKEN": "x", "DATABASE_URL": "x", "SECRET_KEY": "x", "AWS_REGION": "r"}
+
+    env = clean_environment(own, {"MODEL": "m"})
+
+    assert {name: env[name] for name in ("PATH", "AWS_REGION", "MODEL")} == {
+        "PATH": "/bin",
+        "AWS_REGION": "r",
+        "MODEL": "m",
+    }
+    assert not {"FLYTEUI_EXECUTOR_TOKEN", "DATABASE_URL", "SECRET_KEY"} & env.keys()
+
+
+def test_exit_codes_are_told_in_words() -> None:
+    assert describe_exit(0) == ""
+    assert describe_exit(70) == "exit code 70"
+    assert describe_exit(-11) == "killed by SIGSEGV"
