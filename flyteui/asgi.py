@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
 from typing import Any
 
+from channels.consumer import AsyncConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
@@ -15,12 +15,9 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flyteui.settings")
 django_application = get_asgi_application()
 
 # These import models, so Django must be set up before.
-from runs.api import uploads  # noqa: E402
 from runs.api.asgi import application as connect_application  # noqa: E402
 from runs.consumers.executors import ExecutorConsumer, WorkerConsumer  # noqa: E402
 from runs.consumers.pages import RunConsumer, RunsConsumer  # noqa: E402
-
-Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 # The package of every Connect service, whose name follows; and the signed addresses that clients upload to.
 CONNECT_PREFIXES = ("/flyteidl2.", "/upload/")
@@ -28,8 +25,20 @@ CONNECT_PREFIXES = ("/flyteidl2.", "/upload/")
 
 async def http(scope: Any, receive: Any, send: Any) -> None:
     """Connect services and pages share the port."""
-    application: Any = connect_application if scope["path"].startswith(CONNECT_PREFIXES) else django_application
+    application: Any = (
+        connect_application if scope["path"].startswith(CONNECT_PREFIXES) else django_application
+    )
     await application(scope, receive, send)
+
+
+def route(pattern: str, consumer: type[AsyncConsumer]) -> Any:
+    """Django's path, which is typed for views, used as Channels documents it."""
+    application: Any = consumer.as_asgi()
+    return path(pattern, application)
+
+
+def everything_else(application: Any) -> Any:
+    return re_path("", application)
 
 
 # A browser sends Origin, and any page may open a socket to us: so only our own pages may. Executors and workers send
@@ -37,8 +46,8 @@ async def http(scope: Any, receive: Any, send: Any) -> None:
 pages = AllowedHostsOriginValidator(
     URLRouter(
         [
-            path("ws/run/<int:run_id>/", RunConsumer.as_asgi()),
-            path("ws/runs/<str:project>/<str:domain>/", RunsConsumer.as_asgi()),
+            route("ws/run/<int:run_id>/", RunConsumer),
+            route("ws/runs/<str:project>/<str:domain>/", RunsConsumer),
         ]
     )
 )
@@ -47,9 +56,9 @@ application = ProtocolTypeRouter(
         "http": http,
         "websocket": URLRouter(
             [
-                path("ws/executor/", ExecutorConsumer.as_asgi()),
-                path("ws/worker/", WorkerConsumer.as_asgi()),
-                re_path(r"", pages),
+                route("ws/executor/", ExecutorConsumer),
+                route("ws/worker/", WorkerConsumer),
+                everything_else(pages),
             ]
         ),
     }

@@ -58,14 +58,18 @@ def kind_of(literal: literals_pb2.Literal) -> str:
     """A word for what the literal is."""
     which = literal.WhichOneof("value")
     if which != "scalar":
-        return {"collection": "list", "map": "map", "offloaded_metadata": "offloaded"}.get(which or "", "nothing")
+        return {"collection": "list", "map": "map", "offloaded_metadata": "offloaded"}.get(
+            which or "", "nothing"
+        )
     scalar = literal.scalar
     part = scalar.WhichOneof("value")
     if part == "primitive":
         return str(scalar.primitive.WhichOneof("value") or "nothing").removesuffix("_value")
     if part == "union":
         return kind_of(scalar.union.value)
-    return {"none_type": "None", "structured_dataset": "dataset", "generic": "struct"}.get(part or "", part or "nothing")
+    return {"none_type": "None", "structured_dataset": "dataset", "generic": "struct"}.get(
+        part or "", part or "nothing"
+    )
 
 
 def to_plain(literal: literals_pb2.Literal, depth: int = 0) -> Any:
@@ -78,31 +82,31 @@ def to_plain(literal: literals_pb2.Literal, depth: int = 0) -> Any:
         case "map":
             return {key: to_plain(item, depth + 1) for key, item in literal.map.literals.items()}
         case "offloaded_metadata":
-            return {"offloaded": literal.offloaded_metadata.uri, "bytes": literal.offloaded_metadata.size_bytes}
+            return {
+                "offloaded": literal.offloaded_metadata.uri,
+                "bytes": literal.offloaded_metadata.size_bytes,
+            }
         case "scalar":
             return _scalar(literal.scalar, depth)
     return None
 
 
 def _scalar(scalar: literals_pb2.Scalar, depth: int) -> Any:
+    plain: Any = None
     match scalar.WhichOneof("value"):
         case "primitive":
-            return _primitive(scalar.primitive)
+            plain = _primitive(scalar.primitive)
         case "union":
-            return to_plain(scalar.union.value, depth + 1)
-        case "blob":
-            return scalar.blob.uri
+            plain = to_plain(scalar.union.value, depth + 1)
         case "binary":
-            return _binary(scalar.binary)
+            plain = _binary(scalar.binary)
         case "generic":
-            return json_format.MessageToDict(scalar.generic)
-        case "structured_dataset":
-            return scalar.structured_dataset.uri
-        case "schema":
-            return scalar.schema.uri
+            plain = json_format.MessageToDict(scalar.generic)
         case "error":
-            return scalar.error.message
-    return None
+            plain = scalar.error.message
+        case "blob" | "structured_dataset" | "schema" as part:
+            plain = getattr(scalar, part).uri
+    return plain
 
 
 def _primitive(primitive: literals_pb2.Primitive) -> Any:

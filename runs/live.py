@@ -22,7 +22,8 @@ from django.utils import timezone
 
 from runs import database, tree
 from runs.queries import pages
-from runs.snapshot import Snapshot, Summary, Window
+from runs.rows import Window, partial, spacer, whole
+from runs.snapshot import Snapshot, Summary
 from runs.timeline import to_ms
 
 Send = Callable[[str], Awaitable[None]]
@@ -187,7 +188,11 @@ class RunFeed(Feed):
 
     def _page_has(self, window: Window, seq: int, view: View) -> bool:
         """Whether the page came with just these rows."""
-        return (seq, window.before, len(window.rows)) == (view.since, view.first, view.count) and not view.collapsed
+        return (seq, window.before, len(window.rows)) == (
+            view.since,
+            view.first,
+            view.count,
+        ) and not view.collapsed
 
     def _rows(self, window: Window) -> list[str]:
         shown = self._shown
@@ -208,33 +213,6 @@ class RunFeed(Feed):
             return []
         self._summary = html
         return [html]
-
-
-def whole(window: Window) -> str:
-    """The window as one partial, with its spacers: they are rows of the same group."""
-    return partial("rows", window_html(window), "innerMorph")
-
-
-def window_html(window: Window) -> str:
-    """Rows between their spacers, as first paint and frames show them."""
-    return (
-        spacer_html("rows-before", window.before)
-        + "".join(window.rows.values())
-        + spacer_html("rows-after", window.after)
-    )
-
-
-def spacer_html(id_: str, count: int) -> str:
-    return f'<div id="{id_}" class="spacer" role="presentation" data-rows="{count}"></div>'
-
-
-def spacer(id_: str, count: int) -> str:
-    return partial(id_, spacer_html(id_, count), "outerMorph")
-
-
-def partial(id_: str, html: str, swap: str) -> str:
-    """A part of a frame. htmx finds its target by id when there is no hx-target, and escapes what a name may hold."""
-    return f'<hx-partial id="{id_}" hx-swap="{swap}">{html}</hx-partial>'
 
 
 class RunsFeed(Feed):

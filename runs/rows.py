@@ -11,13 +11,22 @@ from functools import lru_cache
 
 from django.template.loader import get_template
 
-from runs.queries.pages import ActionRow
+from runs.queries.rows import ActionRow
 from runs.timeline import Segment, between_ms, duration_words, segments
 from runs.tree import Place
 
 # Stands where the row's place goes. It comes before all that users wrote, so the first one found is ours.
 PLACE = "data-place"
 CACHE_ROWS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The rows that a page holds: their HTML by name, in order, and how many are above and below."""
+
+    rows: dict[str, str]
+    before: int
+    after: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,3 +75,30 @@ def _attributes(place: Place, hidden_failures: int) -> str:
     if hidden_failures:
         text += f' data-hidden-failures="{hidden_failures}" aria-description="{hidden_failures} failed below"'
     return text
+
+
+def whole(window: Window) -> str:
+    """The window as one partial, with its spacers: they are rows of the same group."""
+    return partial("rows", window_html(window), "innerMorph")
+
+
+def window_html(window: Window) -> str:
+    """Rows between their spacers, as first paint and frames show them."""
+    return (
+        spacer_html("rows-before", window.before)
+        + "".join(window.rows.values())
+        + spacer_html("rows-after", window.after)
+    )
+
+
+def spacer_html(id_: str, count: int) -> str:
+    return f'<div id="{id_}" class="spacer" role="presentation" data-rows="{count}"></div>'
+
+
+def spacer(id_: str, count: int) -> str:
+    return partial(id_, spacer_html(id_, count), "outerMorph")
+
+
+def partial(id_: str, html: str, swap: str) -> str:
+    """A part of a frame. htmx finds its target by id when there is no hx-target, and escapes what a name may hold."""
+    return f'<hx-partial id="{id_}" hx-swap="{swap}">{html}</hx-partial>'

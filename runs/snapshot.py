@@ -9,8 +9,8 @@ from datetime import datetime
 from runs import rows, tree
 from runs.errors import NotFound
 from runs.phases import Phase
-from runs.queries import pages
-from runs.queries.pages import ActionRow, RunHead
+from runs.queries.pages import RunHead
+from runs.queries.rows import ActionRow, list_changed_rows
 from runs.timeline import between_ms, to_ms
 
 # The order in which the summary counts them: what wants attention first.
@@ -56,15 +56,6 @@ class Summary:
         return self.end_ms is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The rows that a page holds: their HTML by name, in order, and how many are above and below."""
-
-    rows: dict[str, str]
-    before: int
-    after: int
-
-
 class Snapshot:
     """Not for two threads at once. `structure` grows when rows are added."""
 
@@ -86,7 +77,7 @@ class Snapshot:
 
     def refresh(self) -> bool:
         """Read what changed since the last time. Return whether anything did. One statement."""
-        changed = pages.list_changed_rows(self.head.id, since=self.seq)
+        changed = list_changed_rows(self.head.id, since=self.seq)
         for row in changed:
             self._put(row)
         return bool(changed)
@@ -118,11 +109,11 @@ class Snapshot:
         wanted = self._ids.get(name)
         return next((place.index - 1 for place in self.places() if place.id == wanted), 0)
 
-    def window(self, start: int, stop: int, collapsed: frozenset[str] = frozenset()) -> Window:
+    def window(self, start: int, stop: int, collapsed: frozenset[str] = frozenset()) -> rows.Window:
         """The rows [start, stop) as HTML."""
         places = self.places(collapsed)
         shown = {self._rows[place.id].name: self._html(place) for place in places[start:stop]}
-        return Window(shown, start, max(0, len(places) - stop))
+        return rows.Window(shown, start, max(0, len(places) - stop))
 
     def _html(self, place: tree.Place) -> str:
         hidden = self._count_failures_below(place.id) if place.is_collapsed else 0

@@ -127,6 +127,11 @@ def read_task_message(message: task_definition_pb2.TaskSpec) -> TaskFacts:
     return read_task_spec(message.SerializeToString(deterministic=True))
 
 
+def is_entrypoint(data: bytes) -> bool:
+    """Whether people are meant to start the task of this (valid) TaskSpec."""
+    return task_definition_pb2.TaskSpec.FromString(data).task_template.metadata.is_entrypoint
+
+
 def _facts(message: task_definition_pb2.TaskSpec) -> TaskFacts:
     template = message.task_template
     name = template.id.name

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -14,16 +14,16 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods
 
-from runs import database, errors, live, operations, presence, storage, tree
+from runs import database, errors, operations, presence, rows, storage, tree
 from runs.names import ROOT, ActionRef, RunRef
-from runs.queries import health, pages, panels
+from runs.queries import health, logs, pages, panels, previews
 from runs.snapshot import Snapshot
 from runs.timeline import to_ms
 
 log = logging.getLogger(__name__)
 
 Page = Callable[..., HttpResponse]
-AsyncPage = Callable[..., Awaitable[HttpResponse]]
+AsyncPage = Callable[..., Coroutine[Any, Any, HttpResponse]]
 
 STATUS: dict[type[errors.FlyteUIError], HTTPStatus] = {
     errors.NotFound: HTTPStatus.NOT_FOUND,
@@ -53,7 +53,9 @@ def _guarded(view: Page, request: HttpRequest, arguments: dict[str, str]) -> Htt
 
 
 def error_page(request: HttpRequest, error: errors.FlyteUIError) -> HttpResponse:
-    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+    status = next(
+        (code for kind, code in STATUS.items() if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR
+    )
     template = "runs/_error.html" if is_fragment(request) else "runs/error.html"
     return render(request, template, {"error": error, "status": status, "home": "/"}, status=status)
 
@@ -105,7 +107,7 @@ def run_detail(request: HttpRequest, *, project: str, domain: str, run: str) -> 
         "summary": summary,
         "project": project,
         "domain": domain,
-        "window_html": live.window_html(window),
+        "window_html": rows.window_html(window),
         "first": start,
         "shown": stop - start,
         "seq": snapshot.seq,
@@ -132,7 +134,7 @@ def panel_context(head: pages.RunHead, action: str, tab: str) -> dict[str, Any]:
         case "data":
             context["data"] = panels.read_data(found)
         case "logs":
-            context["log"] = panels.read_log(found.id)
+            context["log"] = logs.read_log(found.id)
         case "events":
             context["events"] = panels.list_events(found.id)
     return context
@@ -147,7 +149,7 @@ def log_tail(request: HttpRequest, *, project: str, domain: str, run: str, actio
         raise errors.Invalid("after must be a number")
     head = pages.get_run(RunRef(project, domain, run))
     found = panels.get_panel(head.id, action)
-    lines = panels.read_log(found.id, after=int(after))
+    lines = logs.read_log(found.id, after=int(after))
     if not lines.lines and not found.is_terminal:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     return render(request, "runs/_log_tail.html", {"panel": found, "head": head, "log": lines})
@@ -158,7 +160,7 @@ def log_tail(request: HttpRequest, *, project: str, domain: str, run: str, actio
 def log_file(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
     """The whole log as plain text."""
     head = pages.get_run(RunRef(project, domain, run))
-    text = panels.read_whole_log(panels.get_panel(head.id, action).id)
+    text = logs.read_whole_log(panels.get_panel(head.id, action).id)
     return HttpResponse(text, content_type="text/plain; charset=utf-8")
 
 
@@ -181,15 +183,23 @@ async def abort(request: HttpRequest, *, project: str, domain: str, run: str) ->
     status = HTTPStatus.CONFLICT if answer.outcome == "already_ended" else HTTPStatus.OK
     context = {"answer": answer, "name": action or run, "is_run": not action}
     template = "runs/_abort_answer.html" if is_fragment(request) else "runs/abort.html"
-    return render(request, template, {**context, "project": project, "domain": domain, "run": run}, status=status)
+    return render(
+        request, template, {**context, "project": project, "domain": domain, "run": run}, status=status
+    )
 
 
 @page
 def abort_form(request: HttpRequest, *, ref: RunRef) -> HttpResponse:
     head = pages.get_run(ref)
     action = request.GET.get("action", "")
-    preview = panels.preview_abort(head.id, ActionRef(ref, action or ROOT))
-    context = {"preview": preview, "head": head, "action": action, "project": ref.project, "domain": ref.domain}
+    preview = previews.preview_abort(head.id, ActionRef(ref, action or ROOT))
+    context = {
+        "preview": preview,
+        "head": head,
+        "action": action,
+        "project": ref.project,
+        "domain": ref.domain,
+    }
     return render(request, "runs/_abort_form.html" if is_fragment(request) else "runs/abort.html", context)
 
 

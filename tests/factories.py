@@ -19,7 +19,12 @@ def make_project(name: str = "flytesnacks") -> Project:
 
 
 def make_run(
-    shape: str = "0", *, name: str = "run1", domain: str = "development", phase: Phase = Phase.RUNNING, **fields: Any
+    shape: str = "0",
+    *,
+    name: str = "run1",
+    domain: str = "development",
+    phase: Phase = Phase.RUNNING,
+    **fields: Any,
 ) -> Run:
     """A run whose root has as many children as the shape's first number says, each with as many as the next: `3x4`."""
     run = Run.objects.create(
@@ -50,7 +55,9 @@ def make_level(run: Run, parents: list[Action], width: int, depth: int, phase: P
     return made
 
 
-def new_action(run: Run, name: str, *, parent: Action | None = None, phase: Phase = Phase.RUNNING, **fields: Any) -> Action:
+def new_action(
+    run: Run, name: str, *, parent: Action | None = None, phase: Phase = Phase.RUNNING, **fields: Any
+) -> Action:
     now = timezone.now()
     if phase not in {Phase.QUEUED, Phase.WAITING_FOR_RESOURCES, Phase.PAUSED}:
         fields.setdefault("started_at", now)
@@ -97,7 +104,9 @@ def make_log(action: Action, *texts: str, stream: str = "stdout") -> LogChunk:
     return LogChunk.objects.create(action=action, attempt=1, lines=lines)
 
 
-def make_event(action: Action, to: Phase, *, before: Phase | None = None, cause: Cause = Cause.STARTED) -> ActionEvent:
+def make_event(
+    action: Action, to: Phase, *, before: Phase | None = None, cause: Cause = Cause.STARTED
+) -> ActionEvent:
     return ActionEvent.objects.create(
         run=action.run, action=action, seq=action.run.seq, from_phase=before, to_phase=to, cause=cause
     )

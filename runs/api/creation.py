@@ -37,6 +37,7 @@ async def read_request(request: run_service_pb2.CreateRunRequest, *, created_by:
     org, project, domain, name = _identity(request)
     await database.read(queries.check_project, project, domain, settings.DOMAINS)
     task = await _task(request)
+    await asyncio.to_thread(_check_bundle, task)
     spec = run_pb2.RunSpec()
     spec.CopyFrom(request.run_spec)
     if request.HasField("run_start_time"):
@@ -99,6 +100,23 @@ async def _task(request: run_service_pb2.CreateRunRequest) -> TaskFacts:
             raise ConnectError(Code.UNIMPLEMENTED, f"triggers are not supported yet: {name}")
         case _:
             raise Invalid("the request has no task: neither task_spec nor task_id")
+
+
+def _check_bundle(task: TaskFacts) -> None:
+    """Raise Invalid when the code is gone, which happens when the storage was emptied.
+
+    The client remembers for a day what it has uploaded, and does not upload it again.
+    """
+    try:
+        is_gone = bool(task.bundle_uri) and not storage.exists(task.bundle_uri)
+    except Invalid:
+        # Elsewhere than in our storage: the executor finds out whether it can read it.
+        return
+    if is_gone:
+        raise Invalid(
+            f"the code bundle {task.bundle_uri} of task {task.name!r} is not in the storage any more, but the flyte "
+            "client remembers that it has uploaded it; `flyte delete local-cache` makes it forget"
+        )
 
 
 def _base_uri(spec: run_pb2.RunSpec) -> str | None:

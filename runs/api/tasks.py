@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from connectrpc.code import Code
@@ -15,6 +16,7 @@ from runs.api import wire
 from runs.api.identity import actor_of
 from runs.names import check_scope
 from runs.queries import registry as queries
+from runs.queries.filters import Condition, Test
 
 
 class Tasks(task_service_connect.TaskService):
@@ -55,11 +57,15 @@ class Tasks(task_service_connect.TaskService):
     async def list_tasks(
         self, request: task_service_pb2.ListTasksRequest, ctx: RequestContext[Any, Any]
     ) -> task_service_pb2.ListTasksResponse:
-        if any(one.WhichOneof("filter_by") == "is_entrypoint" for one in request.known_filters):
-            raise ConnectError(Code.UNIMPLEMENTED, "the filter is_entrypoint is not supported yet")
-        scope = request.project_id
+        scope, query = request.project_id, wire.list_query(request.request)
+        asked = [one.is_entrypoint for one in request.known_filters if one.HasField("is_entrypoint")]
+        owners = [one.deployed_by for one in request.known_filters if one.HasField("deployed_by")]
+        query = replace(
+            query,
+            conditions=(*query.conditions, *(Condition("deployed_by", Test.EQUAL, (who,)) for who in owners)),
+        )
         found, following = await database.read(
-            queries.list_tasks, scope.name, scope.domain, wire.list_query(request.request)
+            queries.list_tasks, scope.name, scope.domain, query, entrypoint=asked[-1] if asked else None
         )
         return task_service_pb2.ListTasksResponse(
             tasks=[

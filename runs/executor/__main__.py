@@ -1,5 +1,6 @@
 """`python -m runs.executor`: one executor process. It reads its configuration from stdin, after its imports: a process
-that waits there starts its pool at once."""
+that waits there starts its pool at once.
+"""
 
 from __future__ import annotations
 

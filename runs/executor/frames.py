@@ -205,7 +205,8 @@ class Welcome(msgspec.Struct, tag="welcome"):
 
 class EnqueueResult(msgspec.Struct, array_like=True, frozen=True):
     """Answer to the Enqueue at this index of the batch. code: ok | already_exists | aborted | not_found |
-    invalid_argument | resource_exhausted. lease: set when the child is to run here (the fast path)."""
+    invalid_argument | resource_exhausted. lease: set when the child is to run here (the fast path).
+    """
 
     index: int
     code: str

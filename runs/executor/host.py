@@ -169,7 +169,8 @@ class Host:
 
     def _release(self, held: Held) -> None:
         """The end is acknowledged. What its code left behind is cancelled now, and not before: the server has recorded
-        the descendants as ended by their parent, so that their cause is not what this cancel would make of it."""
+        the descendants as ended by their parent, so that their cause is not what this cancel would make of it.
+        """
         held.stage = Stage.GONE
         if self.held.get(held.key) is held:
             del self.held[held.key]

@@ -1,25 +1,19 @@
-"""What the pages show of one action: its times, attempts, abort chain, inputs, outputs, log and events."""
+"""What the pages show of one action: its times, attempts, abort chain, inputs, outputs and events."""
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 
 from runs import literals, storage
 from runs.errors import NotFound
 from runs.literals import Value
-from runs.models import Action, ActionEvent, Attempt, LogChunk
-from runs.names import ActionRef
+from runs.models import Action, ActionEvent, Attempt
 from runs.phases import TERMINAL, Cause, Kind, Phase
-from runs.queries.pages import AbortMark, AbortPreview, ActionRow, count_live, list_changed_rows
+from runs.queries.rows import AbortMark
 from runs.timeline import between_ms, duration_words
-from runs.tree import Tree
 
 MAX_EVENTS = 200
-# The tail that a panel shows; the whole log is a download.
-MAX_CHUNKS = 400
-MAX_LINES = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,72 +247,3 @@ def read_data(panel: Panel) -> Data:
 
 def _bytes(uri: str) -> bytes | None:
     return storage.read_bytes(uri) if uri else None
-
-
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One line that the action printed."""
-
-    at: datetime
-    stream: str
-    text: str
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
-class Log:
-    """Lines up to a chunk. is_cut: earlier lines are not in it."""
-
-    lines: tuple[LogLine, ...]
-    last_id: int
-    is_cut: bool
-
-
-def read_log(action_id: int, *, after: int = 0) -> Log:
-    """The last lines, or those after a chunk that was seen. One statement."""
-    found = LogChunk.objects.filter(action_id=action_id, id__gt=after).order_by("-id")
-    chunks = list(found.values_list("id", "attempt", "lines")[: MAX_CHUNKS + 1])
-    kept = chunks[:MAX_CHUNKS][::-1]
-    lines = [line for _, attempt, data in kept for line in parse_lines(bytes(data), attempt)]
-    is_cut = len(chunks) > MAX_CHUNKS or len(lines) > MAX_LINES
-    return Log(tuple(lines[-MAX_LINES:]), kept[-1][0] if kept else after, is_cut)
-
-
-def parse_lines(data: bytes, attempt: int) -> list[LogLine]:
-    """Lines of a chunk: a JSON list of [microseconds since 1970, stream, text]."""
-    return [
-        LogLine(datetime.fromtimestamp(int(at) / 1e6, tz=UTC), str(stream), str(text).rstrip("\n"), attempt)
-        for at, stream, text in json.loads(data)
-    ]
-
-
-def read_whole_log(action_id: int) -> str:
-    """Every line as text, for a download. One statement."""
-    found = LogChunk.objects.filter(action_id=action_id).order_by("id").values_list("attempt", "lines")
-    lines = (line for attempt, data in found.iterator() for line in parse_lines(bytes(data), attempt))
-    return "".join(f"{line.at.isoformat()} {line.attempt} {line.stream} {line.text}\n" for line in lines)
-
-
-def preview_abort(run_id: int, ref: ActionRef) -> AbortPreview:
-    """What an abort of the action would stop. One statement over the run's rows."""
-    rows = {row.id: row for row in list_changed_rows(run_id, since=-1)}
-    target = next((row for row in rows.values() if row.name == ref.name), None)
-    if target is None:
-        raise NotFound(f"action {ref.name!r} does not exist in this run")
-    running, waiting = count_live(_with_descendants(rows, target))
-    return AbortPreview(
-        label=target.label,
-        name=target.name,
-        is_whole_run=target.parent_id is None,
-        phase=target.phase,
-        asked=target.abort,
-        running=running,
-        waiting=waiting,
-    )
-
-
-def _with_descendants(rows: dict[int, ActionRow], target: ActionRow) -> list[ActionRow]:
-    tree = Tree()
-    for row in rows.values():
-        tree.add(row.id, row.parent_id)
-    return [target, *(rows[node] for node in tree.descendants(target.id))]

@@ -25,7 +25,9 @@ def ago(at: datetime) -> SafeString:
     """A moment that the browser keeps saying relative to now; without JavaScript, the absolute one."""
     at = at.astimezone(UTC)
     return format_html(
-        '<relative-time datetime="{}">{}</relative-time>', at.isoformat(), at.strftime("%Y-%m-%d %H:%M:%S UTC")
+        '<relative-time datetime="{}">{}</relative-time>',
+        at.isoformat(),
+        at.strftime("%Y-%m-%d %H:%M:%S UTC"),
     )
 
 
@@ -34,5 +36,8 @@ def moment(at: datetime) -> SafeString:
     """A moment to the millisecond, with its date in the title."""
     at = at.astimezone(UTC)
     return format_html(
-        '<time datetime="{}" title="{}">{}</time>', at.isoformat(), at.strftime("%Y-%m-%d %H:%M:%S.%f UTC"), clock(at)
+        '<time datetime="{}" title="{}">{}</time>',
+        at.isoformat(),
+        at.strftime("%Y-%m-%d %H:%M:%S.%f UTC"),
+        clock(at),
     )

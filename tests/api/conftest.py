@@ -23,13 +23,14 @@ from runs.api.asgi import application
 from tests.factories import make_project
 
 ADDRESS = "http://localhost:8000"
+APPLICATION: Any = application
 
 
 class API:
     """One client of each service."""
 
     def __init__(self) -> None:
-        http = pyqwest.Client(ASGITransport(application))
+        http = pyqwest.Client(ASGITransport(APPLICATION))
         options: dict[str, Any] = {"http_client": http}
         self.runs = RunServiceClient(ADDRESS, **options)
         self.actions = ActionsServiceClient(ADDRESS, **options)
@@ -58,4 +59,4 @@ def api(transactional_db: None, storage_folder: Path) -> API:
 def web(transactional_db: None, storage_folder: Path) -> httpx.AsyncClient:
     """Plain HTTP, as curl speaks it."""
     make_project()
-    return httpx.AsyncClient(transport=httpx.ASGITransport(application), base_url=ADDRESS)
+    return httpx.AsyncClient(transport=httpx.ASGITransport(APPLICATION), base_url=ADDRESS)

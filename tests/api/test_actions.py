@@ -46,9 +46,7 @@ async def end(name: str, phase: Phase, *, failure: Failure | None = None, output
     )
 
 
-async def following(
-    stream: AsyncIterator[actions_service_pb2.WatchForUpdatesResponse],
-) -> actions_service_pb2.WatchForUpdatesResponse:
+async def following(stream: AsyncIterator[Any]) -> Any:
     async with asyncio.timeout(10):
         return await anext(stream)
 

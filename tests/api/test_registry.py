@@ -101,10 +101,28 @@ async def test_a_version_never_changes_its_meaning(api: API) -> None:
     await deploy(api)
     await deploy(api)
 
-    with pytest.raises(ConnectError, match="version 'v1' of task 'env.main' exists already") as caught:
+    with pytest.raises(ConnectError, match="exists already, with other content") as caught:
         await deploy(api, retries=3)
 
     assert caught.value.code is Code.ALREADY_EXISTS
+
+
+async def test_tasks_are_listed_by_what_is_known_of_them(api: API) -> None:
+    spec = messages.task_spec("env.start")
+    spec.task_template.metadata.is_entrypoint = True
+    await api.tasks.deploy_task(
+        task_service_pb2.DeployTaskRequest(task_id=task_id(name="env.start"), spec=spec)
+    )
+    await deploy(api)
+
+    async def names(**known: object) -> list[str]:
+        request = task_service_pb2.ListTasksRequest(project_id=messages.project_id())
+        request.known_filters.add(**known)
+        return [task.task_id.name for task in (await api.tasks.list_tasks(request)).tasks]
+
+    assert await names(is_entrypoint=True) == ["env.start"]
+    assert await names(is_entrypoint=False) == ["env.main"]
+    assert await names(deployed_by="nobody") == []
 
 
 async def test_triggers_are_refused_not_dropped(api: API) -> None:

@@ -194,6 +194,15 @@ async def test_offloaded_inputs_that_are_gone_are_not_found(api: API, storage_fo
     assert caught.value.code is Code.NOT_FOUND
 
 
+async def test_a_bundle_that_is_gone_is_told_at_once(api: API, storage_folder: Path) -> None:
+    gone = messages.task_spec(args=("a0", "--tgz", f"file://{storage_folder}/_uploads/fast1.tar.gz"))
+
+    with pytest.raises(ConnectError, match="is not in the storage any more") as caught:
+        await api.runs.create_run(broken(task_spec=gone))
+
+    assert caught.value.code is Code.INVALID_ARGUMENT
+
+
 async def test_a_name_that_is_taken_is_refused(api: API) -> None:
     await api.runs.create_run(messages.create_run())
 
@@ -324,7 +333,7 @@ async def test_a_watch_of_an_ended_run_tells_it_once(api: API) -> None:
 
     async with asyncio.timeout(10):
         watched = [
-            answer.details.action.status.phase
+            int(answer.details.action.status.phase)
             async for answer in api.runs.watch_run_details(
                 run_service_pb2.WatchRunDetailsRequest(run_id=messages.run_id())
             )

@@ -55,7 +55,7 @@ def test_sleepers_that_outlast_the_failure_are_all_cancelled_by_their_parent(ser
     sleepers = server.named(run, "sleeper")
     assert server.phase(run) is Phase.SUCCEEDED
     assert [(Phase(row["phase"]), row["cause"]) for row in sleepers] == [(Phase.ABORTED, "cancelled by parent")] * 30
-    assert server.output(run, sleepers[0]["name"]).endswith("cleaned up\n")
+    assert "cleaned up\n" in server.output(run, sleepers[0]["name"])
 
 
 def test_an_external_abort_is_a_value_under_return_exceptions(server: Server):

@@ -43,6 +43,7 @@ class FakeServer:
     def __init__(self) -> None:
         self.runs: dict[int, frames.RunInfo] = {}
         self.actions: dict[Key, FakeAction] = {}
+        self.below: dict[Key, list[Key]] = {}
         self.hellos: list[frames.Hello] = []
         self.events: list[frames.Event] = []
         self.batches: list[int] = []
@@ -208,6 +209,7 @@ class FakeServer:
             message.input_uri,
             f"{base}/{key.name}/1",
         )
+        self.below.setdefault(parent.key, []).append(key)
         if message.HasField("trace"):
             action.phase = Phase(message.trace.phase)
             return frames.EnqueueResult(index, "ok")
@@ -258,8 +260,8 @@ class FakeServer:
 
     def _abort(self, key: Key, note: AbortNote, *, include: bool) -> list[frames.Cancel]:
         below = [key]
-        for name in below:
-            below += [a.key for a in self.actions.values() if a.parent == name.name and a.key.run == key.run]
+        for above in below:
+            below += self.below.get(above, [])
         cancels = []
         for action in (self.actions[k] for k in below[0 if include else 1 :] if k in self.actions):
             if action.phase not in TERMINAL and action.note is None:

@@ -80,7 +80,9 @@ async def control() -> AsyncIterator[tuple[FakeControl, str]]:
 
 
 @pytest.fixture
-async def worker(control: tuple[FakeControl, str], tmp_path: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+async def worker(
+    control: tuple[FakeControl, str], tmp_path: Path
+) -> AsyncIterator[asyncio.subprocess.Process]:
     env = {
         **clean_environment(os.environ, {}),
         "FLYTEUI_HOME": str(tmp_path),
@@ -153,7 +155,13 @@ def test_a_process_in_reserve_is_not_used_for_variables_that_are_read_early() ->
 
 
 def test_user_code_gets_no_secret_of_the_worker() -> None:
-    own = {"PATH": "/bin", "FLYTEUI_EXECUTOR_TOKEN": "x", "DATABASE_URL": "x", "SECRET_KEY": "x", "AWS_REGION": "r"}
+    own = {
+        "PATH": "/bin",
+        "FLYTEUI_EXECUTOR_TOKEN": "x",
+        "DATABASE_URL": "x",
+        "SECRET_KEY": "x",
+        "AWS_REGION": "r",
+    }
 
     env = clean_environment(own, {"MODEL": "m"})
 

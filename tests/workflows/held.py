@@ -14,7 +14,7 @@ env = flyte.TaskEnvironment(name="held")
 
 
 async def gate(path: str) -> None:
-    while not Path(path).exists():  # noqa: ASYNC240 -- a test's signal
+    while not Path(path).exists():
         await asyncio.sleep(0.005)
 
 

@@ -80,7 +80,9 @@ def abort_here(target: RunRef | ActionRef, reason: str) -> str:
     answer = operations.request_abort(target, reason=reason, actor=ACTOR)
     told = describe(target, answer.outcome, Phase(answer.phase).slug)
     if answer.outcome == "requested":
-        told += f" No server listens on {settings.HOST}:{settings.PORT}; what runs hears of it when one starts."
+        told += (
+            f" No server listens on {settings.HOST}:{settings.PORT}; what runs hears of it when one starts."
+        )
     return told
 
 

@@ -21,7 +21,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         host = "127.0.0.1" if settings.HOST in ANY_HOST else settings.HOST
-        parser.add_argument("--url", default=f"ws://{host}:{settings.PORT}", help="the server (default: %(default)s)")
+        parser.add_argument(
+            "--url", default=f"ws://{host}:{settings.PORT}", help="the server (default: %(default)s)"
+        )
 
     def handle(self, *args: Any, url: str, **options: Any) -> None:
         config = WorkerConfig(
@@ -33,7 +35,9 @@ class Command(BaseCommand):
         try:
             asyncio.run(run_worker(config))
         except BadToken as refused:
-            raise CommandError(f"the server refused the token (FLYTEUI_EXECUTOR_TOKEN): {refused}") from refused
+            raise CommandError(
+                f"the server refused the token (FLYTEUI_EXECUTOR_TOKEN): {refused}"
+            ) from refused
 
 
 async def run_worker(config: WorkerConfig) -> None:
