@@ -40,7 +40,7 @@ async def hold(n: int, seconds: float) -> int:
 async def leave(n: int) -> None:
     """Return as soon as n children run, without waiting for them."""
     left = begun
-    children = [asyncio.create_task(sleeper(number, 600)) for number in range(n)]
+    children = [asyncio.create_task(sleeper(number, 600.0)) for number in range(n)]
     while begun - left < n:
         await asyncio.sleep(0.05)
     assert len(children) == n

@@ -85,7 +85,7 @@ def fan_out(url: str, scale: float) -> Lines:
 def abort_latency(url: str, scale: float) -> Lines:
     """Abort live children of one run over HTTP, one after another and then at once."""
     n = int(1000 * scale)
-    run = flyte.run(flows.hold, n=n, seconds=900)
+    run = flyte.run(flows.hold, n=n, seconds=900.0)
     wait_for(lambda: actions(run.name).filter(phase=4).count() == n + 1, f"{n} live actions")
     names = list(actions(run.name).exclude(name="a0").values_list("name", flat=True))
     sent: dict[str, float] = {}

@@ -36,7 +36,8 @@ HOST = env("HOST", "127.0.0.1")
 PORT = int(env("PORT", "8000"))
 # Where clients, executors and browsers reach the server.
 PUBLIC_URL = env("PUBLIC_URL", f"http://{'localhost' if HOST == '127.0.0.1' else HOST}:{PORT}")
-STORAGE_URL = env("STORAGE_URL", (HOME / "storage").as_uri()).rstrip("/")
+# Not as_uri(): the SDK takes what follows file:// as it is, so a quoted space would be another folder.
+STORAGE_URL = env("STORAGE_URL", f"file://{HOME / 'storage'}").rstrip("/")
 EXECUTOR_TOKEN = kept_secret("EXECUTOR_TOKEN")
 ABORT_GRACE_SECONDS = float(env("ABORT_GRACE_SECONDS", "30"))
 MAX_EXECUTORS = int(env("MAX_EXECUTORS", "8"))
@@ -65,6 +66,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "flyteui.security.ContentSecurityPolicy",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

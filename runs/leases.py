@@ -31,13 +31,17 @@ _LIVE = sorted(LIVE)
 
 @dataclass(frozen=True, slots=True)
 class Connected:
-    """An executor that said hello. kill: what it holds although it is not its any more."""
+    """An executor that said hello.
+
+    kill: what it holds although it is not its any more. missing: what it was to hold, but the lease was lost on the way.
+    """
 
     executor_id: UUID
     pool_id: int
     epoch: int
     acked: int
     kill: list[frames.Key]
+    missing: list[frames.Lease]
     run_ids: list[int]
 
 
@@ -60,9 +64,27 @@ def connect_executor(hello: frames.Hello) -> Connected:
                 "run_id", "name", "lease_epoch"
             )
         }
-    kill = [frames.Key(*key) for key, epoch in held.items() if mine.get(key) != epoch]
+        kill = [frames.Key(*key) for key, epoch in held.items() if mine.get(key) != epoch]
+        missing = _lease_again([key for key, epoch in mine.items() if held.get(key) != epoch])
     runs = sorted({run_id for run_id, _ in mine})
-    return Connected(executor.pk, executor.pool_id, executor.epoch, executor.acked_seq, kill, runs)
+    return Connected(executor.pk, executor.pool_id, executor.epoch, executor.acked_seq, kill, missing, runs)
+
+
+def _lease_again(keys: Iterable[tuple[int, str]]) -> list[frames.Lease]:
+    """The frames of leases that exist, for an executor that never got them."""
+    names: dict[int, list[str]] = defaultdict(list)
+    for run_id, name in keys:
+        names[run_id].append(name)
+    leases: list[frames.Lease] = []
+    for run_id, run_names in sorted(names.items()):
+        with transitions.open_run(run_id) as book:
+            book.load(run_names)
+            rows = [book.get(name) for name in run_names]
+            specs = read_specs(row.spec_id for row in rows)
+            for row in rows:
+                spec = specs[row.spec_id] if row.spec_id else b""
+                leases.append(lease_frame(book, row, attempt_uri(book, row), spec=spec))
+    return leases
 
 
 def disconnect_executor(executor_id: UUID, epoch: int) -> None:

@@ -140,10 +140,16 @@ def _spec_id(book: Book, task: TaskFacts) -> int:
 
 
 def _pool_id(book: Book, task: TaskFacts) -> int:
-    """The pool of the processes that may run this task. Pickled code is bound to its run, not to its bundle's file."""
-    bundle = f"run:{book.run.pk}" if task.is_pickled else task.bundle_uri
-    env = {**task.env, **book.run.envs}
-    key = hashlib.sha256(json.dumps([bundle, task.image, env], sort_keys=True).encode()).hexdigest()
+    """The pool of the processes that may run this task.
+
+    Pickled code is bound to its run, not to its bundle's file. Project and domain count, because the SDK's own client
+    (`flyte.run` inside a task) is initialised once a process.
+    """
+    run = book.run
+    bundle = f"run:{run.pk}" if task.is_pickled else task.bundle_uri
+    env = {**task.env, **run.envs}
+    shared = [bundle, task.image, env, run.org, run.project.name, run.domain]
+    key = hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
 
     def make() -> int:
         columns = {"bundle_uri": "" if task.is_pickled else task.bundle_uri, "image": task.image, "env": env}

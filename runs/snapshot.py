@@ -11,7 +11,7 @@ from runs.errors import NotFound
 from runs.phases import Phase
 from runs.queries.pages import RunHead
 from runs.queries.rows import ActionRow, list_changed_rows
-from runs.timeline import between_ms, to_ms
+from runs.timeline import between_ms, duration_words, to_ms
 
 # The order in which the summary counts them: what wants attention first.
 LOOKS = {
@@ -139,5 +139,5 @@ class Snapshot:
             total=len(self._rows),
             origin_ms=to_ms(self.origin),
             end_ms=end_ms,
-            duration=rows.view_of(root, self.origin).duration,
+            duration=duration_words(between_ms(self.origin, root.ended_at)) if root.ended_at else "",
         )

@@ -48,7 +48,9 @@ def identity(subject: str) -> identity_pb2.EnrichedIdentity:
     """Who did something; the client prints the parts that a user has."""
     return identity_pb2.EnrichedIdentity(
         user=identity_pb2.User(
-            id=identifier_pb2.UserIdentifier(subject=subject), spec=identity_pb2.UserSpec(first_name=subject)
+            id=identifier_pb2.UserIdentifier(subject=subject),
+            # `flyte get task` prints the e-mail address only.
+            spec=identity_pb2.UserSpec(first_name=subject, email=subject),
         )
     )
 

@@ -133,6 +133,8 @@ class ExecutorConsumer(FrameConsumer):
                 grace_seconds=settings.ABORT_GRACE_SECONDS, idle_seconds=settings.EXECUTOR_IDLE_SECONDS,
             )
         )  # fmt: skip
+        if connected.missing:
+            await self._tell_leases(connected.missing)
         self.wake.set()
         self.start(self._apply_batches(connected.executor_id), "apply batches")
         self.start(self._feed(connected.executor_id), "feed")

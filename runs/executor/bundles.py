@@ -45,16 +45,20 @@ async def prepare_bundle(uri: str, home: Path) -> Path:
                 archive.unlink(missing_ok=True)
             name = uri.rpartition("/")[2]
             (work / f".{name}.extracted").touch()
-        (work / DONE).write_text(uri)
-        work.chmod(0o755)
-        try:
-            work.rename(folder)
-        except OSError:
-            if not (folder / DONE).exists():
-                raise
+        (work / DONE).touch()
+        move_into_place(work, folder)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     return folder
+
+
+def move_into_place(work: Path, folder: Path) -> None:
+    work.chmod(0o755)
+    try:
+        work.rename(folder)
+    except OSError:  # another process was faster
+        if not (folder / DONE).exists():
+            raise
 
 
 async def _fetch(uri: str, archive: Path) -> None:

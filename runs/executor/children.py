@@ -15,6 +15,7 @@ from runs.executor.command import Command
 from runs.executor.frames import AbortChild, ChildUpdate, Enqueue, EnqueueResult, Key, Lease, now_us
 from runs.executor.held import Child, Held, Waiter
 from runs.executor.outbox import Outbox
+from runs.executor.pace import pace_of
 
 ACCEPTED = frozenset({"ok", "already_exists"})
 BUSY = "resource_exhausted"
@@ -76,6 +77,7 @@ class Children:
     async def wait(self, child: Child) -> None:
         """Return when the child has ended or was refused."""
         loop = asyncio.get_running_loop()
+        pace_of(loop)
         with self._lock:
             # The link's thread settles children under this lock, so none is missed between the check and the wait.
             if child.is_settled:
@@ -153,12 +155,6 @@ class Children:
         self._woken = []
         for loop, waiters in by_loop.items():
             try:
-                loop.call_soon_threadsafe(resolve, waiters)
+                loop.call_soon_threadsafe(pace_of(loop).resolve_all, waiters)
             except RuntimeError:
                 pass  # the loop is closed: nobody waits there any more
-
-
-def resolve(waiters: list[asyncio.Future[None]]) -> None:
-    for waiter in waiters:
-        if not waiter.done():
-            waiter.set_result(None)

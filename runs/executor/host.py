@@ -20,6 +20,7 @@ from runs.executor.frames import Cancel, Key, Lease, RunInfo, now_us
 from runs.executor.held import CURRENT, Ending, Held, Stage
 from runs.executor.link import Link
 from runs.executor.output import Output
+from runs.executor.pace import pace_of
 from runs.executor.runner import ISOLATE, Runner
 
 SHUTDOWN = "shutdown"
@@ -30,6 +31,7 @@ class Host:
 
     def __init__(self, loop: asyncio.AbstractEventLoop, link: Link, output: Output) -> None:
         self._loop = loop
+        self._pace = pace_of(loop)
         self._link = link
         self._output = output
         self.held: dict[Key, Held] = {}
@@ -66,7 +68,7 @@ class Host:
             self._link.outbox.put(frames.Returned(key=lease.key, epoch=lease.epoch))
             return
         held = self.held[lease.key] = Held(lease, run, command)
-        self._post(self._begin, held)
+        self._post(self._begin_soon, held)
 
     def cancel(self, message: frames.Cancels) -> None:
         for cancel in message.cancels:
@@ -105,6 +107,9 @@ class Host:
         while self._inbox:
             method, argument = self._inbox.popleft()
             method(argument)
+
+    def _begin_soon(self, held: Held) -> None:
+        self._pace.soon(self._begin, held)
 
     def _begin(self, held: Held) -> None:
         if held.stage is not Stage.WAITING:
@@ -148,7 +153,9 @@ class Host:
         if held is None or held.lease.epoch != cancel.epoch or held.cancel is not None or not held.may_speak:
             return
         held.cancel = cancel.note
-        if held.task is not None and held.task.cancel(cancel.note.reason or cancel.note.cause):
+        if held.task is None:
+            self.finish(held, Ending("cancelled"))
+        elif held.task.cancel(cancel.note.reason or cancel.note.cause):
             self._link.outbox.put(frames.Delivered(key=held.key, epoch=cancel.epoch, at=now_us()))
 
     def _kill(self, held: Held) -> None:

@@ -36,7 +36,7 @@ class Runner:
         self._setting_up = asyncio.Lock()
         self._is_set_up = False
 
-    async def run(self, held: Held) -> Ending:
+    async def run(self, held: Held) -> Ending:  # noqa: PLR0911 -- one return for each way in which it ends
         uri = held.lease.output_uri
         try:
             task, bundle = await self._load(held)

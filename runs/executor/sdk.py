@@ -6,6 +6,7 @@ what breaks when it changes. User code sees the SDK as it is: what is replaced h
 
 from __future__ import annotations
 
+import asyncio
 import inspect
 import logging
 import os
@@ -44,6 +45,7 @@ from runs.executor.children import Children
 from runs.executor.command import Command, checkpoint_path, parse_command, raw_data_path
 from runs.executor.frames import AbortNote, Failure, abort_text
 from runs.executor.held import CURRENT, Child, Held
+from runs.executor.pace import pace_of
 
 LOOP_TASK_TYPES = frozenset({"python", "actor"})
 KINDS = {
@@ -119,6 +121,10 @@ class HostController(RemoteController):
 
     def _start(self) -> None:
         """Do not start the controller's thread."""
+
+    async def submit(self, _task: TaskTemplate[Any, Any, Any], *args: Any, **kwargs: Any) -> Any:
+        await pace_of(asyncio.get_running_loop()).turn()
+        return await super().submit(_task, *args, **kwargs)
 
     async def submit_and_wait_for_action(self, action: Action) -> Action:
         return await self._end_of(action, self._submitted(action))

@@ -1,27 +1,12 @@
 // <run-tree>: the keys, the window and the selection of the tree. Rows carry no handlers; this listens for them all.
 
 import { announceCounts, showFavicon } from "./announce.js";
+import { nameOf, pressed } from "./keys.js";
 import { send } from "./live.js";
 import { closePanel, openPanel, refreshPanel } from "./inspector.js";
 
 const WINDOW = 100;
 const MARGIN = 20;
-const PAGE = 10;
-
-/** @param {Element} row */
-const nameOf = (row) => row.id.slice("action-".length);
-
-/** The cells that show. @param {Element} row */
-function cellsOf(row) {
-  return [...row.querySelectorAll('[role="rowheader"], [role="gridcell"]')].filter((cell) => cell.offsetWidth > 1);
-}
-
-/** Rows come without tabindex on each cell, to be short. @param {HTMLElement | undefined} cell */
-function focusCell(cell) {
-  if (!cell) return;
-  cell.tabIndex = -1;
-  cell.focus();
-}
 
 export class RunTree extends HTMLElement {
   connectedCallback() {
@@ -31,7 +16,7 @@ export class RunTree extends HTMLElement {
     this.selected = this.dataset.selected;
     this.wanted = null;
     this.addEventListener("click", (event) => this.clicked(event));
-    this.addEventListener("keydown", (event) => this.pressed(event));
+    this.addEventListener("keydown", (event) => pressed(this, event));
     this.grid.addEventListener("focusin", (event) => this.rove(event.target.closest(".rows > .row")));
     this.grid.addEventListener("scroll", () => this.scrolled(), { passive: true });
     document.addEventListener("click", (event) => this.linked(event));
@@ -179,65 +164,11 @@ export class RunTree extends HTMLElement {
     if (this.asked !== first && send(this, { kind: "window", first, count: WINDOW })) this.asked = first;
   }
 
-  /** @param {KeyboardEvent} event */
-  pressed(event) {
-    const row = event.target.closest("#rows > .row");
-    if (!row || event.altKey || event.ctrlKey || event.metaKey || event.target.matches("input, textarea")) return;
-    const cells = cellsOf(row);
-    const column = cells.findIndex((cell) => cell.contains(event.target));
-    const action = this.keys(row, cells, column)[event.key];
-    if (!action) return;
-    event.preventDefault();
-    action();
-  }
-
-  /** @param {HTMLElement} row @param {HTMLElement[]} cells @param {number} column -1 when the row has the focus */
-  keys(row, cells, column) {
-    const by = (steps) => () => this.move(row, steps, column);
-    return {
-      ArrowDown: by(1),
-      ArrowUp: by(-1),
-      PageDown: by(PAGE),
-      PageUp: by(-PAGE),
-      Home: () => this.edge("first"),
-      End: () => this.edge("last"),
-      ArrowRight: () => (column < 0 && row.ariaExpanded === "false" ? this.toggle(row) : focusCell(cells[column + 1])),
-      ArrowLeft: () => this.left(row, cells, column),
-      Enter: () => (cells[column]?.querySelector("button") ?? { click: () => this.select(nameOf(row)) }).click(),
-      Escape: () => this.close(),
-      c: () => row.querySelector("[data-abort]")?.click(),
-    };
-  }
-
-  /** @param {HTMLElement} row @param {number} steps @param {number} column */
-  move(row, steps, column) {
-    const rows = this.rows;
-    const target = rows[Math.min(Math.max(rows.indexOf(row) + steps, 0), rows.length - 1)];
-    this.focusRow(target);
-    if (column >= 0) focusCell(cellsOf(target)[column]);
-  }
-
-  /** @param {"first" | "last"} which */
+  /** Go to the first or last row, which may have to be asked for. @param {"first" | "last"} which */
   edge(which) {
     const isHere = which === "first" ? !this.before : !this.after;
     this.grid.scrollTop = which === "first" ? 0 : this.grid.scrollHeight;
     if (isHere) this.focusRow(this.rows.at(which === "first" ? 0 : -1));
     else this.wanted = which;
-  }
-
-  /** Out of the cells, then close the branch, then to the parent. */
-  left(row, cells, column) {
-    if (column > 0) focusCell(cells[column - 1]);
-    else if (column === 0) this.focusRow(row);
-    else if (row.ariaExpanded === "true") this.toggle(row);
-    else this.focusRow(this.parentOf(row));
-  }
-
-  /** @param {HTMLElement} row */
-  parentOf(row) {
-    const level = Number(row.ariaLevel);
-    let above = row.previousElementSibling;
-    while (above && !(Number(above.ariaLevel) < level && above.matches(".row"))) above = above.previousElementSibling;
-    return above ?? undefined;
   }
 }

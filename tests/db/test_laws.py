@@ -402,8 +402,21 @@ def test_law_11_an_executor_that_comes_back_is_told_what_to_kill():
     connected = leases.connect_executor(scene.hello(scene.executor_id, scene.epoch, held))
 
     assert [key.name for key in connected.kill] == ["unknown"]
+    assert connected.missing == []
     with pytest.raises(LeaseLost):
         scene.batch(scene.finished(ROOT))
+
+
+@pytest.mark.django_db
+def test_law_11_a_lease_that_was_lost_on_the_way_is_given_again_with_the_same_epoch():
+    from runs import leases
+
+    scene = Scene()
+    lost = scene.lease()
+
+    connected = leases.connect_executor(scene.hello(scene.executor_id, scene.epoch, []))
+
+    assert connected.missing == lost
 
 
 @pytest.mark.django_db

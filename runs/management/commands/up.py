@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shlex
 import socket
 import subprocess
 import sys
@@ -40,7 +41,7 @@ class Command(BaseCommand):
         roles = [
             Role("web", [*python, "-m", "daphne", "-b", settings.HOST, "-p", str(settings.PORT), "-v", "0",
                          "--no-server-name", "flyteui.asgi:application"]),
-            Role("worker", [*python, str(settings.ROOT / "manage.py"), "worker"]),
+            Role("worker", [*python, "-m", "django", "worker"]),
         ]  # fmt: skip
 
         def ready() -> None:
@@ -86,9 +87,10 @@ def welcome(config: Path) -> str:
         flyte = flyte.relative_to(Path.cwd())
     except ValueError:
         pass
+    command = shlex.join([str(flyte), "--config", str(shown)])
     return (
         f"\n  flyteui is up:  {settings.PUBLIC_URL}/\n\n"
-        f"  Run a flow:     {flyte} --config {shown} run examples/external_abort.py main --n 10 --sleep_for 30\n"
+        f"  Run a flow:     {command} run examples/external_abort.py main --n 10 --sleep_for 30\n"
         f"  Stop:           Ctrl-C\n"
     )
 

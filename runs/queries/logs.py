@@ -1,0 +1,57 @@
+"""What an action printed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from runs.models import LogChunk
+
+# The tail that a panel shows; the whole log is a download.
+MAX_CHUNKS = 400
+MAX_LINES = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One line that the action printed."""
+
+    at: datetime
+    stream: str
+    text: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """Lines up to a chunk. is_cut: earlier lines are not in it."""
+
+    lines: tuple[LogLine, ...]
+    last_id: int
+    is_cut: bool
+
+
+def read_log(action_id: int, *, after: int = 0) -> Log:
+    """The last lines, or those after a chunk that was seen. One statement."""
+    found = LogChunk.objects.filter(action_id=action_id, id__gt=after).order_by("-id")
+    chunks = list(found.values_list("id", "attempt", "lines")[: MAX_CHUNKS + 1])
+    kept = chunks[:MAX_CHUNKS][::-1]
+    lines = [line for _, attempt, data in kept for line in parse_lines(bytes(data), attempt)]
+    is_cut = len(chunks) > MAX_CHUNKS or len(lines) > MAX_LINES
+    return Log(tuple(lines[-MAX_LINES:]), kept[-1][0] if kept else after, is_cut)
+
+
+def parse_lines(data: bytes, attempt: int) -> list[LogLine]:
+    """Lines of a chunk: a JSON list of [microseconds since 1970, stream, text]."""
+    return [
+        LogLine(datetime.fromtimestamp(int(at) / 1e6, tz=UTC), str(stream), str(text).rstrip("\n"), attempt)
+        for at, stream, text in json.loads(data)
+    ]
+
+
+def read_whole_log(action_id: int) -> str:
+    """Every line as text, for a download. One statement."""
+    found = LogChunk.objects.filter(action_id=action_id).order_by("id").values_list("attempt", "lines")
+    lines = (line for attempt, data in found.iterator() for line in parse_lines(bytes(data), attempt))
+    return "".join(f"{line.at.isoformat()} {line.attempt} {line.stream} {line.text}\n" for line in lines)

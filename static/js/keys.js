@@ -1,0 +1,74 @@
+// The keys of the tree, as the ARIA treegrid pattern has them. Ours beyond it: Left on a closed row goes to its parent.
+
+const PAGE = 10;
+
+/** @param {Element} row */
+export const nameOf = (row) => row.id.slice("action-".length);
+
+/** The cells that show. @param {Element} row */
+function cellsOf(row) {
+  return [...row.querySelectorAll('[role="rowheader"], [role="gridcell"]')].filter((cell) => cell.offsetWidth > 1);
+}
+
+/** Rows come without tabindex on each cell, to be short. @param {HTMLElement | undefined} cell */
+function focusCell(cell) {
+  if (!cell) return;
+  cell.tabIndex = -1;
+  cell.focus();
+}
+
+/** Do what the key says, if it says anything here. @param {import("./tree.js").RunTree} tree @param {KeyboardEvent} event */
+export function pressed(tree, event) {
+  const row = event.target.closest("#rows > .row");
+  if (!row || event.altKey || event.ctrlKey || event.metaKey || event.target.matches("input, textarea")) return;
+  const cells = cellsOf(row);
+  const column = cells.findIndex((cell) => cell.contains(event.target));
+  // Enter and space on a button in a cell are the button's own.
+  if (event.target.matches("button") && (event.key === "Enter" || event.key === " ")) return;
+  const action = meanings(tree, row, cells, column)[event.key];
+  if (!action) return;
+  event.preventDefault();
+  action();
+}
+
+/** @param {import("./tree.js").RunTree} tree @param {HTMLElement} row @param {HTMLElement[]} cells @param {number} column -1: the row */
+function meanings(tree, row, cells, column) {
+  const by = (steps) => () => move(tree, row, steps, column);
+  return {
+    ArrowDown: by(1),
+    ArrowUp: by(-1),
+    PageDown: by(PAGE),
+    PageUp: by(-PAGE),
+    Home: () => tree.edge("first"),
+    End: () => tree.edge("last"),
+    ArrowRight: () => (column < 0 && row.ariaExpanded === "false" ? tree.toggle(row) : focusCell(cells[column + 1])),
+    ArrowLeft: () => left(tree, row, cells, column),
+    Enter: () => (cells[column]?.querySelector("button") ?? { click: () => tree.select(nameOf(row)) }).click(),
+    Escape: () => tree.close(),
+    c: () => row.querySelector("[data-abort]")?.click(),
+  };
+}
+
+/** Up or down, in the same column. @param {import("./tree.js").RunTree} tree @param {HTMLElement} row */
+function move(tree, row, steps, column) {
+  const rows = tree.rows;
+  const target = rows[Math.min(Math.max(rows.indexOf(row) + steps, 0), rows.length - 1)];
+  tree.focusRow(target);
+  if (column >= 0) focusCell(cellsOf(target)[column]);
+}
+
+/** Out of the cells, then close the branch, then to the parent. @param {import("./tree.js").RunTree} tree */
+function left(tree, row, cells, column) {
+  if (column > 0) focusCell(cells[column - 1]);
+  else if (column === 0) tree.focusRow(row);
+  else if (row.ariaExpanded === "true") tree.toggle(row);
+  else tree.focusRow(parentOf(row));
+}
+
+/** The parent's row, if it is in the window. @param {HTMLElement} row */
+function parentOf(row) {
+  const level = Number(row.ariaLevel);
+  let above = row.previousElementSibling;
+  while (above && !(Number(above.ariaLevel) < level && above.matches(".row"))) above = above.previousElementSibling;
+  return above ?? undefined;
+}

@@ -1,0 +1,103 @@
+"""The order of frames: one under way at a time, and none lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+
+import pytest
+
+from runs import database
+from runs.live import Ack, Feed, Hello, decode
+
+SECONDS = 5
+
+
+class Counter(Feed):
+    """Shows a number; a frame tells it when it has changed."""
+
+    def __init__(self) -> None:
+        self.frames: asyncio.Queue[dict] = asyncio.Queue()
+        super().__init__(self.keep)
+        self.number = 1
+        self.told = 0
+        self.composed = asyncio.Event()
+        self.loop = asyncio.get_running_loop()
+
+    async def keep(self, frame: str) -> None:
+        self.frames.put_nowait(json.loads(frame))
+
+    def compose(self) -> str | None:
+        content = None if self.told == self.number else str(self.number)
+        self.told = self.number
+        self.loop.call_soon_threadsafe(self.composed.set)
+        return content
+
+    async def next(self) -> str:
+        async with asyncio.timeout(SECONDS):
+            return (await self.frames.get())["content"]
+
+
+@pytest.fixture
+async def feed(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Counter]:
+    # A thread without a database: there is none here.
+    monkeypatch.setattr(database, "read", asyncio.to_thread)
+    counter = Counter()
+    task = asyncio.create_task(counter.run())
+    yield counter
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
+
+
+async def test_nothing_is_sent_before_hello(feed: Counter):
+    feed.hint()
+    await asyncio.sleep(0)
+
+    assert not feed.composed.is_set()
+
+
+async def test_the_next_frame_waits_for_the_acknowledgement(feed: Counter):
+    feed.take(Hello(since=-1))
+    assert await feed.next() == "1"
+
+    feed.number = 2
+    feed.hint()
+    feed.composed.clear()
+    await asyncio.sleep(0)
+    assert not feed.composed.is_set()
+
+    feed.take(Ack(seq=0))
+    assert await feed.next() == "2"
+
+
+async def test_many_hints_make_one_frame(feed: Counter):
+    feed.take(Hello(since=-1))
+    await feed.next()
+    for number in range(2, 50):
+        feed.number = number
+        feed.hint()
+
+    feed.take(Ack(seq=0))
+
+    assert await feed.next() == "49"
+    assert feed.frames.empty()
+
+
+async def test_a_lost_hint_is_repaired_by_the_poll(feed: Counter):
+    feed.patience = 0.01
+    feed.take(Hello(since=-1))
+    await feed.next()
+
+    feed.number = 2
+    feed.take(Ack(seq=0))
+
+    assert await feed.next() == "2"
+
+
+def test_unknown_messages_are_refused():
+    for text in ("", "[]", '{"kind":"drop"}', '{"kind":"ack"}', '{"kind":"ack","seq":1,"more":2}'):
+        with pytest.raises(ValueError):
+            decode(text)

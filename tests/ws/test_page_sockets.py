@@ -1,0 +1,176 @@
+"""The sockets of the pages, spoken to as a browser speaks."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.conf import settings
+
+from runs import events
+from runs.consumers.pages import BAD_MESSAGE, NOT_FOUND
+from runs.models import Run
+from runs.phases import Phase
+from tests import factories
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SECONDS = 5
+HEADERS = [(b"host", b"localhost"), (b"origin", b"http://localhost:8000")]
+
+
+class Browser(WebsocketCommunicator):
+    """A page's end of its socket."""
+
+    def __init__(self, path: str, headers: list[tuple[bytes, bytes]] = HEADERS) -> None:
+        from flyteui.asgi import application
+
+        super().__init__(application, path, headers)
+
+    async def open(self, **hello: Any) -> Browser:
+        connected, _ = await self.connect(timeout=SECONDS)
+        assert connected
+        await self.say("hello", **({"since": -1} | hello))
+        return self
+
+    async def say(self, kind: str, **fields: Any) -> None:
+        await self.send_to(json.dumps({"kind": kind, **fields}))
+
+    async def frame(self) -> dict[str, Any]:
+        """The next frame, acknowledged."""
+        frame = json.loads(await self.receive_from(timeout=SECONDS))
+        await self.say("ack", seq=frame["seq"])
+        return frame
+
+    async def closed_with(self) -> int:
+        output = await self.receive_output(timeout=SECONDS)
+        assert output["type"] == "websocket.close"
+        return output["code"]
+
+
+@pytest.fixture
+async def run() -> Run:
+    return await sync_to_async(factories.make_run)("3")
+
+
+async def change(run: Run, name: str, **fields: Any) -> int:
+    """Change an action and hint, as a commit does."""
+    seq = await sync_to_async(lambda: factories.change(run.actions.get(name=name), **fields))()
+    await events.send([events.Hint(events.run_group(run.pk), seq)])
+    return seq
+
+
+async def test_the_first_frame_holds_the_whole_tree(run: Run):
+    page = await Browser(f"/ws/run/{run.pk}/").open()
+
+    frame = await page.frame()
+
+    assert frame["swap"] == "none"
+    assert frame["content"].count('role="row"') == 4
+    assert 'id="rows" hx-swap="innerMorph"' in frame["content"]
+    await page.disconnect()
+
+
+async def test_a_page_that_has_the_rows_gets_none_again(run: Run):
+    page = await Browser(f"/ws/run/{run.pk}/").open(since=0, first=0, count=4)
+
+    frame = await page.frame()
+
+    assert 'role="row"' not in frame["content"]
+    assert 'id="run-header"' in frame["content"]
+    await page.disconnect()
+
+
+async def test_a_change_is_one_partial(run: Run):
+    page = await Browser(f"/ws/run/{run.pk}/").open()
+    await page.frame()
+
+    seq = await change(run, "a0-1", attempt=2)
+    frame = await page.frame()
+
+    assert frame["seq"] == seq
+    assert frame["content"].count('role="row"') == 1
+    assert '<hx-partial id="action-a0-1" hx-swap="outerMorph"><div role="row"' in frame["content"]
+    await page.disconnect()
+
+
+async def test_a_new_action_brings_the_window_again(run: Run):
+    page = await Browser(f"/ws/run/{run.pk}/").open()
+    await page.frame()
+
+    await sync_to_async(lambda: factories.add(run, "new", parent=run.actions.get(name="a0-0")))()
+    await events.send([events.Hint(events.run_group(run.pk))])
+    frame = await page.frame()
+
+    assert frame["content"].count('role="row"') == 5
+    assert frame["content"].index("action-a0-0") < frame["content"].index("action-new")
+    await page.disconnect()
+
+
+async def test_a_branch_is_closed_and_tells_of_failures_below(run: Run):
+    await sync_to_async(
+        lambda: factories.add(run, "bad", parent=run.actions.get(name="a0-0"), phase=Phase.FAILED)
+    )()
+    page = await Browser(f"/ws/run/{run.pk}/").open()
+    await page.frame()
+
+    await page.say("toggle", name="a0-0", open=False)
+    frame = await page.frame()
+
+    assert "action-bad" not in frame["content"]
+    assert 'aria-expanded="false" data-hidden-failures="1"' in frame["content"]
+    await page.disconnect()
+
+
+async def test_scrolling_a_long_run_brings_other_rows():
+    run = await sync_to_async(factories.make_run)("400")
+    page = await Browser(f"/ws/run/{run.pk}/").open()
+    await page.frame()
+
+    await page.say("window", first=300, count=50)
+    frame = await page.frame()
+
+    assert frame["content"].count('role="row"') == 50
+    assert 'id="rows-before" class="spacer" role="presentation" data-rows="300"' in frame["content"]
+    assert 'data-rows="51"' in frame["content"]
+    await page.disconnect()
+
+
+@pytest.mark.parametrize("text", ["null", "{}", '{"kind":"drop"}', '{"kind":"window","first":"x","count":1}'])
+async def test_a_bad_message_closes_the_socket(run: Run, text: str):
+    page = await Browser(f"/ws/run/{run.pk}/").open(since=0, count=4)
+    await page.frame()
+
+    await page.send_to(text)
+
+    assert await page.closed_with() == BAD_MESSAGE
+
+
+async def test_a_run_that_does_not_exist_is_told_after_the_handshake():
+    page = await Browser("/ws/run/9999/").open()
+
+    assert await page.closed_with() == NOT_FOUND
+
+
+@pytest.mark.parametrize("headers", [[(b"origin", b"http://evil.example")], []])
+async def test_only_our_own_pages_may_open_a_socket(run: Run, headers: list[tuple[bytes, bytes]]):
+    page = Browser(f"/ws/run/{run.pk}/", headers)
+
+    connected, _ = await page.connect(timeout=SECONDS)
+
+    assert not connected
+
+
+async def test_the_list_of_runs_is_live(run: Run):
+    page = await Browser("/ws/runs/flytesnacks/development/").open()
+    first = await page.frame()
+    assert "run-run1" in first["content"]
+
+    await sync_to_async(factories.make_run)(name="run2")
+    await events.send([events.Hint(events.RUNS)])
+
+    assert "run-run2" in (await page.frame())["content"]
+    assert settings.DEFAULT_PROJECT == "flytesnacks"
+    await page.disconnect()
