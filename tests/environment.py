@@ -10,8 +10,8 @@ import os
 import shutil
 import tempfile
 
-# A developer's server, client configuration or proxy must not leak into a test; these two are meant for tests.
-KEPT = frozenset({"FLYTEUI_CHROMIUM", "FLYTEUI_TEST_DATABASE_URL"})
+# A developer's server, client configuration or proxy must not leak into a test; these are meant for tests.
+KEPT = frozenset({"FLYTEUI_CHROMIUM", "FLYTEUI_SCREENSHOTS", "FLYTEUI_TEST_DATABASE_URL"})
 CLEARED_PREFIXES = ("FLYTEUI_", "FLYTE_", "FLYTECTL_", "UCTL_", "_UNION_")
 
 for name in list(os.environ):

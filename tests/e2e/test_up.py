@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import signal
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -71,7 +71,8 @@ def test_the_client_can_be_gone_and_the_web_process_killed_while_actions_run(own
     run = own_server.submit("examples/external_abort.py", "main", "--n", "3", "--sleep_for", "8")
     victim = own_server.wait_running(run, "long_sleeper", 3)[0]
 
-    subprocess.run(["pkill", "-KILL", "-f", f"daphne .*-p {own_server.port} "], check=True)
+    web = next(line for line in processes_of(own_server) if " daphne " in line)
+    os.kill(int(web.split()[0]), signal.SIGKILL)
     wait_until(lambda: not own_server.is_ready(), "the web process is gone")
     wait_until(own_server.is_ready, "the web process is back")
     own_server.cli("abort", run, victim, "--reason", "after the restart")
