@@ -21,6 +21,7 @@ from runs.errors import FlyteUIError, Invalid, LeaseLost, NotFound, RunEnded
 from runs.executor import frames
 from runs.leases import attempt_uri, lease, lease_frame, requeue
 from runs.models import Abort, Action, Executor, LogChunk
+from runs.names import ROOT
 from runs.operations import add_action, check_open, end
 from runs.phases import LIVE, Cause, Phase
 from runs.specs import NewAction, read_action
@@ -53,7 +54,9 @@ def apply_batch(executor_id: UUID, epoch: int, batch: frames.Batch) -> Applied:
             elif not repeated and not isinstance(event, frames.LoopState):
                 by_run[event.key.run].append((index, event))
         applied = Applied()
-        room = executor.capacity - Action.objects.filter(executor=executor, phase__in=sorted(LIVE)).count()
+        room = 0
+        if any(isinstance(event, frames.Enqueue) for event in batch.events):
+            room = executor.capacity - Action.objects.filter(executor=executor, phase__in=sorted(LIVE)).count()
         for run_id, run_events in sorted(by_run.items()):
             with transitions.open_run(run_id) as book:
                 page = _Page(book, executor, room)
@@ -107,7 +110,7 @@ class _Page:
 
     def _prefetch(self, run_events: list[tuple[int, frames.Event]]) -> None:
         """Read all rows that the events speak of, and which of the finished ones have live children."""
-        names: list[str] = []
+        names: list[str] = [ROOT]
         finished: list[str] = []
         for _, event in run_events:
             if isinstance(event, frames.Enqueue):
@@ -118,7 +121,7 @@ class _Page:
                     finished.append(event.key.name)
         self.book.load(names)
         ids = [row.id for name in finished if (row := self.book.find(name))]
-        self._parents = self.book.parents_of_live(ids)
+        self._parents = self.book.parents_of_live(ids) if ids else set()
 
     # --- enqueue ------------------------------------------------------------------------------------------------
 
@@ -139,19 +142,19 @@ class _Page:
             return
         book, at = self.book, timezone.now()
         book.load(new.name for _, _, new in asked)
-        created: dict[str, Action] = {}
+        created: set[str] = set()
         for index, event, new in asked:
             try:
                 parent = book.get(event.parent)
-                if book.find(new.name) or new.name in created:
+                if book.find(new.name):
                     continue
                 self._check_holder(parent)
                 check_open(book, parent)
-                created[new.name] = add_action(book, new, parent, at=at)
+                add_action(book, new, parent, at=at)
+                created.add(new.name)
                 self._parents.add(parent.id)
             except FlyteUIError as error:
                 self._refuse(index, error)
-        book.flush()
         refused = {result.index for result in self.results}
         for index, _, new in asked:
             if index not in refused:

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import ParamSpec, TypeVar
 
-from django.db import close_old_connections
+from django.db import close_old_connections, connection
 
 from runs import events
 
@@ -21,6 +21,13 @@ R = TypeVar("R")
 
 _writer = ThreadPoolExecutor(1, thread_name_prefix="db-writer")
 _readers = ThreadPoolExecutor(4, thread_name_prefix="db-reader")
+
+
+def _keep_connection() -> None:
+    """Use this thread's connection until it breaks: a new one for each call would begin with an empty page cache."""
+    close_old_connections()
+    connection.ensure_connection()
+    connection.close_at = None
 
 
 async def write(operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
@@ -33,7 +40,7 @@ async def write(operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) ->
 
 async def _write(operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     def work() -> tuple[R, list[events.Hint]]:
-        close_old_connections()
+        _keep_connection()
         with events.collected() as hints:
             return operation(*args, **kwargs), hints
 
@@ -46,7 +53,7 @@ async def read(query: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a function of queries in a reader thread."""
 
     def work() -> R:
-        close_old_connections()
+        _keep_connection()
         return query(*args, **kwargs)
 
     return await asyncio.get_running_loop().run_in_executor(_readers, work)

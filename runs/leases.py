@@ -13,6 +13,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from runs import events, transitions
@@ -226,27 +227,25 @@ def read_specs(ids: Iterable[int | None]) -> dict[int, bytes]:
     return {pk: bytes(spec) for pk, spec in TaskSpec.objects.filter(pk__in=wanted).values_list("pk", "spec")}
 
 
-def child_updates(run_id: int, children: Iterable[Action]) -> list[frames.ChildUpdate]:
+_CHILD = ["name", "parent__name", "phase", "output_uri", "error_code", "error_message", "error_kind", "kind", "detail", "abort_id"]
+
+
+def child_updates(run_id: int, children: QuerySet[Action]) -> list[frames.ChildUpdate]:
     """Frames that tell parents of their children. One statement more when some were aborted."""
-    rows = list(
-        children.select_related("parent", "abort", "abort__target")  # type: ignore[attr-defined]
-    )
+    # Tuples, not models: this is read for every ended child.
+    rows = list(children.values_list(*_CHILD))
+    wanted = {row[-1] for row in rows if row[-1] is not None}
+    aborts = Abort.objects.select_related("target").in_bulk(wanted) if wanted else {}
+    notes = {pk: abort_note(abort) for pk, abort in aborts.items()}
     return [
         frames.ChildUpdate(
-            run=run_id, parent=row.parent.name if row.parent else ROOT, name=row.name, phase=row.phase,
-            output_uri=row.output_uri,
-            failure=_failure(row),
-            abort=abort_note(row.abort) if row.abort and row.phase == Phase.ABORTED else None,
-            value=bytes(row.detail) if row.kind == Kind.CONDITION else b"",
+            run=run_id, parent=parent or ROOT, name=name, phase=phase, output_uri=output_uri,
+            failure=frames.Failure(code, message, error_kind or "unknown") if code else None,
+            abort=notes.get(abort_id) if phase == Phase.ABORTED else None,
+            value=bytes(detail) if kind == Kind.CONDITION else b"",
         )
-        for row in rows
+        for name, parent, phase, output_uri, code, message, error_kind, kind, detail, abort_id in rows
     ]  # fmt: skip
-
-
-def _failure(row: Action) -> frames.Failure | None:
-    if not row.error_code:
-        return None
-    return frames.Failure(row.error_code, row.error_message, row.error_kind or "unknown")
 
 
 def abort_note(abort: Abort) -> frames.AbortNote:

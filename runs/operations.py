@@ -98,6 +98,8 @@ def add_action(book: Book, new: NewAction, parent: Row, *, at: datetime) -> Acti
         action = _task_action(book, new.task, at=at)
     else:
         action = Action(run=book.run, phase=new.phase, task_name=new.title, short_name=new.title, detail=new.detail)
+    if parent.new is not None:
+        book.flush()
     action.kind, action.name, action.parent_id = new.kind, new.name, parent.id
     action.group, action.input_uri, action.cache_key = new.group, new.input_uri, new.cache_key
     action.created_at = action.queued_at = at

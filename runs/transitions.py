@@ -16,12 +16,10 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F
 
 from runs import events
 from runs.errors import ForbiddenTransition, NotFound, StaleTransition
 from runs.models import Abort, Action, Run
-from runs.names import ROOT
 from runs.phases import LIVE, TERMINAL, Cause, Phase, may_move
 
 _CHUNK = 900  # SQLite: below the smallest limit of parameters in one statement
@@ -40,7 +38,10 @@ SELECT id FROM below
 
 @dataclass(slots=True)
 class Row:
-    """What a decision needs to know of an action. Owned by a Book; everyone else treats it as read-only."""
+    """What a decision needs to know of an action. Owned by a Book; everyone else treats it as read-only.
+
+    `new` is set until the row is inserted, and then its id is 0: what is decided meanwhile goes into the INSERT.
+    """
 
     id: int
     name: str
@@ -61,21 +62,20 @@ class Row:
     short_name: str
     updates: dict[str, Any] = field(default_factory=dict)
     stored_phase: Phase = Phase.QUEUED
+    new: Action | None = None
 
     @property
     def is_live(self) -> bool:
         return self.phase in LIVE
 
 
-_COLUMNS = (
-    "id name parent_id kind phase attempt max_attempts system_failures started_at ended_at executor_id lease_epoch "
-    "abort_id pool_id spec_id input_uri short_name"
-).split()
+_COLUMNS = ["id", "name", "parent_id", "kind", "phase", "attempt", "max_attempts", "system_failures", "started_at", "ended_at", "executor_id", "lease_epoch", "abort_id", "pool_id", "spec_id", "input_uri", "short_name"]
 
-_EVENT = "run_id action_id seq from_phase to_phase attempt cause actor at".split()
-_ATTEMPT = (
-    "action_id number executor_id lease_epoch leased_at output_uri outcome error_code error_kind error_message"
-).split()
+# As columns of the table; Django's model objects and bulk_create cost more than the database does.
+_INSERTED = tuple(column.attname for column in Action._meta.concrete_fields if not column.primary_key)
+_TAKE_SEQ = "UPDATE runs_run SET seq = seq + 1 WHERE id = %s RETURNING id, seq, name, base_uri, envs"
+_EVENT = ["run_id", "action_id", "seq", "from_phase", "to_phase", "attempt", "cause", "actor", "at"]
+_ATTEMPT = ["action_id", "number", "executor_id", "lease_epoch", "leased_at", "output_uri", "outcome", "error_code", "error_kind", "error_message"]
 
 
 def _row(values: Sequence[Any]) -> Row:
@@ -93,11 +93,10 @@ class Book:
         self._rows: dict[int, Row] = {}
         self._by_name: dict[str, Row] = {}
         self._dirty: dict[int, Row] = {}
-        self._new: list[Action] = []
-        self._new_actors: list[tuple[Phase, Cause, str, datetime]] = []
-        self._events: list[tuple[Any, ...]] = []
-        self._attempts: list[tuple[Any, ...]] = []
-        self._attempt_ends: list[tuple[int, int, dict[str, Any]]] = []
+        self._new: list[Row] = []
+        self._events: list[tuple[Row, tuple[Any, ...]]] = []
+        self._attempts: list[tuple[Row, tuple[Any, ...]]] = []
+        self._attempt_ends: list[tuple[Row, int, dict[str, Any]]] = []
         self.root_changed = False
         self.made: dict[str, int] = {}  # rows that this transaction made, by key, for `operations`
 
@@ -167,10 +166,13 @@ class Book:
     # --- writing ------------------------------------------------------------------------------------------------
 
     def create(self, action: Action, *, cause: Cause, actor: str, at: datetime) -> None:
-        """Insert an action in the phase that it has; `flush` gives it an id and a Row."""
+        """Insert an action in the phase that it has. Its row can be found, and moved, at once; `flush` gives it an id."""
         action.changed_seq = self.seq
-        self._new.append(action)
-        self._new_actors.append((Phase(action.phase), cause, actor, at))
+        row = _row([0, *(getattr(action, column) for column in _COLUMNS[1:])])
+        row.new = action
+        self._new.append(row)
+        self._by_name[row.name] = row
+        self._event(row, None, row.phase, cause, actor, at)
         self.root_changed |= action.parent_id is None
 
     def move(self, row: Row, to: Phase, *, cause: Cause, at: datetime, actor: str = "", **fields: Any) -> None:
@@ -195,8 +197,12 @@ class Book:
         for name, value in fields.items():
             if name in Row.__slots__:
                 setattr(row, name, value)
-        row.updates.update(fields)
-        self._dirty[row.id] = row
+        if row.new is not None:
+            for name, value in fields.items():
+                setattr(row.new, name, value)
+        else:
+            row.updates.update(fields)
+            self._dirty[row.id] = row
         self.root_changed |= row.parent_id is None
 
     def note(self, row: Row, *, cause: Cause, actor: str, at: datetime) -> None:
@@ -204,17 +210,17 @@ class Book:
         self._event(row, row.phase, row.phase, cause, actor, at)
 
     def _event(self, row: Row, was: Phase | None, to: Phase, cause: Cause, actor: str, at: datetime) -> None:
-        moved = (self.run.pk, row.id, self.seq, was and int(was), int(to), row.attempt, str(cause), actor, _plain(at))
-        self._events.append(moved)
+        moved = (self.seq, was and int(was), int(to), row.attempt, str(cause), actor, _plain(at))
+        self._events.append((row, moved))
 
     def open_attempt(self, row: Row, *, at: datetime, output_uri: str) -> None:
         """Record a start of the attempt that the row's lease_epoch stands for."""
-        opened = (row.id, row.attempt, _plain(row.executor_id), row.lease_epoch, _plain(at), output_uri, "", "", "", "")
-        self._attempts.append(opened)
+        opened = (row.attempt, _plain(row.executor_id), row.lease_epoch, _plain(at), output_uri, "", "", "", "")
+        self._attempts.append((row, opened))
 
     def set_attempt(self, row: Row, **fields: Any) -> None:
         """Change the attempt that the row's lease_epoch stands for."""
-        self._attempt_ends.append((row.id, row.lease_epoch, fields))
+        self._attempt_ends.append((row, row.lease_epoch, fields))
 
     # --- closing ------------------------------------------------------------------------------------------------
 
@@ -222,22 +228,23 @@ class Book:
         """Write what is pending, so that a query sees it."""
         self._insert_new()
         self._update_rows()
-        _insert("runs_attempt", _ATTEMPT, self._attempts)
+        _insert("runs_attempt", _ATTEMPT, [(row.id, *opened) for row, opened in self._attempts])
         self._attempts = []
         self._update_attempts()
-        _insert("runs_actionevent", _EVENT, self._events)
+        _insert("runs_actionevent", _EVENT, [(self.run.pk, row.id, *moved) for row, moved in self._events])
         self._events = []
 
     def _insert_new(self) -> None:
         if not self._new:
             return
-        for action, (phase, cause, actor, at) in zip(
-            Action.objects.bulk_create(self._new), self._new_actors, strict=True
-        ):
-            row = _row([getattr(action, column) for column in _COLUMNS])
-            self._adopt(row)
-            self._event(row, None, phase, cause, actor, at)
-        self._new, self._new_actors = [], []
+        _insert("runs_action", _INSERTED, [[_plain(getattr(row.new, name)) for name in _INSERTED] for row in self._new])
+        for chunk in _chunks([row.name for row in self._new]):
+            made = Action.objects.filter(run_id=self.run.pk, name__in=chunk).values_list("name", "id")
+            for name, row_id in made:
+                row = self._by_name[name]
+                row.id, row.new, row.stored_phase = row_id, None, row.phase
+                self._rows[row_id] = row
+        self._new = []
 
     def _update_rows(self) -> None:
         by_columns: dict[tuple[str, ...], list[Row]] = defaultdict(list)
@@ -259,19 +266,19 @@ class Book:
         self._dirty = {}
 
     def _update_attempts(self) -> None:
-        by_columns: dict[tuple[str, ...], list[tuple[int, int, dict[str, Any]]]] = defaultdict(list)
+        by_columns: dict[tuple[str, ...], list[tuple[Row, int, dict[str, Any]]]] = defaultdict(list)
         for end in self._attempt_ends:
             by_columns[tuple(end[2])].append(end)
         for columns, ends in by_columns.items():
             assignments = ", ".join(f"{connection.ops.quote_name(column)} = %s" for column in columns)
             sql = f"UPDATE runs_attempt SET {assignments} WHERE action_id = %s AND lease_epoch = %s"  # noqa: S608
             with connection.cursor() as cursor:
-                cursor.executemany(sql, [[*map(_plain, fields.values()), i, epoch] for i, epoch, fields in ends])
+                cursor.executemany(sql, [[*map(_plain, fields.values()), row.id, epoch] for row, epoch, fields in ends])
         self._attempt_ends = []
 
 
-def _insert(table: str, columns: Sequence[str], rows: list[tuple[Any, ...]]) -> None:
-    """Insert rows without making model objects of them, which costs more than the database does."""
+def _insert(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Insert rows in one prepared statement."""
     if rows:
         names = ", ".join(connection.ops.quote_name(column) for column in columns)
         sql = f"INSERT INTO {table} ({names}) VALUES ({', '.join(['%s'] * len(columns))})"  # noqa: S608
@@ -299,11 +306,10 @@ def _chunks(items: list[Any]) -> Iterator[list[Any]]:
 def open_run(run_id: int) -> Iterator[Book]:
     """Open the book of a run: takes its row lock and the next seq; closing writes, and hints on commit."""
     with transaction.atomic():
-        if not Run.objects.filter(pk=run_id).update(seq=F("seq") + 1):
+        taken = list(Run.objects.raw(_TAKE_SEQ, [run_id]))
+        if not taken:
             raise NotFound(f"there is no run with id {run_id}")
-        run = Run.objects.select_related("project").get(pk=run_id)
-        book = Book(run, run.seq)
-        book.load([ROOT])
+        book = Book(taken[0], taken[0].seq)
         yield book
         book.flush()
         events.publish(events.run_group(run_id), book.seq)

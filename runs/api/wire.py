@@ -15,6 +15,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 
 from runs import storage
 from runs.errors import Invalid
+from runs.executor.frames import AbortNote, abort_text
 from runs.names import ROOT, ActionRef, RunRef
 from runs.phases import TERMINAL, Kind, Phase
 from runs.queries.api import ActionDetails, ActionView, AttemptView, ErrorFacts
@@ -208,12 +209,20 @@ def execution_error(error: ErrorFacts) -> execution_pb2.ExecutionError:
 
 def _aborted(view: ActionView) -> execution_pb2.ExecutionError:
     abort = view.abort
-    message = f"Action {view.ref.name} was aborted"
-    if abort:
-        aimed = "" if abort.target == view.ref.name else f", through {abort.target}"
-        message += f" by {abort.actor} ({abort.cause}{aimed}): {abort.reason}"
+    if abort is None:
+        return execution_pb2.ExecutionError(
+            code="ActionAbortedError",
+            message=f"Action {view.ref.name} was aborted",
+            kind=execution_pb2.ExecutionError.USER,
+        )
+    at = int(abort.requested_at.timestamp() * 1e6)
+    note = AbortNote(abort.cause, abort.actor, abort.reason, abort.target, at)
+    # An isolated parent takes the facts from the message again, so it is the one that `frames` knows.
     return execution_pb2.ExecutionError(
-        code="ActionAbortedError", message=message, kind=execution_pb2.ExecutionError.USER
+        code="ActionAbortedError",
+        message=abort_text(view.ref.name, note),
+        kind=execution_pb2.ExecutionError.USER,
+        timestamp=stamp(abort.requested_at),
     )
 
 

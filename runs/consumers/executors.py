@@ -157,19 +157,19 @@ class ExecutorConsumer(FrameConsumer):
         while True:
             batch = await self.batches.get()
             applied = await database.write(batches.apply_batch, executor_id, self.epoch, batch)
+            # What the batch changed in its runs comes to the feed as a hint, like anybody else's changes.
             await self.write_frame(frames.Ack(batch.seq, applied.results))
-            self.wake.set()
 
     async def _feed(self, executor_id: UUID) -> None:
         while True:
             await self.woken()
-            changes = await database.read(link.get_changes, executor_id, dict(self.seen))
+            changes, offer = await database.read(link.get_news, executor_id, dict(self.seen))
             if changes.cancels:
                 await self.write_frame(frames.Cancels(changes.cancels))
             if changes.children:
                 await self.write_frame(frames.Children(changes.children))
             self.seen.update(changes.seqs)
-            await self._lease_what_waits(executor_id)
+            await self._lease_what_waits(executor_id, offer)
             if len(self.seen) > MANY_RUNS:
                 await self._forget_ended_runs(executor_id)
 
@@ -182,8 +182,7 @@ class ExecutorConsumer(FrameConsumer):
             self.groups_joined.discard(group)
             await self.channel_layer.group_discard(group, self.channel_name)
 
-    async def _lease_what_waits(self, executor_id: UUID) -> None:
-        offer = await database.read(leases.get_offer, executor_id)
+    async def _lease_what_waits(self, executor_id: UUID, offer: leases.Offer) -> None:
         if offer.is_draining:
             await self.write_frame(frames.Drain("its place is needed"))
         if offer.count and (given := await database.write(leases.lease_queued, executor_id, min(offer.count, LEASE_CHUNK))):

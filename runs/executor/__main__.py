@@ -8,6 +8,8 @@ import os
 import sys
 
 from runs.executor.config import decode_config
+from runs.executor.forker import Forker
+from runs.executor.isolated import fork_zygote
 from runs.executor.process import Process
 
 
@@ -21,7 +23,7 @@ def main() -> None:
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    Process(config).run()
+    Process(config, Forker(fork_zygote())).run()
 
 
 if __name__ == "__main__":

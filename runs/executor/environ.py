@@ -85,3 +85,8 @@ def lay_over_environ() -> None:
 
 def variables_of(held: Held) -> dict[str, str]:
     return {name: answer(held) for name, answer in ANSWERS.items()}
+
+
+def variables_of_server(endpoint: str) -> dict[str, str]:
+    """How the SDK in a child process reaches the server."""
+    return {"_U_EP_OVERRIDE": endpoint, "_U_INSECURE": "true" if endpoint.startswith("http://") else "false"}

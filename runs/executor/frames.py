@@ -48,6 +48,16 @@ def abort_text(action: str, note: AbortNote) -> str:
     return f"Action {action} was aborted by {note.actor}: {note.reason} ({note.cause})"
 
 
+def parse_abort_text(action: str, text: str, *, requested_at: int) -> AbortNote | None:
+    """The facts in `abort_text`, for a parent that hears no more than an error's message; None for any other text."""
+    before, by, rest = text.partition(" was aborted by ")
+    actor, colon, rest = rest.partition(": ")
+    reason, bracket, cause = rest.rpartition(" (")
+    if before != f"Action {action}" or not (by and colon and bracket and cause.endswith(")")):
+        return None
+    return AbortNote(cause[:-1], actor, reason, target="", requested_at=requested_at)
+
+
 class ChildUpdate(msgspec.Struct, array_like=True, frozen=True):
     """The latest state of a child, for its parent. phase: Flyte's number. value: a serialised Literal (conditions)."""
 

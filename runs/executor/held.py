@@ -81,9 +81,9 @@ class Held:
         "children",
         "command",
         "is_interrupted",
+        "is_isolated",
         "lease",
         "partial_lines",
-        "process",
         "run",
         "spawned",
         "stage",
@@ -96,7 +96,7 @@ class Held:
         self.command = command  # known already when this process sent the spec
         self.stage = Stage.WAITING
         self.task: asyncio.Task[Ending | None] | None = None
-        self.process: object | None = None  # set while a child process runs it
+        self.is_isolated = False  # a child process runs it, or will; for ever true once set
         self.spawned: set[asyncio.Future[object]] = set()  # what its code started and may leave behind
         self.cancel: AbortNote | None = None
         self.is_interrupted = False  # cancelled by an orderly stop, not by an abort

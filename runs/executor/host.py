@@ -18,6 +18,7 @@ from runs.executor.children import Children
 from runs.executor.command import Command
 from runs.executor.frames import Cancel, Key, Lease, RunInfo, now_us
 from runs.executor.held import CURRENT, Ending, Held, Stage
+from runs.executor.isolation import Isolation
 from runs.executor.link import Link
 from runs.executor.output import Output
 from runs.executor.pace import pace_of
@@ -29,17 +30,19 @@ SHUTDOWN = "shutdown"
 class Host:
     """The actions of this process, and what the server says about them."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, link: Link, output: Output) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, link: Link, output: Output, isolation: Isolation
+    ) -> None:
         self._loop = loop
         self._pace = pace_of(loop)
         self._link = link
         self._output = output
+        self._isolation = isolation
         self.held: dict[Key, Held] = {}
         self.children = Children(
             self.held, link.outbox, call_later=link.call_later, take_lease=self._take_for_parent
         )
         self._runner: Runner | None = None
-        self._isolate: Callable[[Held], None] | None = None
         self._runs: dict[int, RunInfo] = {}
         self._inbox: deque[tuple[Callable[[Any], None], Any]] = deque()
         self._is_awake = False
@@ -72,11 +75,19 @@ class Host:
 
     def cancel(self, message: frames.Cancels) -> None:
         for cancel in message.cancels:
-            self._post(self._cancel, cancel)
+            held = self.held.get(cancel.key)
+            if held is not None and held.is_isolated and held.lease.epoch == cancel.epoch:
+                self._isolation.cancel(held, cancel.note)
+            else:
+                self._post(self._cancel, cancel)
 
     def kill(self, keys: list[Key]) -> None:
         for key in keys:
-            if (held := self.held.get(key)) is not None:
+            if (held := self.held.get(key)) is None:
+                continue
+            if held.is_isolated:
+                self._kill(held)
+            else:
                 self._post(self._kill, held)
 
     def give_back(self) -> None:
@@ -140,17 +151,21 @@ class Host:
             )
         else:
             ending = task.result()
-        if ending is ISOLATE and self._isolate is not None:
-            self._isolate(held)
+        if ending is ISOLATE and held.cancel is None and not held.is_interrupted:
+            # Set before it is handed over: from now on the link's thread takes cancels of it straight there.
+            held.is_isolated = True
+            self._link.call_soon(self._isolation.start, held)
         elif ending is ISOLATE:
-            reason = "This executor cannot run tasks that are not coroutine functions yet."
-            self.finish(held, Ending("failed", frames.Failure("UnsupportedTask", reason, "system")))
+            self.finish(held, Ending("cancelled"))
         elif ending is not None:
             self.finish(held, ending)
 
     def _cancel(self, cancel: Cancel) -> None:
         held = self.held.get(cancel.key)
         if held is None or held.lease.epoch != cancel.epoch or held.cancel is not None or not held.may_speak:
+            return
+        if held.is_isolated:
+            self._link.call_soon(self._isolation.cancel, held, cancel.note)
             return
         held.cancel = cancel.note
         if held.task is None:
@@ -163,6 +178,9 @@ class Host:
         held.stage = Stage.GONE
         if self.held.get(held.key) is held:
             del self.held[held.key]
+        if held.is_isolated:
+            self._link.call_soon(self._isolation.kill, held)
+            return
         if held.task is not None:
             held.task.cancel("the lease is lost")
         cancel_spawned(held)
@@ -171,7 +189,7 @@ class Host:
         for held in list(self.held.values()):
             if held.may_speak:
                 held.is_interrupted = True
-                if held.task is not None:
+                if held.task is not None and not held.is_isolated:
                     held.task.cancel(SHUTDOWN)
 
     def _release(self, held: Held) -> None:

@@ -14,35 +14,43 @@ import sys
 import threading
 import time
 import traceback
-import types
 from pathlib import Path
 
 from runs.executor import bundles, frames, sdk
 from runs.executor.config import ExecutorConfig
-from runs.executor.environ import lay_over_environ
+from runs.executor.environ import lay_over_environ, variables_of_server
+from runs.executor.forker import Forker
 from runs.executor.held import Ending, Held
 from runs.executor.host import Host, task_factory
+from runs.executor.isolation import Isolation
 from runs.executor.link import BAD_TOKEN, Link
+from runs.executor.modules import forget_ourselves
 from runs.executor.output import Output, capture
 from runs.executor.probe import LoopProbe
 from runs.executor.runner import Runner
 
 STOP_SECONDS = 2.0
 LAST_WORDS_SECONDS = 1.0
-OWN_PACKAGES = ("runs", "flyteui")
 
 
 class Process:
     """The whole of it. Its public methods are the link's `Receiver`."""
 
-    def __init__(self, config: ExecutorConfig) -> None:
+    def __init__(self, config: ExecutorConfig, forker: Forker) -> None:
         self._config = config
         self._loop = asyncio.new_event_loop()
         self._loop.set_task_factory(task_factory)
         asyncio.set_event_loop(self._loop)
         self._link = Link(config.url, self)
         self._output = Output(self._link.outbox, self._call_later_on_link)
-        self._host = Host(self._loop, self._link, self._output)
+        self._isolation = Isolation(
+            forker,
+            self._link.outbox,
+            self._output,
+            variables=variables_of_server(config.endpoint),
+            finish=self._finish,
+        )
+        self._host = Host(self._loop, self._link, self._output, self._isolation)
         self._host.on_end = lambda: self._link.call_soon(self._look_if_quiet)
         self._idle_seconds = config.idle_seconds
         self._idle_since = time.monotonic()
@@ -69,6 +77,9 @@ class Process:
                 # asyncio lets these two out of any task; a task of user code may not end its neighbours.
                 traceback.print_exc()
 
+    def _finish(self, held: Held, ending: Ending) -> None:
+        self._host.finish(held, ending)
+
     async def _enter_bundle(self) -> bundles.InvalidBundle | None:
         folder, problem = Path(self._config.home), None
         try:
@@ -94,6 +105,7 @@ class Process:
 
     def welcomed(self, welcome: frames.Welcome) -> None:
         self._idle_seconds = welcome.idle_seconds
+        self._isolation.grace_seconds = welcome.grace_seconds
         self._host.kill(welcome.kill)
 
     def received(self, message: frames.ToExecutor) -> None:
@@ -127,6 +139,7 @@ class Process:
 
     def _start_loops(self, probe: LoopProbe) -> None:
         loop = asyncio.get_running_loop()
+        self._isolation.open()
         self._tasks = [
             loop.create_task(watched(probe.run()), name="loop-probe"),
             loop.create_task(watched(self._exit_when_idle()), name="idle-exit"),
@@ -160,6 +173,7 @@ class Process:
         self._host.children.is_stopping = True
         self._quiet.clear()
         self._loop.call_soon_threadsafe(self._host.interrupt_all)
+        self._isolation.stop()
         self._look_if_quiet()
         try:
             async with asyncio.timeout(STOP_SECONDS):
@@ -219,17 +233,3 @@ def leave(code: int) -> None:
         if stream is not None:
             stream.flush()
     os._exit(code)
-
-
-def forget_ourselves() -> None:
-    """Make room for packages of the user that are named like ours. What is imported stays alive, out of reach."""
-    root = str(Path(__file__).resolve().parents[2])
-    _kept.update(sys.modules)
-    for name in list(sys.modules):
-        if name.partition(".")[0] in OWN_PACKAGES:
-            del sys.modules[name]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    sys.path[:] = [entry for entry in sys.path if entry not in {"", ".", root}]
-
-
-_kept: dict[str, types.ModuleType] = {}

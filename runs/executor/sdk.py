@@ -48,6 +48,7 @@ from runs.executor.held import CURRENT, Child, Held
 from runs.executor.pace import pace_of
 
 LOOP_TASK_TYPES = frozenset({"python", "actor"})
+NO_OUTPUTS = "OutputsNotFound"
 KINDS = {
     "user": execution_pb2.ExecutionError.USER,
     "system": execution_pb2.ExecutionError.SYSTEM,
@@ -359,7 +360,7 @@ async def read_failure(output_uri: str) -> Failure | None:
         if await flyte.storage.exists(io.outputs_path(output_uri)):
             return None
         return Failure(
-            "OutputsNotFound", f"The task left neither outputs nor an error in {output_uri}.", "system", True
+            NO_OUTPUTS, f"The task left neither outputs nor an error in {output_uri}.", "system", True
         )
     try:
         error = execution_pb2.ErrorDocument.FromString(document).error

@@ -9,8 +9,8 @@ from uuid import UUID
 from django.db.models import Q
 
 from runs.executor import frames
-from runs.leases import abort_note, child_updates
-from runs.models import Action, Run
+from runs.leases import Offer, abort_note, child_updates, get_offer
+from runs.models import Abort, Action, Run
 from runs.phases import LIVE, TERMINAL
 
 _LIVE, _TERMINAL = sorted(LIVE), sorted(TERMINAL)
@@ -28,7 +28,7 @@ class Changes:
 def get_changes(executor_id: UUID, seen: Mapping[int, int]) -> Changes:
     """Cancels and ended children since the given seq of each run.
 
-    One statement for the runs, and three for each run that has changed.
+    One statement for the runs, two for each run that has changed, and one for each abort in it that is news.
     """
     changes = Changes()
     for run_id, seq in Run.objects.filter(pk__in=list(seen)).values_list("pk", "seq"):
@@ -38,16 +38,23 @@ def get_changes(executor_id: UUID, seen: Mapping[int, int]) -> Changes:
         asked = changed.filter(
             executor_id=executor_id, phase__in=_LIVE, abort__isnull=False, delivered_at__isnull=True
         )
-        for action in asked.select_related("abort__target").order_by("pk"):
-            assert action.abort is not None
-            key = frames.Key(run_id, action.name)
-            changes.cancels.append(frames.Cancel(key, action.lease_epoch, abort_note(action.abort)))
+        notes: dict[int, frames.AbortNote] = {}
+        for name, epoch, abort_id in asked.order_by("pk").values_list("name", "lease_epoch", "abort_id"):
+            assert abort_id is not None
+            if abort_id not in notes:
+                notes[abort_id] = abort_note(Abort.objects.select_related("target").get(pk=abort_id))
+            changes.cancels.append(frames.Cancel(frames.Key(run_id, name), epoch, notes[abort_id]))
         ended = changed.filter(
             Q(parent__executor_id=executor_id, parent__phase__in=_LIVE), phase__in=_TERMINAL
         )
         changes.children.extend(child_updates(run_id, ended))
         changes.seqs[run_id] = seq
     return changes
+
+
+def get_news(executor_id: UUID, seen: Mapping[int, int]) -> tuple[Changes, Offer]:
+    """All that an executor's feed looks for, in one visit to the database."""
+    return get_changes(executor_id, seen), get_offer(executor_id)
 
 
 def list_runs_held(executor_id: UUID) -> list[int]:

@@ -27,7 +27,10 @@ class AbortMark:
 
 @dataclass(frozen=True, slots=True)
 class ActionRow:
-    """What a row of the tree is made of. Equal rows look equal, so that their HTML can be kept."""
+    """What a row of the tree is made of. Equal rows look equal, so that their HTML can be kept.
+
+    label: the function; scope: its environment.
+    """
 
     id: int
     name: str
@@ -35,6 +38,7 @@ class ActionRow:
     kind: Kind
     phase: Phase
     label: str
+    scope: str
     group: str
     attempt: int
     max_attempts: int
@@ -126,6 +130,7 @@ def to_row(  # noqa: PLR0913, PLR0917  # one parameter for each of ROW_FIELDS, i
         kind=Kind(kind),
         phase=Phase(phase),
         label=short_name or task_name.rpartition(".")[2] or name,
+        scope=task_name.rpartition(".")[0],
         group=group,
         attempt=attempt,
         max_attempts=max_attempts,

@@ -138,7 +138,7 @@ async def test_an_aborted_child_says_by_whom_and_why(started: API) -> None:
     assert update.phase == Phase.ABORTED
     assert update.error.code == "ActionAbortedError"
     assert "c1 was aborted by" in update.error.message
-    assert update.error.message.endswith("(external abort): too slow")
+    assert update.error.message.endswith("too slow (external abort)")
     await stream.aclose()
 
 

@@ -93,6 +93,7 @@ def link_out() -> bytes:
         (bundle(("../out.py", b"x")), "outside the destination"),
         (link_out(), "is a link to an absolute path"),
     ],
+    ids=["no tar", "gzip without tar", "cut short", "path out", "link out"],
 )
 async def test_a_bundle_that_cannot_be_unpacked_is_refused(
     api: API, web: httpx.AsyncClient, storage_folder: Path, content: bytes, words: str

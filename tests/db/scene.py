@@ -56,7 +56,9 @@ class Scene:
         return connected.executor_id, connected.epoch
 
     def hello(self, executor_id: UUID, epoch: int, held: Iterable[frames.Held] = ()) -> frames.Hello:
-        return frames.Hello("token", str(executor_id), self.pool.key, epoch, "host", 1, self.capacity, list(held))
+        return frames.Hello(
+            "token", str(executor_id), self.pool.key, epoch, "host", 1, self.capacity, list(held)
+        )
 
     # --- what the executor says ---------------------------------------------------------------------------------
 
@@ -73,7 +75,9 @@ class Scene:
     def enqueue(self, name: str, parent: str = ROOT, *, spec: bytes | None = None) -> frames.Enqueue:
         return frames.Enqueue(self.run.pk, parent, self.message(name, parent, spec=spec).SerializeToString())
 
-    def message(self, name: str, parent: str = ROOT, *, spec: bytes | None = None) -> actions_service_pb2.Action:
+    def message(
+        self, name: str, parent: str = ROOT, *, spec: bytes | None = None
+    ) -> actions_service_pb2.Action:
         message = actions_service_pb2.Action(parent_action_name=parent, input_uri="file:///inputs.pb")
         message.action_id.name = name
         message.action_id.run.project, message.action_id.run.domain = PROJECT, DOMAIN
@@ -96,7 +100,9 @@ class Scene:
         return frames.AbortChild(self.key(name), parent, frames.now_us())
 
     def lease_epoch(self, name: str) -> int:
-        return Action.objects.filter(run=self.run, name=name).values_list("lease_epoch", flat=True).first() or 1
+        return (
+            Action.objects.filter(run=self.run, name=name).values_list("lease_epoch", flat=True).first() or 1
+        )
 
     # --- shorthands ---------------------------------------------------------------------------------------------
 
@@ -127,7 +133,9 @@ class Scene:
     def phases(self) -> dict[str, Phase]:
         return {name: Phase(phase) for name, phase in self.run.actions.values_list("name", "phase")}
 
-    def abort(self, name: str = ROOT, *, reason: str = "not needed", actor: str = "ann") -> operations.AbortAnswer:
+    def abort(
+        self, name: str = ROOT, *, reason: str = "not needed", actor: str = "ann"
+    ) -> operations.AbortAnswer:
         target = self.ref if name == ROOT else ActionRef(self.ref, name)
         return operations.request_abort(target, reason=reason, actor=actor)
 

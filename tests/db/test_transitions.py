@@ -79,7 +79,9 @@ def test_each_transaction_takes_a_seq_and_stamps_what_it_changed():
 
 
 @pytest.mark.parametrize("size", [10, 300])
-def test_a_batch_takes_a_number_of_statements_that_does_not_grow_with_its_events(size, django_assert_max_num_queries):
+def test_a_batch_takes_a_number_of_statements_that_does_not_grow_with_its_events(
+    size, django_assert_max_num_queries
+):
     scene = Scene()
     scene.start()
     names = [f"c{number}" for number in range(size)]
@@ -92,9 +94,9 @@ def test_a_batch_takes_a_number_of_statements_that_does_not_grow_with_its_events
     events = [scene.started(name) for name in names]
     with django_assert_max_num_queries(20 + size // 40):
         scene.batch(*events)
-    events = [scene.finished(name) for name in names]
+    ends = [scene.finished(name) for name in names]
     with django_assert_max_num_queries(20 + size // 40):
-        scene.batch(*events)
+        scene.batch(*ends)
 
 
 def test_the_page_of_states_is_fresh():

@@ -50,6 +50,7 @@ class FakeServer:
         self.acked = 0
         self.kill: list[Key] = []
         self.idle_seconds = 300.0
+        self.grace_seconds = 30.0
         self.refuse: dict[str, str] = {}  # task's name -> code of the refusal
         self.lose_next_ack = False
         self.connections = 0
@@ -132,7 +133,7 @@ class FakeServer:
             assert isinstance(hello, frames.Hello)
             self._told.clear()
             await socket.send(
-                frames.encode(frames.Welcome(1, self.acked, self.kill, 30.0, self.idle_seconds))
+                frames.encode(frames.Welcome(1, self.acked, self.kill, self.grace_seconds, self.idle_seconds))
             )
             await self._change(lambda: self._connected(hello, socket))
             while True:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import flyte
@@ -150,8 +153,6 @@ async def exits() -> None:
 
 @env.task
 async def blocks(seconds: float) -> None:
-    import time
-
     time.sleep(seconds)
 
 
@@ -162,12 +163,8 @@ def square(n: int) -> int:
 
 
 @env.task
-def square_of_double(n: int) -> int:
-    return square(n=n) if n < 0 else _plain(n)
-
-
-def _plain(n: int) -> int:
-    return n * n
+def fails_plainly(message: str) -> int:
+    raise ValueError(message)
 
 
 @env.task
@@ -176,6 +173,41 @@ def dies(how: str) -> int:
         os._exit(7)
     os.kill(os.getpid(), int(how))
     return 0
+
+
+@env.task
+def plain_sleeper(n: int) -> int:
+    print(f"pid {os.getpid()}")
+    time.sleep(3600)
+    return n
+
+
+@env.task
+def plain_sleeper_with_a_process() -> None:
+    process = subprocess.Popen(["sleep", "3600"])
+    print(f"pid {os.getpid()}\npid {process.pid}")
+    process.wait()
+
+
+@env.task
+def plain_and_deaf() -> None:
+    ctypes.CDLL(None).signal(15, 1)
+    print(f"pid {os.getpid()}")
+    time.sleep(3600)
+
+
+@env.task
+def plain_talk() -> list[str]:
+    import runs
+
+    print("out é")
+    print("err", file=sys.stderr)
+    os.write(1, b"raw \xff")
+    os.system("echo from a subprocess")
+    flyte.logger.warning("a log record")
+    secrets = [name for name, value in os.environ.items() if "FLYTEUI" in name or "secret-token" in value]
+    context = flyte.ctx()
+    return [runs.WHOSE, os.environ["ACTION_NAME"], os.environ["RUN_NAME"], str(context.attempt_number), *secrets]
 
 
 @env.task

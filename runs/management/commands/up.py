@@ -98,7 +98,7 @@ def welcome(config: Path) -> str:
 def start_demo(config: Path) -> None:
     """Submit the demo flow through the real client; its output is of no interest."""
     flyte = Path(sys.executable).with_name("flyte")
-    subprocess.Popen(  # noqa: S603
+    subprocess.Popen(
         [flyte, "--config", config, "run", str(DEMO), "main"],
         cwd=settings.ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
         env={**os.environ, "DO_NOT_TRACK": "1"},

@@ -1,0 +1,132 @@
+"""The executor's end of its zygote: asks for child processes, hears what becomes of them. On the link's thread."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from runs.executor.modules import ROOT
+from runs.executor.zygote import (
+    Began,
+    Ended,
+    Refused,
+    Reply,
+    Request,
+    Signal,
+    Signalled,
+    Start,
+    decode_reply,
+    encode,
+)
+
+
+class Listener(Protocol):
+    """Who asked for the children."""
+
+    def heard(self, reply: Reply) -> None: ...
+
+
+class Forker:
+    """Makes a new zygote when the one that it has is gone, as the system's memory killer may wish."""
+
+    def __init__(self, zygote: tuple[int, socket.socket] | None = None) -> None:
+        self._zygote_pid: int = zygote[0] if zygote else 0
+        self._control: socket.socket | None = zygote[1] if zygote else None
+        self._environment = dict(os.environ)  # before user code has a chance to change it
+        self._pids: dict[int, int] = {}
+        self._asked: set[int] = set()
+        self._line = b""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._listener: Listener | None = None
+
+    def open(self, listener: Listener) -> None:
+        self._listener = listener
+        self._loop = asyncio.get_running_loop()
+        if self._control is not None:
+            self._listen(self._control)
+
+    def start(self, number: int, args: list[str], env: dict[str, str], fds: list[int]) -> None:
+        """Ask for a child in the current folder, which gets these descriptors. The answer is Began or Refused."""
+        self._asked.add(number)
+        self._send(Start(number, args, str(Path.cwd()), env), fds)
+
+    def signal(self, number: int, which: int) -> None:
+        if number in self._asked:
+            self._send(Signal(number, which))
+
+    def _send(self, request: Request, fds: list[int] | None = None) -> None:
+        control = self._control or self._spawn()
+        data = encode(request) + b"\n"
+        try:
+            sent = socket.send_fds(control, [data], fds or [])
+            control.sendall(data[sent:])
+        except OSError:
+            self._lost()
+
+    def _spawn(self) -> socket.socket:
+        ours, theirs = socket.socketpair()
+        zygote = subprocess.Popen(
+            [sys.executable, "-m", "runs.executor.isolated", str(theirs.fileno())],
+            cwd=ROOT, env=self._environment, pass_fds=[theirs.fileno()], start_new_session=True,
+            stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        theirs.close()
+        self._zygote_pid = zygote.pid
+        zygote.returncode = 0  # it is reaped in `_lost`, not by Popen
+        self._listen(ours)
+        return ours
+
+    def _listen(self, control: socket.socket) -> None:
+        assert self._loop is not None
+        self._control = control
+        self._line = b""
+        self._loop.add_reader(control, self._read, control)
+
+    def _read(self, control: socket.socket) -> None:
+        try:
+            data = control.recv(65536, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._lost()
+            return
+        *lines, self._line = (self._line + data).split(b"\n")
+        for line in lines:
+            self._heard(decode_reply(line))
+
+    def _heard(self, reply: Reply) -> None:
+        match reply:
+            case Began(id=number, pid=pid):
+                self._pids[number] = pid
+            case Ended(id=number) | Refused(id=number):
+                self._pids.pop(number, None)
+                self._asked.discard(number)
+            case Signalled():
+                pass
+        assert self._listener is not None
+        self._listener.heard(reply)
+
+    def _lost(self) -> None:
+        """The zygote has died, and the kernel has killed its children; what these have started is killed here."""
+        if self._control is None:
+            return
+        assert self._loop is not None
+        self._loop.remove_reader(self._control)
+        self._control.close()
+        self._control = None
+        for pid in self._pids.values():
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid, signal.SIGKILL)
+        with suppress(ChildProcessError):
+            os.waitpid(self._zygote_pid, os.WNOHANG)
+        for number in list(self._asked):
+            self._heard(Ended(number, -signal.SIGKILL))

@@ -1,0 +1,114 @@
+"""The child process of an isolated action: runs the SDK's entry point, in a copy of the zygote.
+
+`python -m runs.executor.isolated FD` is a zygote that serves on this socket, for an executor that has lost its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import faulthandler
+import os
+import socket
+import sys
+import threading
+import traceback
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import NoReturn, TextIO
+
+from runs.executor import sdk_isolated
+from runs.executor.modules import forget_ourselves
+from runs.executor.pipes import ASK, GIVE
+from runs.executor.zygote import Start, Zygote
+
+
+class SocketSlot:
+    """The child's end of its slot: it says when it waits, and asks before it goes on."""
+
+    def __init__(self, fd: int) -> None:
+        self._socket = socket.socket(fileno=fd)
+        self._lock = threading.Lock()
+        self._waits = 0
+
+    @asynccontextmanager
+    async def given_back(self) -> AsyncIterator[None]:
+        self._count(+1)
+        try:
+            yield
+        finally:
+            if self._count(-1):
+                await asyncio.to_thread(self._socket.recv, 1)
+
+    def _count(self, change: int) -> bool:
+        """Count who waits in this process; True when it must wait for an answer to go on."""
+        with self._lock, suppress(OSError):  # the executor is gone, and this process is about to follow
+            self._waits += change
+            if change > 0 and self._waits == 1:
+                self._socket.sendall(GIVE)
+            elif self._waits == 0:
+                self._socket.sendall(ASK)
+                return True
+        return False
+
+
+def work(start: Start, log_fd: int, slot_fd: int) -> int:
+    """Run one action; returns the exit code."""
+    # New ones, because those of the executor know what its descriptors were: files, not pipes.
+    sys.stdout = sys.__stdout__ = text_to(1)  # type: ignore[misc]
+    sys.stderr = sys.__stderr__ = text_to(2)  # type: ignore[misc]
+    faulthandler.enable()  # says on stderr where a segmentation fault was
+    forget_ourselves()
+    sys.argv = list(start.args)
+    code = run(start, SocketSlot(slot_fd), text_to(log_fd))
+    end_interpreter()
+    return code
+
+
+def text_to(fd: int) -> TextIO:
+    return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
+
+
+def run(start: Start, slot: SocketSlot, log: TextIO) -> int:
+    try:
+        sdk_isolated.run_entry_point(start.args[1:], slot, log)
+    except SystemExit as left:
+        if left.code is None or isinstance(left.code, int):
+            return (left.code or 0) & 0xFF
+        print(left.code, file=sys.stderr)
+        return 1
+    except BaseException:
+        traceback.print_exc()
+        return 1
+    return 0
+
+
+def end_interpreter() -> None:
+    """What Python does at its end, of which `os._exit` does nothing."""
+    with suppress(Exception):
+        threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):
+            stream.flush()
+
+
+def serve(control: socket.socket) -> NoReturn:
+    Zygote(control, work).serve()
+
+
+def fork_zygote() -> tuple[int, socket.socket]:
+    """Fork the zygote while this process is still small; returns its number and the executor's end of the socket."""
+    ours, theirs = socket.socketpair()
+    if pid := os.fork():
+        theirs.close()
+        return pid, ours
+    try:
+        ours.close()
+        serve(theirs)
+    finally:
+        os._exit(70)
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -1,0 +1,240 @@
+"""Actions in child processes of their own: what asyncio cannot cancel. Decides when they start, stop and how they ended.
+
+All of it runs on the link's loop, so that a user loop that is blocked holds up no abort. A process that waits for
+children gives its slot back, so any depth of nesting gets on with one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections import deque
+from collections.abc import Coroutine, Mapping
+from typing import Any, Protocol
+
+from runs.executor import sdk
+from runs.executor.command import render_command
+from runs.executor.crashes import describe_crash
+from runs.executor.environ import variables_of
+from runs.executor.forker import Forker
+from runs.executor.frames import AbortNote, Delivered, Failure, Started
+from runs.executor.held import Ending, Held, Stage
+from runs.executor.outbox import Outbox
+from runs.executor.output import Output
+from runs.executor.pipes import ASK, GIVE, Pipes
+from runs.executor.zygote import Began, Ended, Refused, Reply, Signalled
+
+ABORT_SIGNAL = signal.SIGTERM  # sent once; the process' part of an abort begins with it
+STOP_SECONDS = 1.0  # between SIGTERM and SIGKILL in an orderly stop of the executor
+
+
+class Finish(Protocol):
+    def __call__(self, held: Held, ending: Ending) -> None: ...
+
+
+class Isolation:
+    """The isolated actions of this executor. Call everything on the link's thread."""
+
+    def __init__(
+        self,
+        forker: Forker,
+        outbox: Outbox,
+        output: Output,
+        *,
+        variables: Mapping[str, str],
+        finish: Finish,
+        limit: int | None = None,
+    ) -> None:
+        self.forker = forker
+        self._outbox = outbox
+        self.output = output
+        self._variables = variables
+        self._finish = finish
+        self._free = limit or os.cpu_count() or 1
+        self._waiting: deque[Held] = deque()
+        self._asking: deque[_Child] = deque()  # have waited for children, and want to go on
+        self._children: dict[int, _Child] = {}
+        self._last = 0
+        self._concluding: set[asyncio.Task[None]] = set()
+        self.grace_seconds = 30.0
+
+    def open(self) -> None:
+        self.forker.open(self)
+
+    def start(self, held: Held) -> None:
+        """Run the attempt as soon as there is a slot."""
+        if held.cancel is not None or held.is_interrupted:  # on its way here
+            self._finish(held, Ending("cancelled"))
+        elif held.stage is not Stage.GONE:
+            self._waiting.append(held)
+            self._fill()
+
+    def cancel(self, held: Held, note: AbortNote) -> None:
+        """An abort. What has not begun never does; what runs is asked to end, and after the grace period it is ended."""
+        if held.cancel is not None or not held.may_speak:
+            return
+        held.cancel = note
+        self._end(held, self.grace_seconds)
+
+    def stop(self) -> None:
+        """The executor is to end: interrupt everything."""
+        for held in [*self._waiting, *(child.held for child in self._children.values())]:
+            held.is_interrupted = True
+            self._end(held, STOP_SECONDS)
+
+    def _end(self, held: Held, grace_seconds: float) -> None:
+        child = self._find(held)
+        if child is not None:
+            child.ask_to_end(grace_seconds)
+        elif held in self._waiting:
+            self._waiting.remove(held)
+            self._finish(held, Ending("cancelled"))
+
+    def kill(self, held: Held) -> None:
+        """The lease is lost: end it at once, and say nothing."""
+        if (child := self._find(held)) is not None:
+            child.kill()
+        elif held in self._waiting:
+            self._waiting.remove(held)
+
+    def _find(self, held: Held) -> _Child | None:
+        return next((child for child in self._children.values() if child.held is held), None)
+
+    # Slots.
+
+    def _fill(self) -> None:
+        """Give out the free slots: first to those that have begun, whose parents wait the longest."""
+        while self._free > 0 and (self._asking or self._waiting):
+            if self._asking:
+                child = self._asking.popleft()
+                child.has_slot = True
+                child.pipes.grant()
+            elif (held := self._waiting.popleft()).stage is Stage.GONE:
+                continue
+            else:
+                self._begin(held)
+            self._free -= 1
+
+    def give(self, child: _Child) -> None:
+        """The process waits."""
+        if child.has_slot:
+            child.has_slot = False
+            self._free += 1
+            self._fill()
+        elif child in self._asking:
+            self._asking.remove(child)
+            child.pipes.grant()  # every question has one answer
+
+    def ask(self, child: _Child) -> None:
+        """The process does not wait any more."""
+        self._asking.append(child)
+        self._fill()
+
+    # Processes.
+
+    def _begin(self, held: Held) -> None:
+        assert held.command is not None
+        self._last += 1
+        child = self._children[self._last] = _Child(self._last, held, self)
+        args = render_command(held.command, held.lease, held.run)
+        env = {**self._variables, **{name: value for name, value in variables_of(held).items() if value}}
+        theirs = child.pipes.open()
+        try:
+            self.forker.start(child.number, args, env, theirs)
+        finally:
+            for fd in theirs:
+                os.close(fd)
+
+    def heard(self, reply: Reply) -> None:
+        child = self._children[reply.id]
+        key, epoch = child.held.key, child.held.lease.epoch
+        match reply:
+            case Began(at=at):
+                if child.held.may_speak:
+                    self._outbox.put(Started(key=key, epoch=epoch, at=at))
+            case Signalled(number=number, at=at):
+                if number == ABORT_SIGNAL and child.held.cancel is not None and child.held.may_speak:
+                    self._outbox.put(Delivered(key=key, epoch=epoch, at=at))
+            case Ended(code=code):
+                self._gone(child, ending_of(child.held, code))
+            case Refused(reason=reason):
+                self._gone(child, ending_of_refused(reason))
+
+    def _gone(self, child: _Child, conclusion: Coroutine[Any, Any, Ending]) -> None:
+        """The process has ended, and so has all that it had started."""
+        del self._children[child.number]
+        child.close()
+        if child in self._asking:
+            self._asking.remove(child)
+        if child.has_slot:
+            self._free += 1
+        task = asyncio.get_running_loop().create_task(self._conclude(child.held, conclusion))
+        self._concluding.add(task)
+        task.add_done_callback(self._concluding.discard)
+        self._fill()
+
+    async def _conclude(self, held: Held, conclusion: Coroutine[Any, Any, Ending]) -> None:
+        try:
+            ending = await conclusion
+        except Exception as problem:  # storage is down
+            failure = Failure(
+                "OutputsUnreadable", f"{held.lease.output_uri}: {problem!r}", "system", recoverable=True
+            )
+            ending = Ending("failed", failure)
+        self._finish(held, ending)
+
+
+async def ending_of(held: Held, code: int) -> Ending:
+    """How the attempt ended: what it left in storage, and for a process that had no time to leave anything, its code."""
+    if code and (held.cancel is not None or held.is_interrupted):
+        return Ending("cancelled")
+    failure = await sdk.read_failure(held.lease.output_uri)
+    if code and (failure is None or failure.code == sdk.NO_OUTPUTS):
+        failure = describe_crash(code)
+    return Ending("failed", failure) if failure else Ending("succeeded")
+
+
+async def ending_of_refused(reason: str) -> Ending:
+    message = f"No process can be started for the task: {reason}."
+    return Ending("failed", Failure("CannotStartProcess", message, "system", recoverable=True))
+
+
+class _Child:
+    """A process that runs, or is about to."""
+
+    def __init__(self, number: int, held: Held, owner: Isolation) -> None:
+        self.number = number
+        self.held = held
+        self.has_slot = True
+        self.pipes = Pipes(self._write, self._said)
+        self._owner = owner
+        self._escalation: asyncio.TimerHandle | None = None
+
+    def ask_to_end(self, grace_seconds: float) -> None:
+        """Ask once; when it is asked again, the shorter time counts."""
+        loop = asyncio.get_running_loop()
+        if self._escalation is None:
+            self._owner.forker.signal(self.number, ABORT_SIGNAL)
+        elif self._escalation.when() <= loop.time() + grace_seconds:
+            return
+        else:
+            self._escalation.cancel()
+        self._escalation = loop.call_later(grace_seconds, self.kill)
+
+    def kill(self) -> None:
+        self._owner.forker.signal(self.number, signal.SIGKILL)
+
+    def close(self) -> None:
+        if self._escalation is not None:
+            self._escalation.cancel()
+        self.pipes.close()
+
+    def _write(self, stream: str, text: str) -> None:
+        self._owner.output.write(self.held, stream, text)
+
+    def _said(self, byte: bytes) -> None:
+        if byte == GIVE:
+            self._owner.give(self)
+        elif byte == ASK:
+            self._owner.ask(self)

@@ -1,0 +1,97 @@
+"""What the child process of an isolated action needs of the SDK's private modules; the executor's part is `sdk.py`.
+
+The child runs the SDK's standard entry point with the SDK's own remote controller. Ours differs from it in two things:
+it gives back the slot while it waits, and an abort of a child is told with its facts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Awaitable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from functools import partial
+from typing import Any, Protocol, TextIO
+
+import flyte._internal.image_cache
+import flyte._internal.runtime.entrypoints
+import flyte._internal.runtime.io
+import flyte.errors
+import flyte.storage
+import flyte.syncify
+from flyte._bin import runtime
+from flyte._internal.controllers.remote import _client, _controller
+from flyte._internal.controllers.remote._action import Action
+from flyte._internal.controllers.remote._controller import RemoteController
+from flyteidl2.common import phase_pb2
+
+from runs.executor import local_files
+from runs.executor.frames import parse_abort_text
+from runs.executor.sdk import ActionAbortedError
+
+PRELOADED = (_client, flyte._internal.image_cache, flyte._internal.runtime.entrypoints)
+LOGGERS = ("flyte", "flyte.user")
+
+
+class Slot(Protocol):
+    """The right to use a core."""
+
+    def given_back(self) -> AbstractAsyncContextManager[None]:
+        """Let another process have it inside the block."""
+
+
+class IsolatedController(RemoteController):
+    """The SDK's controller of a process that runs one action."""
+
+    def __init__(self, slot: Slot, log: TextIO, client_coro: Awaitable[Any], **options: Any) -> None:
+        redirect_logs(log)  # the SDK has made its handlers anew just before
+        self._slot = slot
+        super().__init__(client_coro=client_coro, **options)
+
+    async def submit_and_wait_for_action(self, action: Action) -> Action:
+        # A trace is over already: it is recorded, not waited for.
+        async with nullcontext() if action.type == "trace" else self._slot.given_back():
+            ended: Action = await super().submit_and_wait_for_action(action)
+        if ended.phase == phase_pb2.ACTION_PHASE_ABORTED and ended.err is not None:
+            at = ended.err.timestamp.ToMicroseconds()
+            note = parse_abort_text(action.name, ended.err.message, requested_at=at)
+            if note is not None:
+                raise ActionAbortedError(action.name, note)
+        return ended
+
+    async def wait_for_action(self, action: Action) -> Action:
+        async with self._slot.given_back():
+            ended: Action = await super().wait_for_action(action)
+        return ended
+
+
+def redirect_logs(log: TextIO) -> None:
+    for name in LOGGERS:
+        for handler in logging.getLogger(name).handlers:
+            if isinstance(handler, logging.StreamHandler):
+                handler.setStream(log)
+
+
+def revive_background_loop() -> None:
+    """Start the SDK's thread for synchronous calls again: a fork has the calling thread only.
+
+    The old loop is kept and not closed. Its epoll is shared with the executor, whose own loop would go deaf.
+    """
+    background = flyte.syncify.syncify._bg_loop
+    _kept.append(background.loop)
+    background.loop = asyncio.new_event_loop()
+    background.thread = threading.Thread(name=background.thread.name, target=background._run, daemon=True)
+    background.thread.start()
+
+
+_kept: list[asyncio.AbstractEventLoop] = []
+
+
+def run_entry_point(args: list[str], slot: Slot, log: TextIO) -> None:
+    """Run the SDK's `a0`. What it raises comes out, SystemExit too."""
+    revive_background_loop()
+    redirect_logs(log)
+    local_files.install()
+    _controller.RemoteController = partial(IsolatedController, slot, log)  # type: ignore[assignment,misc]
+    runtime.main(args=args, prog_name="a0", standalone_mode=False)

@@ -1,0 +1,206 @@
+"""Actions in processes of their own: how they end, what they print, and that nothing of them is left."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import pytest
+
+from runs.executor import frames
+from runs.executor.frames import Key
+from runs.phases import Phase
+from tests.e2e.server import wait_until
+from tests.executor.conftest import Bench, note
+from tests.executor.fake_server import FakeServer
+from tests.processes import is_alive
+
+ROOT = Key(1, "a0")
+
+
+def events(server: FakeServer, kind: type, key: Key = ROOT) -> list:
+    return [event for event in server.events if isinstance(event, kind) and event.key == key]
+
+
+def pids(server: FakeServer, run: int = 1) -> list[int]:
+    return [int(text[4:]) for _, text in server.lines("a0", run) if text.startswith("pid ")]
+
+
+async def running(bench: Bench, task: str, count: int = 1, *, run: int = 1, **values) -> list[int]:
+    """Start a task that prints its processes; return their numbers."""
+    await bench.start(task, run=run, **values)
+    await bench.server.until(lambda: len(pids(bench.server, run)) == count, f"{count} processes")
+    return pids(bench.server, run)
+
+
+async def until_gone(*numbers: int) -> None:
+    await asyncio.to_thread(wait_until, lambda: not any(map(is_alive, numbers)), f"{numbers} are gone", 10)
+
+
+def zygote_of(process: asyncio.subprocess.Process) -> int:
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    return int(children[0])
+
+
+async def test_a_plain_function_runs_in_a_process_and_hands_its_output_up(bench: Bench) -> None:
+    root = await bench.run("square", n=7)
+
+    assert root.phase is Phase.SUCCEEDED
+    assert await bench.outputs("square", root) == 49
+    assert ("out", "square of 7\n") in bench.server.lines("a0")
+    (started,), (finished,) = events(bench.server, frames.Started), events(bench.server, frames.Finished)
+    assert started.at <= finished.at
+
+
+async def test_many_plain_children_of_an_async_parent_share_the_cores(bench: Bench) -> None:
+    root = await bench.run("sums_squares", n=8)
+
+    assert await bench.outputs("sums_squares", root) == sum(n * n for n in range(8))
+    order = [
+        1 if isinstance(event, frames.Started) else -1
+        for event in bench.server.events
+        if isinstance(event, frames.Started | frames.Finished) and event.key != ROOT
+    ]
+    assert max(sum(order[:end]) for end in range(len(order) + 1)) <= (os.cpu_count() or 1)
+
+
+async def test_all_output_of_the_process_is_in_the_log_before_the_end(bench: Bench) -> None:
+    root = await bench.run("plain_talk")
+
+    lines = bench.server.lines("a0")
+    assert ("out", "out é\n") in lines
+    assert ("err", "err\n") in lines
+    assert ("out", "raw \\xfffrom a subprocess\n") in lines
+    assert any(stream == "log" and "a log record" in text for stream, text in lines)
+    assert not any("Flyte runtime" in text for stream, text in lines if stream != "log")
+    log_and_end = [e for e in bench.server.events if isinstance(e, frames.LogLines | frames.Finished)]
+    assert isinstance(log_and_end[-1], frames.Finished)
+    assert await bench.outputs("plain_talk", root) == ["the bundle's", "a0", "run1", "0"]
+
+
+async def test_an_exception_is_told_with_its_own_code(bench: Bench) -> None:
+    root = await bench.run("fails_plainly", message="no")
+
+    assert root.failure is not None
+    assert (root.failure.code, root.failure.message, root.failure.kind) == ("ValueError", "no", "user")
+
+
+@pytest.mark.parametrize(
+    ("how", "code"),
+    [("exit", "ExitCode7"), ("9", "Killed"), ("11", "SegmentationFault"), ("6", "AbnormalTermination")],
+)
+async def test_a_crash_is_a_precise_failure(bench: Bench, how: str, code: str) -> None:
+    root = await bench.run("dies", how=how)
+
+    assert root.phase is Phase.FAILED
+    assert root.failure is not None
+    assert (root.failure.code, root.failure.kind, root.failure.recoverable) == (code, "system", True)
+
+
+async def test_an_abort_ends_the_process_and_says_when_it_was_told(bench: Bench) -> None:
+    (pid,) = await running(bench, "plain_sleeper", n=1)
+    asked = note()
+
+    await bench.server.abort(ROOT, asked)
+    root = await bench.server.until_ended(ROOT)
+
+    assert root.phase is Phase.ABORTED
+    assert not is_alive(pid)
+    (delivered,), (finished,) = events(bench.server, frames.Delivered), events(bench.server, frames.Finished)
+    assert finished.outcome == "cancelled"
+    assert asked.requested_at <= delivered.at <= finished.at
+
+
+async def test_what_the_process_has_started_ends_with_it(bench: Bench) -> None:
+    numbers = await running(bench, "plain_sleeper_with_a_process", 2)
+
+    await bench.server.abort(ROOT, note())
+    await bench.server.until_ended(ROOT)
+
+    await until_gone(*numbers)
+
+
+async def test_who_ignores_the_abort_is_killed_after_the_grace_period(bench: Bench) -> None:
+    bench.server.grace_seconds = 0.3
+    (pid,) = await running(bench, "plain_and_deaf")
+
+    await bench.server.abort(ROOT, note())
+    await bench.server.until_ended(ROOT)
+
+    assert not is_alive(pid)
+    (delivered,), (finished,) = events(bench.server, frames.Delivered), events(bench.server, frames.Finished)
+    assert finished.at - delivered.at >= 300_000
+
+
+async def test_who_waits_for_a_slot_never_starts_when_it_is_aborted(bench: Bench) -> None:
+    cores = os.cpu_count() or 1
+    for run in range(1, cores + 1):
+        await running(bench, "plain_sleeper", run=run, n=run)
+    last = Key(cores + 1, "a0")
+    await bench.start("plain_sleeper", run=last.run, n=0)
+
+    await bench.server.abort(last, note())
+    ended = await bench.server.until_ended(last)
+
+    assert ended.phase is Phase.ABORTED
+    assert events(bench.server, frames.Started, last) == []
+    assert events(bench.server, frames.Delivered, last) == []
+
+
+async def test_a_blocked_loop_does_not_hold_up_the_abort_of_a_process(bench: Bench) -> None:
+    (pid,) = await running(bench, "plain_sleeper", n=1)
+    await bench.start("blocks", run=2, seconds=3600.0)
+    await bench.server.until(lambda: events(bench.server, frames.Started, Key(2, "a0")), "the block")
+
+    await bench.server.abort(ROOT, note())
+    await bench.server.until_ended(ROOT)
+
+    assert not is_alive(pid)
+
+
+async def test_an_orderly_stop_interrupts_the_process(bench: Bench) -> None:
+    numbers = await running(bench, "plain_sleeper_with_a_process", 2)
+    assert bench.process is not None
+
+    bench.process.send_signal(signal.SIGTERM)
+    await bench.process.wait()
+
+    assert [event.outcome for event in events(bench.server, frames.Finished)] == ["interrupted"]
+    await until_gone(*numbers)
+
+
+async def test_processes_end_when_the_executor_is_killed(bench: Bench) -> None:
+    numbers = await running(bench, "plain_sleeper_with_a_process", 2)
+    assert bench.process is not None
+    zygote = zygote_of(bench.process)
+
+    bench.process.kill()
+
+    await until_gone(zygote, *numbers)
+
+
+async def test_a_lost_lease_ends_the_process_without_a_word(bench: Bench) -> None:
+    (pid,) = await running(bench, "plain_sleeper", n=1)
+    bench.server.kill = [ROOT]
+
+    await bench.server.drop()
+    await bench.server.until_connected(2)
+
+    await until_gone(pid)
+    assert events(bench.server, frames.Finished) == []
+
+
+async def test_a_zygote_that_is_killed_is_made_again(bench: Bench) -> None:
+    numbers = await running(bench, "plain_sleeper_with_a_process", 2)
+    assert bench.process is not None
+
+    os.kill(zygote_of(bench.process), signal.SIGKILL)
+    root = await bench.server.until_ended(ROOT)
+    again = await bench.run("square", run=2, n=3)
+
+    await until_gone(*numbers)
+    assert root.failure is not None
+    assert root.failure.code == "Killed"
+    assert await bench.outputs("square", again) == 9
