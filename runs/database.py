@@ -30,6 +30,16 @@ def _keep_connection() -> None:
     connection.close_at = None
 
 
+def keep_connection() -> None:
+    """Use this thread's connection again; open it anew only when it broke.
+
+    CONN_MAX_AGE stays 0, because the threads of HTTP requests come and go. These here stay, and opening a connection for
+    each statement would cost more than the statement.
+    """
+    connection.close_at = None
+    connection.close_if_unusable_or_obsolete()
+
+
 async def write(operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a function of operations.py in the writer thread and send the hints that it published.
 

@@ -65,7 +65,8 @@ def _emit(hint: Hint) -> None:
 @contextmanager
 def collected() -> Iterator[list[Hint]]:
     """Keep the hints of this thread in a list; database.write sends them from the event loop."""
-    _local.hints = hints = []
+    hints: list[Hint] = []
+    _local.hints = hints
     try:
         yield hints
     finally:
@@ -75,6 +76,7 @@ def collected() -> Iterator[list[Hint]]:
 async def send(hints: list[Hint]) -> None:
     """Send hints, the newest of each group only."""
     layer = get_channel_layer()
+    assert layer is not None, "settings.CHANNEL_LAYERS has no default layer"
     newest = {hint.group: hint for hint in hints}
     for hint in newest.values():
         await layer.group_send(hint.group, {"type": "hint", "group": hint.group, "seq": hint.seq})

@@ -20,7 +20,7 @@ from runs.executor.frames import Cancel, Key, Lease, RunInfo, now_us
 from runs.executor.held import CURRENT, Ending, Held, Stage
 from runs.executor.isolation import Isolation
 from runs.executor.link import Link
-from runs.executor.output import Output
+from runs.executor.output import Output, clean
 from runs.executor.pace import pace_of
 from runs.executor.runner import ISOLATE, Runner
 
@@ -147,7 +147,7 @@ class Host:
             ending: Ending | None = Ending("cancelled")
         elif (problem := task.exception()) is not None:
             ending = Ending(
-                "failed", frames.Failure("ExecutorError", repr(problem), "system", recoverable=True)
+                "failed", frames.Failure("ExecutorError", clean(repr(problem)), "system", recoverable=True)
             )
         else:
             ending = task.result()

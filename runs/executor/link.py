@@ -25,6 +25,8 @@ from runs.executor.outbox import Entry, Outbox
 FIRST_BACKOFF_SECONDS = 0.1
 LAST_BACKOFF_SECONDS = 2.0
 HELLO_SECONDS = 10.0
+MANY_EVENTS = 16
+GATHER_SECONDS = 0.02
 BAD_TOKEN = 4401
 SUPERSEDED = 4410
 
@@ -56,6 +58,7 @@ class Link:
         self._frame = b""
         self._seq = 0
         self._epoch = 0
+        self._gathers = False  # waits a moment before the next batch
         self._idle = asyncio.Event()  # nothing in flight and nothing to send
 
     def start(self) -> None:
@@ -143,14 +146,26 @@ class Link:
                 if entry.committed is not None:
                     entry.committed(results.get(index))
             self._receiver.committed()
+            self._gather(len(entries))
+
+    def _gather(self, size: int) -> None:
+        """After a batch of many, let the next one fill: its cost is a transaction. After a small one, go on at once."""
+        if size < MANY_EVENTS:
             self._pump()
+        elif not self._gathers:
+            self._gathers = True
+            self._loop.call_later(GATHER_SECONDS, self._gathered)
+
+    def _gathered(self) -> None:
+        self._gathers = False
+        self._pump()
 
     def _wake(self) -> None:
         self.call_soon(self._pump)
 
     def _pump(self) -> None:
         """Send the next batch, if there is something to say and nothing in flight."""
-        if self._in_flight is None and (entries := self.outbox.take()):
+        if self._in_flight is None and not self._gathers and (entries := self.outbox.take()):
             self._seq += 1
             self._in_flight = entries
             self._frame = frames.encode(
@@ -160,7 +175,7 @@ class Link:
                 self._sending = self._loop.create_task(
                     self._send(self._socket, self._frame), name="link-send"
                 )
-        if self._in_flight is None:
+        if self._in_flight is None and self.outbox.is_empty:
             self._idle.set()
         else:
             self._idle.clear()

@@ -10,6 +10,7 @@ from runs.executor.bundles import InvalidBundle
 from runs.executor.command import Command, CommandError
 from runs.executor.frames import Started, now_us
 from runs.executor.held import Ending, Held
+from runs.executor.messages import command_of
 from runs.executor.outbox import Outbox
 
 # The attempt's function is not a coroutine: a process of its own must run it.
@@ -54,7 +55,7 @@ class Runner:
             return ISOLATE
         self._outbox.put(Started(key=held.key, epoch=held.lease.epoch, at=now_us()))
         try:
-            await sdk.run_task(task, bundle, held, self._controller)
+            failure = await sdk.run_task(task, bundle, held, self._controller)
         except asyncio.CancelledError as cancelled:
             if held.cancel is not None or held.is_interrupted or not held.may_speak:
                 raise
@@ -64,14 +65,13 @@ class Runner:
             BaseException
         ) as problem:  # what the SDK lets through, and sys.exit(), which must not end this process
             return Ending("failed", await sdk.record_failure(problem, uri))
-        failure = await sdk.read_failure(uri)
         return Ending("failed", failure) if failure else Ending("succeeded")
 
     async def _load(self, held: Held) -> tuple[Any, Any]:
         if self._bundle_problem is not None:
             raise self._bundle_problem
         if held.command is None:
-            held.command = sdk.command_of(held.lease.spec)
+            held.command = command_of(held.lease.spec)
         if not self._is_set_up:
             await self._set_up(held)
         loaded = self._loaded.get(held.command)

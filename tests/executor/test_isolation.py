@@ -77,7 +77,7 @@ async def test_all_output_of_the_process_is_in_the_log_before_the_end(bench: Ben
     assert not any("Flyte runtime" in text for stream, text in lines if stream != "log")
     log_and_end = [e for e in bench.server.events if isinstance(e, frames.LogLines | frames.Finished)]
     assert isinstance(log_and_end[-1], frames.Finished)
-    assert await bench.outputs("plain_talk", root) == ["the bundle's", "a0", "run1", "0"]
+    assert await bench.outputs("plain_talk", root) == ["own runs package", "a0", "run1", "0"]
 
 
 async def test_an_exception_is_told_with_its_own_code(bench: Bench) -> None:

@@ -1,0 +1,91 @@
+"""Plain functions in processes of their own: aborts from outside, and nesting, through the real client and server."""
+
+from __future__ import annotations
+
+import time
+
+from runs.phases import Phase
+from tests.e2e.server import Server, wait_until
+from tests.processes import is_alive
+
+FILE = "tests/workflows/plain_aborts.py"
+QUICKLY_SECONDS = 2.0
+
+
+def pid_of(server: Server, run: str, action: str) -> int:
+    def printed() -> str:
+        return next((line for line in server.output(run, action).splitlines() if line.startswith("pid ")), "")
+
+    return int(wait_until(printed, f"{action} prints its process")[4:])
+
+
+def the_sleeper(server: Server, run: str) -> str:
+    return server.wait_running(run, "sleeper", 1)[0]
+
+
+def test_an_abort_ends_the_process_of_a_plain_function(server: Server):
+    run = server.submit(FILE, "sleeper", "--n", "1")
+    pid = pid_of(server, run, "a0")
+
+    begun = time.monotonic()
+    server.cli("abort", run, "a0", "--reason", "enough")
+    asked = time.monotonic()
+    server.wait_all_ended(run)
+
+    root = server.actions(run)["a0"]
+    assert (Phase(root["phase"]), root["reason"]) == (Phase.ABORTED, "enough")
+    assert root["requested_at"] <= root["delivered_at"] <= root["ended_at"]
+    assert time.monotonic() - asked < QUICKLY_SECONDS, f"the client took {asked - begun:.1f} s more"
+    assert not is_alive(pid)
+
+
+def test_an_abort_of_a_plain_parent_ends_it_and_the_child_that_it_waits_for(server: Server):
+    run = server.submit(FILE, "waits")
+    child = the_sleeper(server, run)
+    pids = [pid_of(server, run, "a0"), pid_of(server, run, child)]
+
+    server.cli("abort", "run", run, "--reason", "enough")
+    server.wait_all_ended(run)
+
+    rows = server.actions(run)
+    assert {Phase(row["phase"]) for row in rows.values()} == {Phase.ABORTED}
+    assert rows[child]["target"] == "a0"
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_a_plain_parent_that_catches_the_abort_of_its_child_goes_on(server: Server):
+    run = server.submit(FILE, "catches")
+    child = the_sleeper(server, run)
+
+    server.cli("abort", run, child, "--reason", "I changed my mind (twice): so")
+    server.wait_all_ended(run)
+
+    assert server.phase(run) is Phase.SUCCEEDED, server.actions(run)["a0"]["error_message"]
+    assert Phase(server.actions(run)[child]["phase"]) is Phase.ABORTED
+    actor = server.actions(run)[child]["actor"]
+    said = server.output(run)
+    assert f"{child} {actor} I changed my mind (twice): so external abort " in said
+    assert abs(float(said.rpartition("external abort ")[2].split()[0]) - time.time()) < 120
+    assert "went on" in server.cli("get", "io", run)
+
+
+def test_a_plain_parent_that_does_not_catch_it_fails_with_its_code(server: Server):
+    run = server.submit(FILE, "does_not_catch")
+    child = the_sleeper(server, run)
+
+    server.cli("abort", run, child, "--reason", "by hand")
+    server.wait_all_ended(run)
+
+    root = server.actions(run)["a0"]
+    assert (Phase(root["phase"]), root["error_code"]) == (Phase.FAILED, "ActionAbortedError")
+    assert "by hand (external abort)" in root["error_message"]
+
+
+def test_more_plain_functions_than_cores_nested_two_deep_all_finish(server: Server):
+    run = server.submit(FILE, "nests", "--n", "5")
+
+    server.wait_all_ended(run)
+
+    assert server.phase(run) is Phase.SUCCEEDED, server.actions(run)["a0"]["error_message"]
+    assert len(server.named(run, "leaf")) == 10
+    assert str(sum(2 * i + 2 * (i + 1) for i in range(5))) in server.cli("get", "io", run)
