@@ -180,10 +180,42 @@ def page(url: str, scale: float) -> Lines:
     return [(f"run page, first byte, {run.size:,} actions", "≤ 150 ms", f"{statistics.median(seconds) * 1e3:.0f} ms")]
 
 
+def browser(url: str, scale: float) -> Lines:
+    """Click Abort in the dialog of a real Chromium, until the row says Aborted. Two clicks a second, as a person may."""
+    from playwright.sync_api import sync_playwright
+
+    from tests.browser import LAUNCH_ARGS, find_chromium
+
+    clicks = max(10, int(100 * scale))
+    n = clicks + 50
+    run = flyte.run(flows.hold, n=n, seconds=900.0)
+    wait_for(lambda: actions(run.name).filter(phase=4).count() == n + 1, f"{n} live actions")
+    names = list(actions(run.name).exclude(name="a0").values_list("name", flat=True))[:clicks]
+    seconds = []
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=find_chromium(), args=list(LAUNCH_ARGS))
+        page = chromium.new_page(viewport={"width": 1280, "height": 900})
+        page.goto(f"{url}/v2/domain/development/project/flytesnacks/runs/{run.name}")
+        page.wait_for_selector("connection-status[data-state=live]")
+        for name in names:
+            page.locator(f"#action-{name} [data-abort]").click()
+            page.wait_for_selector("dialog[open] button[type=submit]")
+            start = time.perf_counter()
+            page.locator("dialog[open] button[type=submit]").click()
+            page.wait_for_selector(f"#action-{name}[data-phase=aborted]", state="attached")
+            seconds.append(time.perf_counter() - start)
+            page.keyboard.press("Escape")
+        chromium.close()
+    run.abort(reason="measured")
+    run.wait(quiet=True)
+    return [(f"abort click → row says Aborted in the browser, {clicks} clicks", "p99 ≤ 250 ms", percentiles(seconds))]
+
+
 MEASUREMENTS: dict[str, Callable[[str, float], Lines]] = {
     "start": cold_and_warm,
     "fan_out": fan_out,
     "abort": abort_latency,
+    "browser": browser,
     "root_exit": root_exit,
     "page": page,
 }

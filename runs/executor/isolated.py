@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import atexit
 import faulthandler
+import io
 import os
 import socket
 import sys
@@ -15,9 +16,9 @@ import threading
 import traceback
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
-from runs.executor import sdk_isolated
+from runs.executor import sdk, sdk_isolated
 from runs.executor.modules import forget_ourselves
 from runs.executor.pipes import ASK, GIVE
 from runs.executor.zygote import Start, Zygote
@@ -55,8 +56,8 @@ class SocketSlot:
 def work(start: Start, log_fd: int, slot_fd: int) -> int:
     """Run one action; returns the exit code."""
     # New ones, because those of the executor know what its descriptors were: files, not pipes.
-    sys.stdout = sys.__stdout__ = text_to(1)  # type: ignore[misc]
-    sys.stderr = sys.__stderr__ = text_to(2)  # type: ignore[misc]
+    sys.stdout, sys.stderr = text_to(1), text_to(2)
+    sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
     faulthandler.enable()  # says on stderr where a segmentation fault was
     forget_ourselves()
     sys.argv = list(start.args)
@@ -65,7 +66,7 @@ def work(start: Start, log_fd: int, slot_fd: int) -> int:
     return code
 
 
-def text_to(fd: int) -> TextIO:
+def text_to(fd: int) -> io.TextIOWrapper[Any]:
     return open(fd, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False)
 
 
@@ -77,10 +78,20 @@ def run(start: Start, slot: SocketSlot, log: TextIO) -> int:
             return (left.code or 0) & 0xFF
         print(left.code, file=sys.stderr)
         return 1
-    except BaseException:
+    except BaseException as problem:
         traceback.print_exc()
+        record(problem, start.args)
         return 1
     return 0
+
+
+def record(problem: BaseException, args: list[str]) -> None:
+    """Leave the error that the SDK's entry point let through, as what it reads and converts before the task may raise."""
+    with suppress(Exception):
+        uri = args[args.index("--outputs-path") + 1]
+        failure = asyncio.run(sdk.read_failure(uri))
+        if failure is not None and failure.code == sdk.NO_OUTPUTS:
+            asyncio.run(sdk.record_failure(problem, uri))
 
 
 def end_interpreter() -> None:

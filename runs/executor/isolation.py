@@ -106,15 +106,13 @@ class Isolation:
     def _fill(self) -> None:
         """Give out the free slots: first to those that have begun, whose parents wait the longest."""
         while self._free > 0 and (self._asking or self._waiting):
+            self._free -= 1
             if self._asking:
                 child = self._asking.popleft()
                 child.has_slot = True
                 child.pipes.grant()
-            elif (held := self._waiting.popleft()).stage is Stage.GONE:
-                continue
             else:
-                self._begin(held)
-            self._free -= 1
+                self._begin(self._waiting.popleft())
 
     def give(self, child: _Child) -> None:
         """The process waits."""

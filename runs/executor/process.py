@@ -51,7 +51,7 @@ class Process:
             finish=self._finish,
         )
         self._host = Host(self._loop, self._link, self._output, self._isolation)
-        self._host.on_end = lambda: self._link.call_soon(self._look_if_quiet)
+        self._host.on_end = self._one_has_ended
         self._idle_seconds = config.idle_seconds
         self._idle_since = time.monotonic()
         self._is_draining = False
@@ -131,6 +131,13 @@ class Process:
             file=sys.__stderr__,
         )
         os._exit(77 if code == BAD_TOKEN else 0)
+
+    # Any thread.
+
+    def _one_has_ended(self) -> None:
+        # Looking at all that is held after each end would make the end of a fan-out quadratic.
+        if self._stopping is not None or self._is_draining or not self._host.held:
+            self._link.call_soon(self._look_if_quiet)
 
     # The link's thread.
 

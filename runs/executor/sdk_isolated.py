@@ -16,16 +16,21 @@ from typing import Any, Protocol, TextIO
 
 import anyio
 import certifi
-import flyte._internal.resolvers.default
-import flyte._internal.runtime.entrypoints
+import flyte.git
 import flyte.syncify
 import httpcore
+import opentelemetry.metrics
+import opentelemetry.propagate
+import opentelemetry.trace
 from flyte._bin import runtime
 from flyte._internal.controllers.remote import _client, _controller
 from flyte._internal.controllers.remote._action import Action
 from flyte._internal.controllers.remote._controller import RemoteController
-from flyte._utils import entry_points
+from flyte._internal.resolvers import default
+from flyte._internal.runtime import entrypoints
+from flyte._utils import asyncify, entry_points
 from flyte.remote._client import controlplane
+from flyte.remote._client.auth._interceptors import retry
 from flyteidl2.common import phase_pb2
 
 from runs.executor import local_files
@@ -33,7 +38,10 @@ from runs.executor.frames import parse_abort_text
 from runs.executor.sdk import ActionAbortedError
 
 # The SDK imports these when it starts an action; here it is done once, before the forks. It halves their start.
-PRELOADED = (_client, anyio, certifi, controlplane, httpcore, flyte._internal.resolvers.default)
+PRELOADED = (
+    _client, anyio, asyncify, certifi, controlplane, default, entrypoints, flyte.git, httpcore,
+    opentelemetry.metrics, opentelemetry.propagate, opentelemetry.trace, retry,
+)  # fmt: skip
 entry_points._installed_entry_points()
 LOGGERS = ("flyte", "flyte.user")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from pathlib import Path
 
 from runs.phases import Phase
 from tests.e2e.server import Server, wait_until
@@ -10,13 +11,15 @@ from tests.processes import is_alive
 
 FILE = "tests/workflows/plain_aborts.py"
 QUICKLY_SECONDS = 2.0
+STOP_SECONDS = 5.0
+
+
+def pids_in(server: Server, run: str, action: str = "a0") -> list[int]:
+    return [int(line[4:]) for line in server.output(run, action).splitlines() if line.startswith("pid ")]
 
 
 def pid_of(server: Server, run: str, action: str) -> int:
-    def printed() -> str:
-        return next((line for line in server.output(run, action).splitlines() if line.startswith("pid ")), "")
-
-    return int(wait_until(printed, f"{action} prints its process")[4:])
+    return int(wait_until(lambda: pids_in(server, run, action), f"{action} prints its process")[0])
 
 
 def the_sleeper(server: Server, run: str) -> str:
@@ -89,3 +92,23 @@ def test_more_plain_functions_than_cores_nested_two_deep_all_finish(server: Serv
     assert server.phase(run) is Phase.SUCCEEDED, server.actions(run)["a0"]["error_message"]
     assert len(server.named(run, "leaf")) == 10
     assert str(sum(2 * i + 2 * (i + 1) for i in range(5))) in server.cli("get", "io", run)
+
+
+def test_an_orderly_stop_ends_the_process_and_the_next_start_runs_it_again(tmp_path: Path):
+    server = Server(tmp_path).start()
+    try:
+        run = server.submit(FILE, "sleeper", "--n", "1")
+        first = pid_of(server, run, "a0")
+
+        took = server.stop()
+        assert took < STOP_SECONDS
+        assert not is_alive(first)
+        assert server.phase(run) is Phase.QUEUED
+
+        server.start()
+        second = wait_until(lambda: pids_in(server, run)[1:], "it runs again")[0]
+        server.cli("abort", run)
+        assert server.wait_ended(run) is Phase.ABORTED
+        assert not is_alive(second)
+    finally:
+        server.stop()

@@ -6,7 +6,9 @@ import asyncio
 import os
 import signal
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from runs.executor import frames
@@ -14,14 +16,15 @@ from runs.executor.frames import Key
 from runs.phases import Phase
 from tests.e2e.server import wait_until
 from tests.executor.conftest import Bench, note
-from tests.executor.fake_server import FakeServer
+from tests.executor.fake_server import FakeAction, FakeServer
 from tests.processes import is_alive
 
 ROOT = Key(1, "a0")
 
 
-def events(server: FakeServer, kind: type, key: Key = ROOT) -> list:
-    return [event for event in server.events if isinstance(event, kind) and event.key == key]
+def events(server: FakeServer, kind: type[Any], key: Key = ROOT) -> list[Any]:
+    of_kind: list[Any] = [event for event in server.events if isinstance(event, kind)]
+    return [event for event in of_kind if event.key == key]
 
 
 def pids(server: FakeServer, run: int = 1) -> list[int]:
@@ -85,6 +88,23 @@ async def test_an_exception_is_told_with_its_own_code(bench: Bench) -> None:
 
     assert root.failure is not None
     assert (root.failure.code, root.failure.message, root.failure.kind) == ("ValueError", "no", "user")
+
+
+async def test_inputs_that_are_not_there_are_the_failure(bench: Bench) -> None:
+    action = await bench.start("plain_sleeper", n=1)
+    await bench.server.abort(action.key, note())
+    await bench.server.until_ended(action.key)
+    Path(action.input_uri.removeprefix("file://")).unlink()
+    again = bench.server.actions[Key(2, "a0")] = FakeAction(
+        Key(2, "a0"), "", action.spec, action.input_uri, f"{action.output_uri}/again", is_known_there=False
+    )
+    bench.server.runs[2] = msgspec.structs.replace(bench.server.runs[1], run=2)
+
+    await bench.server.lease(again)
+    root = await bench.server.until_ended(again.key)
+
+    assert root.failure is not None
+    assert root.failure.code == "FileNotFoundError"
 
 
 @pytest.mark.parametrize(
