@@ -130,15 +130,16 @@ def _task_action(book: Book, task: TaskFacts, *, at: datetime) -> Action:
 
 def _spec_id(book: Book, task: TaskFacts) -> int:
     """The row of this spec, made when it is new. No statement when this process knows it."""
+    return _remembered(book, _spec_ids, task.digest, lambda: keep_spec(task).pk)
 
-    def make() -> int:
-        columns = {
-            "spec": task.spec, "name": task.name, "version": task.version, "short_name": task.short_name,
-            "environment": task.environment, "task_type": task.task_type,
-        }  # fmt: skip
-        return TaskSpec.objects.get_or_create(digest=task.digest, defaults=columns)[0].pk
 
-    return _remembered(book, _spec_ids, task.digest, make)
+def keep_spec(task: TaskFacts) -> TaskSpec:
+    """The row of this spec, made when it is new. Equal specs share one."""
+    columns = {
+        "spec": task.spec, "name": task.name, "version": task.version, "short_name": task.short_name,
+        "environment": task.environment, "task_type": task.task_type,
+    }  # fmt: skip
+    return TaskSpec.objects.get_or_create(digest=task.digest, defaults=columns)[0]
 
 
 def _pool_id(book: Book, task: TaskFacts) -> int:

@@ -8,8 +8,9 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from runs.errors import AlreadyExists, Invalid, NotFound
-from runs.models import DeployedTask, Project, Run, TaskSpec
+from runs.models import DeployedTask, Project, Run
 from runs.names import check_scope
+from runs.operations import keep_spec
 from runs.specs import MAX_TASK_NAME, MAX_VERSION, TaskFacts, check_text
 
 MAX_DISPLAY_NAME = 100
@@ -82,7 +83,7 @@ def deploy_task(
         row = Project.objects.filter(name=project, is_archived=False).first()
         if row is None:
             raise NotFound(f"there is no project {project!r}")
-        spec = _get_or_create_spec(task)
+        spec = keep_spec(task)
         deployed, is_new = DeployedTask.objects.get_or_create(
             project=row,
             domain=domain,
@@ -93,21 +94,6 @@ def deploy_task(
         if deployed.spec_id != spec.pk:
             raise AlreadyExists(f"version {version!r} of task {name!r} exists already, with other content")
     return is_new
-
-
-def _get_or_create_spec(task: TaskFacts) -> TaskSpec:
-    spec, _ = TaskSpec.objects.get_or_create(
-        digest=task.digest,
-        defaults={
-            "spec": task.spec,
-            "name": task.name,
-            "version": task.version,
-            "short_name": task.short_name,
-            "environment": task.environment,
-            "task_type": task.task_type,
-        },
-    )
-    return spec
 
 
 def seed() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from abc import ABC, abstractmethod
 from typing import Any
 
 import msgspec
@@ -27,16 +28,16 @@ INTERNAL_ERROR = 1011
 MAX_MESSAGE = 200_000
 
 
-class FeedConsumer(AsyncWebsocketConsumer):
+class FeedConsumer(AsyncWebsocketConsumer, ABC):
     """Owns a feed and the task that runs it."""
 
     group: str
     feed: live.Feed
     task: asyncio.Task[None] | None = None
 
+    @abstractmethod
     def make_feed(self) -> tuple[str, live.Feed]:
         """The group whose hints matter, and the feed. The page's arguments are in self.scope."""
-        raise NotImplementedError
 
     async def connect(self) -> None:
         self.group, self.feed = self.make_feed()
