@@ -44,6 +44,8 @@ MAX_EXECUTORS = int(env("MAX_EXECUTORS", "8"))
 EXECUTOR_CAPACITY = int(env("EXECUTOR_CAPACITY", "20000"))
 EXECUTOR_IDLE_SECONDS = float(env("EXECUTOR_IDLE_SECONDS", "300"))
 EXECUTOR_LEASE_SECONDS = float(env("EXECUTOR_LEASE_SECONDS", "600"))
+# By how much something may be late before `manage.py doctor` calls it stuck.
+DOCTOR_SLACK_SECONDS = float(env("DOCTOR_SLACK_SECONDS", "30"))
 MAX_UPLOAD_BYTES = int(env("MAX_UPLOAD_BYTES", str(100 * 1024 * 1024)))
 MAX_INPUT_BYTES = int(env("MAX_INPUT_BYTES", str(10 * 1024 * 1024)))
 DOMAINS = env("DOMAINS", "development,staging,production").split(",")

@@ -58,16 +58,26 @@ def apply_batch(executor_id: UUID, epoch: int, batch: frames.Batch) -> Applied:
         if any(isinstance(event, frames.Enqueue) for event in batch.events):
             room = executor.capacity - Action.objects.filter(executor=executor, phase__in=sorted(LIVE)).count()
         for run_id, run_events in sorted(by_run.items()):
-            with transitions.open_run(run_id) as book:
-                page = _Page(book, executor, room)
-                page.apply(run_events)
-                room = page.room
-                applied.results.extend(page.results)
-                applied.run_seqs[run_id] = book.seq
+            try:
+                with transitions.open_run(run_id) as book:
+                    page = _Page(book, executor, room)
+                    page.apply(run_events)
+            except NotFound as error:
+                # The run was deleted. A batch that fails is sent again for ever, so the other runs must have their part.
+                applied.results.extend(_not_found(run_events, error))
+                continue
+            room = page.room
+            applied.results.extend(page.results)
+            applied.run_seqs[run_id] = book.seq
         if not repeated:
             Executor.objects.filter(pk=executor_id).update(acked_seq=batch.seq)
     applied.results.sort(key=lambda result: result.index)
     return applied
+
+
+def _not_found(run_events: list[tuple[int, frames.Event]], error: NotFound) -> list[frames.EnqueueResult]:
+    asked = [index for index, event in run_events if isinstance(event, frames.Enqueue)]
+    return [frames.EnqueueResult(index, _CODES[NotFound], error.message) for index in asked]
 
 
 def _when(at: int) -> datetime:
@@ -119,6 +129,8 @@ class _Page:
                 names.append(event.key.name)
                 if isinstance(event, frames.Finished):
                     finished.append(event.key.name)
+                elif isinstance(event, frames.AbortChild):
+                    names.append(event.parent)
         self.book.load(names)
         ids = [row.id for name in finished if (row := self.book.find(name))]
         self._parents = self.book.parents_of_live(ids) if ids else set()
@@ -203,7 +215,8 @@ class _Page:
             self.book.set_attempt(row, started_at=at)
 
     def _delivered(self, event: frames.Delivered) -> None:
-        if row := self._held(event.key, event.epoch):
+        # Without an abort nothing was delivered; an instant here would keep the cancel of a later one from being sent.
+        if (row := self._held(event.key, event.epoch)) and row.abort_id is not None:
             self.book.set(row, delivered_at=_when(event.at))
 
     def _finished(self, event: frames.Finished) -> None:
@@ -251,10 +264,10 @@ class _Page:
     def _abort_child(self, event: frames.AbortChild) -> None:
         self._settle()
         row, parent = self.book.find(event.key.name), self.book.find(event.parent)
-        if row is None and parent is None:
-            self.book.load([event.key.name, event.parent])
-            row, parent = self.book.find(event.key.name), self.book.find(event.parent)
-        if row is None or not row.is_live:
+        if row is None or parent is None or not row.is_live:
+            return
+        # Only who holds the parent speaks for it: where it runs now, it may be waiting for this child (law 11).
+        if row.parent_id != parent.id or parent.executor_id != self.executor.pk:
             return
         abort_row(
             self.book, row, scope=Abort.Scope.ACTION, cause=Cause.CANCELLED_BY_PARENT, actor=event.parent,

@@ -169,7 +169,8 @@ class Abort(models.Model):
 class Action(models.Model):
     """A node of a run's tree: a task, a trace or a condition. Only transitions.py writes phase, attempt and times."""
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="actions")
+    # Each index is written with each row, so foreign keys have one only where no other begins with them.
+    run = models.ForeignKey(Run, models.CASCADE, related_name="actions", db_index=False)
     name = models.CharField(max_length=30, help_text="unique in its run; the root is a0")
     parent = models.ForeignKey("self", models.CASCADE, null=True, related_name="children")
     kind = models.SmallIntegerField(choices=KINDS, default=Kind.TASK)
@@ -200,7 +201,9 @@ class Action(models.Model):
     error_message = models.TextField(blank=True)
     abort = models.ForeignKey(Abort, models.SET_NULL, null=True, related_name="actions")
     delivered_at = models.DateTimeField(null=True, help_text="when the executor cancelled the asyncio task")
-    executor = models.ForeignKey(Executor, models.SET_NULL, null=True, related_name="actions")
+    executor = models.ForeignKey(
+        Executor, models.SET_NULL, null=True, related_name="actions", db_index=False
+    )
     lease_epoch = models.IntegerField(default=0, help_text="grows with each lease; an older holder is stale")
     changed_seq = models.BigIntegerField(default=0, help_text="run.seq of the last change")
 
@@ -223,7 +226,7 @@ class Action(models.Model):
         indexes = [
             models.Index(fields=["run", "changed_seq"], name="action_changes"),
             models.Index(fields=["run", "phase"], name="action_phases"),
-            models.Index(fields=["executor"], name="action_held", condition=Q(phase__in=_LIVE)),
+            models.Index(fields=["executor", "phase"], name="action_held"),
             models.Index(
                 fields=["pool", "queued_at", "id"],
                 name="action_queue",

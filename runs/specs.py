@@ -248,7 +248,8 @@ def _trace(bare: NewAction, message: actions_service_pb2.Action) -> NewAction:
         phase = Phase(trace.phase)
     except ValueError:
         phase = Phase.QUEUED
-    if phase not in TERMINAL:
+    # Traces are told after the fact, so no abort can have reached one.
+    if phase not in TERMINAL or phase is Phase.ABORTED:
         raise Invalid(f"trace {trace.name!r} ({bare.name}) must have ended, its phase is {trace.phase}")
     failure = Failure("TraceFailed", f"trace {trace.name} failed", recoverable=True)
     return replace(

@@ -11,7 +11,9 @@ import shutil
 import tempfile
 
 # A developer's server, client configuration or proxy must not leak into a test; these are meant for tests.
-KEPT = frozenset({"FLYTEUI_CHROMIUM", "FLYTEUI_SCREENSHOTS", "FLYTEUI_TEST_DATABASE_URL"})
+KEPT = frozenset(
+    {"FLYTEUI_CHROMIUM", "FLYTEUI_SCREENSHOTS", "FLYTEUI_TEST_DATABASE_URL", "FLYTEUI_TEST_HISTORIES"}
+)
 CLEARED_PREFIXES = ("FLYTEUI_", "FLYTE_", "FLYTECTL_", "UCTL_", "_UNION_")
 
 for name in list(os.environ):

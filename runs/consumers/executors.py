@@ -10,6 +10,7 @@ from uuid import UUID
 
 import msgspec
 import structlog
+from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
@@ -38,6 +39,10 @@ class FrameConsumer(AsyncWebsocketConsumer):
         self.tasks: list[asyncio.Task[None]] = []
         self.wake = asyncio.Event()
         self.groups_joined: set[str] = set()
+
+    async def dispatch(self, message: dict[str, Any]) -> None:
+        """As Channels does, without its visit to another thread to close database connections: sockets have none."""
+        await getattr(self, get_handler_name(message))(message)
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)

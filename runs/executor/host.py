@@ -11,6 +11,7 @@ import contextvars
 import threading
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from runs.executor import frames
@@ -97,8 +98,12 @@ class Host:
                 if held.stage is not Stage.WAITING:
                     continue
                 held.stage = Stage.GONE
-            del self.held[held.key]
-            self._link.outbox.put(frames.Returned(key=held.key, epoch=held.lease.epoch))
+            # Held until that is acknowledged: after a lost link the server would take it for a lease that did not arrive.
+            returned = frames.Returned(key=held.key, epoch=held.lease.epoch)
+            self._link.outbox.put(returned, partial(self._was_returned, held))
+
+    def _was_returned(self, held: Held, result: frames.EnqueueResult | None) -> None:
+        self._release(held)
 
     def _post(self, method: Callable[[Any], None], argument: Any) -> None:
         self._inbox.append((method, argument))
@@ -171,7 +176,8 @@ class Host:
         if held.task is None:
             self.finish(held, Ending("cancelled"))
         elif held.task.cancel(cancel.note.reason or cancel.note.cause):
-            self._link.outbox.put(frames.Delivered(key=held.key, epoch=cancel.epoch, at=now_us()))
+            # Most tasks end at once when they are cancelled.
+            self._link.put_soon(frames.Delivered(key=held.key, epoch=cancel.epoch, at=now_us()))
 
     def _kill(self, held: Held) -> None:
         """Stop it and forget it: somebody else owns the action, so nothing is said about it, nor about its children."""

@@ -27,6 +27,7 @@ LAST_BACKOFF_SECONDS = 2.0
 HELLO_SECONDS = 10.0
 MANY_EVENTS = 16
 GATHER_SECONDS = 0.02
+SOON_SECONDS = 0.005
 BAD_TOKEN = 4401
 SUPERSEDED = 4410
 
@@ -59,6 +60,7 @@ class Link:
         self._seq = 0
         self._epoch = 0
         self._gathers = False  # waits a moment before the next batch
+        self._pumps_soon = False
         self._idle = asyncio.Event()  # nothing in flight and nothing to send
 
     def start(self) -> None:
@@ -76,6 +78,17 @@ class Link:
     def call_later(self, seconds: float, function: Callable[[], None]) -> None:
         """Run a function later; call this on the link's thread only."""
         self._loop.call_later(seconds, function)
+
+    def put_soon(self, event: frames.Event) -> None:
+        """Put an event that may wait a moment for the one that follows it: together they cost one transaction."""
+        self.outbox.put(event, wakes=False)
+        if not self._pumps_soon:
+            self._pumps_soon = True
+            self.call_soon(self._loop.call_later, SOON_SECONDS, self._pump_soon)
+
+    def _pump_soon(self) -> None:
+        self._pumps_soon = False
+        self._pump()
 
     async def flushed(self, timeout: float) -> bool:
         """Wait until the server has acknowledged everything; False when it did not in time."""

@@ -5,6 +5,7 @@ Knows the public protocol (flyteidl2) only; `sdk.py` brings the SDK's own object
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, cast
 
@@ -82,3 +83,12 @@ def container_args(spec: task_definition_pb2.TaskSpec) -> tuple[str, ...]:
 def command_of(spec: bytes) -> Command:
     """The command of a serialised TaskSpec, or CommandError."""
     return parse_command(container_args(task_definition_pb2.TaskSpec.FromString(spec)))
+
+
+@lru_cache(maxsize=256)
+def instant(text: str) -> datetime | None:
+    """The moment that an RFC 3339 text says, if it says one."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

@@ -36,15 +36,17 @@ class Outbox:
         self._is_drained = True
         self._log_bytes = 0
 
-    def put(self, event: Event, committed: Committed | None = None) -> int:
-        """Add an event and return its ticket."""
+    def put(self, event: Event, committed: Committed | None = None, *, wakes: bool = True) -> int:
+        """Add an event and return its ticket. One that does not wake leaves with the next that does, or with `take`."""
         with self._lock:
             ticket = next(self._tickets)
             self._pending[ticket] = Entry(event, committed)
             if isinstance(event, LogLines):
                 self._log_bytes += weigh(event)
-            was_drained, self._is_drained = self._is_drained, False
-        if was_drained:
+            is_first = wakes and self._is_drained
+            if wakes:
+                self._is_drained = False
+        if is_first:
             self._wake()
         return ticket
 

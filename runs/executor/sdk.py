@@ -45,7 +45,7 @@ from runs.executor.children import Children
 from runs.executor.command import Command, checkpoint_path, parse_command, raw_data_path
 from runs.executor.frames import AbortNote, Failure, abort_text
 from runs.executor.held import CURRENT, Child, Held
-from runs.executor.messages import KIND_NAMES, container_args, enqueue_message, execution_error
+from runs.executor.messages import KIND_NAMES, container_args, enqueue_message, execution_error, instant
 from runs.executor.output import clean
 from runs.executor.pace import pace_of
 
@@ -54,7 +54,11 @@ NO_OUTPUTS = "OutputsNotFound"
 # Records of the SDK's runtime that only repeat what an action's page shows: module and function that write them.
 # A failed task's own record stays, because the traceback is nowhere else.
 REPEATED = frozenset(
-    {("_controller", "handle_action_failure"), ("_controller", "_submit"), ("_controller", "get_action_outputs")}
+    {
+        ("_controller", "handle_action_failure"),
+        ("_controller", "_submit"),
+        ("_controller", "get_action_outputs"),
+    }
 )
 
 
@@ -204,15 +208,9 @@ def _merge(action: Action, child: Child) -> Action:
 async def initialise(endpoint: str, org: str, project: str, domain: str, log_stream: TextIO) -> None:
     """Do once per process what `init_in_cluster` does: storage, loggers, a client for code that uses `flyte.remote`."""
     await _init.aio(
-        org=org,
-        project=project,
-        domain=domain,
-        endpoint=endpoint,
-        insecure=endpoint.startswith("http://"),
-        root_dir=Path.cwd(),
-        image_builder="remote",
-        disable_keyring=True,
-    )
+        org=org, project=project, domain=domain, endpoint=endpoint, insecure=endpoint.startswith("http://"),
+        root_dir=Path.cwd(), image_builder="remote", disable_keyring=True,
+    )  # fmt: skip
     # The SDK's handlers are new now; their records go where they can be told apart.
     for handler in (*_flyte_logger.handlers, *_user_logger.handlers):
         if isinstance(handler, logging.StreamHandler):
@@ -231,9 +229,9 @@ def enter(folder: Path) -> None:
 def install(children: Children) -> HostController:
     """Make this process' controller."""
     local_files.install()
-    _controller.translate_task_to_wire = SpecMemo(translate_task_to_wire)
-    taskrunner.convert_from_native_to_error = _error_of  # type: ignore[attr-defined]
-    ActionID.__repr__ = _repr_of_action_id  # type: ignore[method-assign]
+    vars(_controller)["translate_task_to_wire"] = SpecMemo(translate_task_to_wire)
+    vars(taskrunner)["convert_from_native_to_error"] = _error_of
+    ActionID.__repr__ = _repr_of_action_id  # type: ignore[method-assign, assignment]
     controller = HostController(children)
     _ControllerState.controller = controller
     return controller
@@ -292,7 +290,7 @@ async def run_task(
         ),
         code_bundle=bundle,
         input_path=lease.input_uri,
-        run_start_time=_instant(run.started_from),
+        run_start_time=instant(run.started_from),
     )
     if error is not None:
         await io.upload_error(error.err, lease.output_uri, recoverable=error.recoverable)
@@ -323,7 +321,12 @@ class SpecMemo:
     def __call__(
         self, task: TaskTemplate[Any, Any, Any], context: SerializationContext, *rest: Any, **options: Any
     ) -> task_definition_pb2.TaskSpec:
-        if type(task) is not AsyncFunctionTaskTemplate or task.links or rest or task.plugin_config is not None:
+        if (
+            type(task) is not AsyncFunctionTaskTemplate
+            or task.links
+            or rest
+            or task.plugin_config is not None
+        ):
             return self._translate(task, context, *rest, **options)
         key = id(task)
         known = self._known.get(key)
@@ -349,14 +352,6 @@ def _error_of(problem: BaseException) -> convert.Error:
         error = convert.convert_from_native_to_error(flyte.errors.CustomError(str(code), clean(str(problem))))
         error.recoverable = not isinstance(problem, flyte.errors.NonRecoverableError)
         return error
-
-
-@lru_cache(maxsize=256)
-def _instant(text: str) -> datetime | None:
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        return None
 
 
 async def read_failure(output_uri: str) -> Failure | None:

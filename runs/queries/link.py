@@ -9,11 +9,14 @@ from uuid import UUID
 from django.db.models import Q
 
 from runs.executor import frames
-from runs.leases import Offer, abort_note, child_updates, get_offer
-from runs.models import Abort, Action, Run
+from runs.leases import Offer, child_updates, get_offer
+from runs.models import Action, Run
 from runs.phases import LIVE, TERMINAL
 
 _LIVE, _TERMINAL = sorted(LIVE), sorted(TERMINAL)
+_ASKED = [
+    "name", "lease_epoch", "abort__cause", "abort__actor", "abort__reason", "abort__target__name", "abort__requested_at",
+]  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +31,7 @@ class Changes:
 def get_changes(executor_id: UUID, seen: Mapping[int, int]) -> Changes:
     """Cancels and ended children since the given seq of each run.
 
-    One statement for the runs, two for each run that has changed, and one for each abort in it that is news.
+    One statement for the runs, and three at most for each run that has changed.
     """
     changes = Changes()
     for run_id, seq in Run.objects.filter(pk__in=list(seen)).values_list("pk", "seq"):
@@ -38,12 +41,9 @@ def get_changes(executor_id: UUID, seen: Mapping[int, int]) -> Changes:
         asked = changed.filter(
             executor_id=executor_id, phase__in=_LIVE, abort__isnull=False, delivered_at__isnull=True
         )
-        notes: dict[int, frames.AbortNote] = {}
-        for name, epoch, abort_id in asked.order_by("pk").values_list("name", "lease_epoch", "abort_id"):
-            assert abort_id is not None
-            if abort_id not in notes:
-                notes[abort_id] = abort_note(Abort.objects.select_related("target").get(pk=abort_id))
-            changes.cancels.append(frames.Cancel(frames.Key(run_id, name), epoch, notes[abort_id]))
+        for name, epoch, cause, actor, reason, target, at in asked.order_by("pk").values_list(*_ASKED):
+            note = frames.AbortNote(cause, actor, reason, target, int(at.timestamp() * 1e6))
+            changes.cancels.append(frames.Cancel(frames.Key(run_id, name), epoch, note))
         ended = changed.filter(
             Q(parent__executor_id=executor_id, parent__phase__in=_LIVE), phase__in=_TERMINAL
         )
@@ -53,8 +53,12 @@ def get_changes(executor_id: UUID, seen: Mapping[int, int]) -> Changes:
 
 
 def get_news(executor_id: UUID, seen: Mapping[int, int]) -> tuple[Changes, Offer]:
-    """All that an executor's feed looks for, in one visit to the database."""
-    return get_changes(executor_id, seen), get_offer(executor_id)
+    """All that an executor's feed looks for, in one visit to the database.
+
+    Nothing is offered when there are cancels: they must not wait for it, and what the executor says of them is the next hint.
+    """
+    changes = get_changes(executor_id, seen)
+    return changes, Offer(0, is_draining=False) if changes.cancels else get_offer(executor_id)
 
 
 def list_runs_held(executor_id: UUID) -> list[int]:

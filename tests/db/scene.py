@@ -28,6 +28,13 @@ def task_spec(name: str = "env.main", *, bundle: str = "file:///bundle.tgz", ret
     return spec.SerializeToString(deterministic=True)
 
 
+def new_run(task: TaskFacts, name: str | None = None) -> NewRun:
+    return NewRun(
+        project=PROJECT, domain=DOMAIN, name=name, task=task, input_uri="file:///inputs.pb", spec=b"",
+        started_from=datetime.now(UTC),
+    )  # fmt: skip
+
+
 class Scene:
     """One run, one executor that holds its root action once `start` has been called."""
 
@@ -43,12 +50,7 @@ class Scene:
         self.executor_id, self.epoch = self.connect()
 
     def create_run(self, task: TaskFacts) -> RunRef:
-        return operations.create_run(
-            NewRun(
-                project=PROJECT, domain=DOMAIN, task=task, input_uri="file:///inputs.pb", spec=b"",
-                started_from=datetime.now(UTC),
-            )
-        )  # fmt: skip
+        return operations.create_run(new_run(task))
 
     def connect(self) -> tuple[UUID, int]:
         executor = Executor.objects.create(pool=self.pool, capacity=self.capacity)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from flyteidl2.common import phase_pb2
 
 from runs import operations
 from runs.errors import NotFound
@@ -10,6 +11,7 @@ from runs.executor import frames
 from runs.models import Action, ActionEvent
 from runs.names import ROOT, ActionRef, RunRef
 from runs.phases import Phase
+from runs.queries import link
 from tests.db.scene import DOMAIN, PROJECT, Scene
 
 
@@ -53,3 +55,59 @@ def test_bad_input_is_refused_with_its_name_and_changes_nothing():
         operations.request_abort(ActionRef(scene.ref, "nosuch"), reason="", actor="ann")
 
     assert ActionEvent.objects.count() == before
+
+
+@pytest.mark.django_db
+def test_a_run_that_was_deleted_does_not_hold_up_the_others_in_a_batch():
+    scene = Scene()
+    scene.start()
+    deleted = frames.Key(scene.run.pk + 1, ROOT)
+
+    results = scene.batch(
+        frames.Started(deleted, 1, frames.now_us()),
+        frames.Enqueue(deleted.run, ROOT, scene.enqueue("child").action),
+        scene.finished(ROOT),
+    )
+
+    assert [(result.index, result.code) for result in results] == [(1, "not_found")]
+    assert scene.phase(ROOT) is Phase.SUCCEEDED
+
+
+@pytest.mark.django_db
+def test_a_trace_cannot_claim_to_be_aborted_and_the_rest_of_its_batch_is_applied():
+    scene = Scene()
+    scene.start()
+    message = scene.message("t1")
+    message.trace.name, message.trace.phase = "look_up", phase_pb2.ACTION_PHASE_ABORTED
+
+    results = scene.batch(
+        frames.Enqueue(scene.run.pk, ROOT, message.SerializeToString()), scene.enqueue("child")
+    )
+
+    assert [result.code for result in results] == ["invalid_argument", "ok"]
+    assert "must have ended" in results[0].message
+
+
+@pytest.mark.django_db
+def test_a_delivery_that_no_abort_asked_for_does_not_hide_a_later_abort():
+    scene = Scene()
+    scene.start()
+    scene.batch(scene.delivered(ROOT))
+
+    scene.abort(ROOT)
+
+    cancels = link.get_changes(scene.executor_id, {scene.run.pk: 0}).cancels
+    assert [cancel.key.name for cancel in cancels] == [ROOT]
+
+
+@pytest.mark.django_db
+def test_who_has_given_a_parent_back_cannot_cancel_its_children():
+    scene = Scene()
+    scene.start()
+    scene.grow("child", "other")
+    scene.batch(scene.finished(ROOT, "interrupted"))
+
+    scene.batch(scene.abort_child("child"), scene.abort_child("other", parent="child"))
+
+    assert scene.action("child").abort is None
+    assert scene.action("other").abort is None

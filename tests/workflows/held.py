@@ -52,6 +52,11 @@ async def failing(message: str) -> int:
 
 
 @env.task
+async def fails_oddly() -> None:
+    raise ValueError("half \ud800 a pair")
+
+
+@env.task
 async def catches_failure() -> str:
     try:
         await failing("I will fail!")
@@ -153,6 +158,7 @@ async def exits() -> None:
 
 @env.task
 async def blocks(seconds: float) -> None:
+    print("blocking")
     time.sleep(seconds)
 
 
