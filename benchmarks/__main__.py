@@ -41,7 +41,10 @@ def table(lines: list[Line]) -> str:
     """A Markdown table, with the machine in its caption."""
     rows = [("what", "budget", "measured"), *((line.what, line.budget, line.measured) for line in lines)]
     widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    shown = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    shown = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |"
+        for row in rows
+    ]
     shown.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}, SQLite, everything on one machine"
     return "\n".join([f"Measured by `make bench` on {machine}:", "", *shown])

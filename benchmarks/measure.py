@@ -139,7 +139,9 @@ def root_exit(url: str, scale: float) -> Lines:
     rows = list(actions(run.name))
     root = next(row for row in rows if row.name == "a0")
     children = [row for row in rows if row.name != "a0"]
-    delivered = max((row.delivered_at - root.ended_at).total_seconds() for row in children if row.delivered_at)
+    delivered = max(
+        (row.delivered_at - root.ended_at).total_seconds() for row in children if row.delivered_at
+    )
     stopped = max((row.ended_at - root.ended_at).total_seconds() for row in children)
     return [
         (f"root returns with {n:,} live descendants → all got CancelledError", "≤ 5 s", f"{delivered:.1f} s"),
@@ -154,7 +156,9 @@ def executor_memory() -> int:
 
     sizes = [0]
     for pid in Executor.objects.filter(state="connected").values_list("pid", flat=True):
-        shown = subprocess.run(["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False)
+        shown = subprocess.run(
+            ["ps", "-o", "rss=", "-p", str(pid)], capture_output=True, text=True, check=False
+        )
         sizes.append(int(shown.stdout or 0) * 1024)
     return max(sizes)
 
@@ -177,7 +181,13 @@ def page(url: str, scale: float) -> Lines:
                 response.raise_for_status()
                 next(response.iter_raw())
                 seconds.append(time.perf_counter() - start)
-    return [(f"run page, first byte, {run.size:,} actions", "≤ 150 ms", f"{statistics.median(seconds) * 1e3:.0f} ms")]
+    return [
+        (
+            f"run page, first byte, {run.size:,} actions",
+            "≤ 150 ms",
+            f"{statistics.median(seconds) * 1e3:.0f} ms",
+        )
+    ]
 
 
 def browser(url: str, scale: float) -> Lines:
@@ -208,7 +218,13 @@ def browser(url: str, scale: float) -> Lines:
         chromium.close()
     run.abort(reason="measured")
     run.wait(quiet=True)
-    return [(f"abort click → row says Aborted in the browser, {clicks} clicks", "p99 ≤ 250 ms", percentiles(seconds))]
+    return [
+        (
+            f"abort click → row says Aborted in the browser, {clicks} clicks",
+            "p99 ≤ 250 ms",
+            percentiles(seconds),
+        )
+    ]
 
 
 MEASUREMENTS: dict[str, Callable[[str, float], Lines]] = {

@@ -45,7 +45,9 @@ def logging_config(level: str) -> dict[str, Any]:
                 "foreign_pre_chain": _SHARED,
             }
         },
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "people", "filters": ["health"]}},
+        "handlers": {
+            "stderr": {"class": "logging.StreamHandler", "formatter": "people", "filters": ["health"]}
+        },
         "root": {"handlers": ["stderr"], "level": level},
         "loggers": {"django": {"handlers": [], "propagate": True}, "daphne": {"level": "WARNING"}},
     }

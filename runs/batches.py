@@ -27,7 +27,11 @@ from runs.phases import LIVE, Cause, Phase
 from runs.specs import NewAction, read_action
 from runs.transitions import Book, Row
 
-_CODES: dict[type[FlyteUIError], str] = {NotFound: "not_found", RunEnded: "aborted", Invalid: "invalid_argument"}
+_CODES: dict[type[FlyteUIError], str] = {
+    NotFound: "not_found",
+    RunEnded: "aborted",
+    Invalid: "invalid_argument",
+}
 _ABORTED = "ActionAbortedError"
 MAX_LOG_BYTES = 10 * 1024 * 1024  # an attempt's log; what is beyond is dropped, and the log says so
 
@@ -51,12 +55,18 @@ def apply_batch(executor_id: UUID, epoch: int, batch: frames.Batch) -> Applied:
         for index, event in enumerate(batch.events):
             if isinstance(event, frames.Enqueue):
                 by_run[event.run].append((index, event))
-            elif not repeated and not isinstance(event, frames.LoopState):
+            elif repeated:
+                continue
+            elif isinstance(event, frames.LoopState):
+                _note_loop(executor, event)
+            else:
                 by_run[event.key.run].append((index, event))
         applied = Applied()
         room = 0
         if any(isinstance(event, frames.Enqueue) for event in batch.events):
-            room = executor.capacity - Action.objects.filter(executor=executor, phase__in=sorted(LIVE)).count()
+            room = (
+                executor.capacity - Action.objects.filter(executor=executor, phase__in=sorted(LIVE)).count()
+            )
         for run_id, run_events in sorted(by_run.items()):
             try:
                 with transitions.open_run(run_id) as book:
@@ -73,6 +83,15 @@ def apply_batch(executor_id: UUID, epoch: int, batch: frames.Batch) -> Applied:
             Executor.objects.filter(pk=executor_id).update(acked_seq=batch.seq)
     applied.results.sort(key=lambda result: result.index)
     return applied
+
+
+def _note_loop(executor: Executor, event: frames.LoopState) -> None:
+    """A loop that user code blocks starts nothing: it gets no leases, and another executor of its pool does."""
+    if executor.state in {Executor.State.CONNECTED, Executor.State.BLOCKED}:
+        executor.state = Executor.State.CONNECTED if event.responsive else Executor.State.BLOCKED
+        executor.save(update_fields=["state"])
+        events.publish(events.pool_group(executor.pool_id))
+        events.publish(events.WORKERS)
 
 
 def _not_found(run_events: list[tuple[int, frames.Event]], error: NotFound) -> list[frames.EnqueueResult]:
@@ -145,7 +164,9 @@ class _Page:
             self._refuse(index, error)
 
     def _refuse(self, index: int, error: FlyteUIError) -> None:
-        self.results.append(frames.EnqueueResult(index, _CODES.get(type(error), "invalid_argument"), error.message))
+        self.results.append(
+            frames.EnqueueResult(index, _CODES.get(type(error), "invalid_argument"), error.message)
+        )
 
     def _settle(self) -> None:
         """Record the requests that were kept, lease what may run here, and answer them."""
@@ -224,17 +245,33 @@ class _Page:
             return
         at = _when(event.at)
         if event.outcome == "interrupted":
-            requeue(self.book, row, cause=Cause.SHUTDOWN, reason="the executor was stopped in an orderly way", at=at)
+            requeue(
+                self.book,
+                row,
+                cause=Cause.SHUTDOWN,
+                reason="the executor was stopped in an orderly way",
+                at=at,
+            )
             return
         self._close_attempt(row, event, at)
         if self._may_retry(row, event):
-            self.book.move(row, Phase.QUEUED, cause=Cause.RETRIED, at=at, attempt=row.attempt + 1, system_failures=0)
+            self.book.move(
+                row, Phase.QUEUED, cause=Cause.RETRIED, at=at, attempt=row.attempt + 1, system_failures=0
+            )
             if row.pool_id is not None:
                 events.publish(events.pool_group(row.pool_id))
                 events.publish(events.WORKERS)
             return
         phase, failure = _outcome(event)
-        end(self.book, row, phase, at=at, failure=failure, output_uri=attempt_uri(self.book, row), actor=str(self.executor))
+        end(
+            self.book,
+            row,
+            phase,
+            at=at,
+            failure=failure,
+            output_uri=attempt_uri(self.book, row),
+            actor=str(self.executor),
+        )
         if row.id in self._parents:
             abort_left_behind(self.book, [row], at=at)
 
@@ -259,7 +296,9 @@ class _Page:
 
     def _returned(self, event: frames.Returned) -> None:
         if (row := self._held(event.key, event.epoch)) and row.phase is Phase.INITIALIZING:
-            requeue(self.book, row, cause=Cause.SHUTDOWN, reason="given back before it started", at=timezone.now())
+            requeue(
+                self.book, row, cause=Cause.SHUTDOWN, reason="given back before it started", at=timezone.now()
+            )
 
     def _abort_child(self, event: frames.AbortChild) -> None:
         self._settle()

@@ -19,9 +19,12 @@ from runs.models import Action, Executor, Pool
 from runs.phases import LIVE, Phase
 
 START_SECONDS = 30.0  # an executor that has not connected by then has failed to start
-ABSENT_SECONDS = 15.0  # how long a worker's word "I do not run it" waits for the executor to come back by itself
+ABSENT_SECONDS = (
+    15.0  # how long a worker's word "I do not run it" waits for the executor to come back by itself
+)
 _LIVE = sorted(LIVE)
-_ALIVE = [Executor.State.STARTING, Executor.State.CONNECTED, Executor.State.DISCONNECTED, Executor.State.DRAINING]
+AWAY_SECONDS = 5.0  # how long a pool waits for an executor whose link is cut before it gets another
+_ALIVE = [state for state in Executor.State if state != Executor.State.GONE]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,12 @@ def is_needed() -> bool:
 
 def _pools_in_need() -> QuerySet[Pool]:
     waiting = Action.objects.filter(pool=OuterRef("pk"), phase=Phase.QUEUED)
-    served = Executor.objects.filter(
-        pool=OuterRef("pk"), state__in=[Executor.State.STARTING, Executor.State.CONNECTED, Executor.State.DISCONNECTED]
+    back_soon = Q(
+        state=Executor.State.DISCONNECTED,
+        disconnected_at__gt=timezone.now() - timedelta(seconds=AWAY_SECONDS),
     )
+    here = Q(state__in=[Executor.State.STARTING, Executor.State.CONNECTED])
+    served = Executor.objects.filter(here | back_soon, pool=OuterRef("pk"))
     return Pool.objects.filter(Exists(waiting), ~Exists(served))
 
 
@@ -97,7 +103,9 @@ def find_lost(worker: str, running: Collection[str]) -> list[tuple[UUID, str]]:
         elif executor.disconnected_at and unknown and away > ABSENT_SECONDS:
             lost.append((executor.pk, f"its worker {worker} does not know it, and it did not come back"))
         elif executor.disconnected_at and away > settings.EXECUTOR_LEASE_SECONDS:
-            lost.append((executor.pk, f"it has not been heard of for {settings.EXECUTOR_LEASE_SECONDS:.0f} s"))
+            lost.append(
+                (executor.pk, f"it has not been heard of for {settings.EXECUTOR_LEASE_SECONDS:.0f} s")
+            )
     return lost
 
 
@@ -109,7 +117,8 @@ def give_up(lost: Collection[tuple[UUID, str]]) -> None:
 
 def forget_connections() -> None:
     """The server starts: nobody is connected yet. What was connected may come back, as after a cut link."""
-    Executor.objects.filter(state__in=[Executor.State.CONNECTED, Executor.State.DRAINING]).update(
+    there = [Executor.State.CONNECTED, Executor.State.BLOCKED, Executor.State.DRAINING]
+    Executor.objects.filter(state__in=there).update(
         state=Executor.State.DISCONNECTED, disconnected_at=timezone.now()
     )
     Executor.objects.filter(state=Executor.State.STARTING).update(

@@ -114,7 +114,9 @@ def end_executor(executor_id: UUID, reason: str) -> None:
         executor.ended_at = timezone.now()
         executor.save()
         held: dict[int, list[int]] = defaultdict(list)
-        for run_id, action_id in Action.objects.filter(executor=executor, phase__in=_LIVE).values_list("run_id", "pk"):
+        for run_id, action_id in Action.objects.filter(executor=executor, phase__in=_LIVE).values_list(
+            "run_id", "pk"
+        ):
             held[run_id].append(action_id)
         for run_id, action_ids in sorted(held.items()):
             with transitions.open_run(run_id) as book:
@@ -168,8 +170,12 @@ def lease_frame(book: Book, row: Row, output_uri: str, *, spec: bytes = b"") -> 
     children: list[frames.ChildUpdate] = []
     previous = ""
     if row.lease_epoch > 1:
-        children = child_updates(book.run.pk, Action.objects.filter(parent_id=row.id, phase__in=sorted(TERMINAL)))
-        last = Attempt.objects.filter(action_id=row.id, lease_epoch__lt=row.lease_epoch).order_by("-lease_epoch")
+        children = child_updates(
+            book.run.pk, Action.objects.filter(parent_id=row.id, phase__in=sorted(TERMINAL))
+        )
+        last = Attempt.objects.filter(action_id=row.id, lease_epoch__lt=row.lease_epoch).order_by(
+            "-lease_epoch"
+        )
         previous = last.values_list("output_uri", flat=True).first() or ""
     return frames.Lease(
         key=frames.Key(book.run.pk, row.name), epoch=row.lease_epoch, attempt=row.attempt, input_uri=row.input_uri,
@@ -206,7 +212,9 @@ def lease_queued(executor_id: UUID, limit: int) -> list[frames.Lease]:
         if executor.state != Executor.State.CONNECTED:
             return []
         queued: dict[int, list[int]] = defaultdict(list)
-        waiting = Action.objects.filter(pool_id=executor.pool_id, phase=Phase.QUEUED).order_by("queued_at", "pk")
+        waiting = Action.objects.filter(pool_id=executor.pool_id, phase=Phase.QUEUED).order_by(
+            "queued_at", "pk"
+        )
         for run_id, action_id in waiting.values_list("run_id", "pk")[:limit]:
             queued[run_id].append(action_id)
         at = timezone.now()
@@ -227,7 +235,18 @@ def read_specs(ids: Iterable[int | None]) -> dict[int, bytes]:
     return {pk: bytes(spec) for pk, spec in TaskSpec.objects.filter(pk__in=wanted).values_list("pk", "spec")}
 
 
-_CHILD = ["name", "parent__name", "phase", "output_uri", "error_code", "error_message", "error_kind", "kind", "detail", "abort_id"]
+_CHILD = [
+    "name",
+    "parent__name",
+    "phase",
+    "output_uri",
+    "error_code",
+    "error_message",
+    "error_kind",
+    "kind",
+    "detail",
+    "abort_id",
+]
 
 
 def child_updates(run_id: int, children: QuerySet[Action]) -> list[frames.ChildUpdate]:

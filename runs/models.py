@@ -115,10 +115,12 @@ class Executor(models.Model):
     """A process that holds actions of one pool."""
 
     class State(models.TextChoices):
-        """STARTING: asked of a worker. GONE: its process has ended or its lease has run out."""
+        """STARTING: asked of a worker. BLOCKED: connected, but user code does not let its event loop run.
+        GONE: its process has ended or its lease has run out."""
 
         STARTING = "starting"
         CONNECTED = "connected"
+        BLOCKED = "blocked"
         DISCONNECTED = "disconnected"
         DRAINING = "draining"
         GONE = "gone"
@@ -201,9 +203,7 @@ class Action(models.Model):
     error_message = models.TextField(blank=True)
     abort = models.ForeignKey(Abort, models.SET_NULL, null=True, related_name="actions")
     delivered_at = models.DateTimeField(null=True, help_text="when the executor cancelled the asyncio task")
-    executor = models.ForeignKey(
-        Executor, models.SET_NULL, null=True, related_name="actions", db_index=False
-    )
+    executor = models.ForeignKey(Executor, models.SET_NULL, null=True, related_name="actions", db_index=False)
     lease_epoch = models.IntegerField(default=0, help_text="grows with each lease; an older holder is stale")
     changed_seq = models.BigIntegerField(default=0, help_text="run.seq of the last change")
 

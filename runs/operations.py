@@ -16,7 +16,7 @@ from django.utils import timezone
 
 from runs import events, storage, transitions
 from runs.aborts import AbortAnswer, abort_left_behind, find_run_id, request_abort
-from runs.errors import AlreadyExists, Invalid, NotFound, RunEnded
+from runs.errors import AlreadyExists, Conflict, Invalid, NotFound, RunEnded
 from runs.executor.frames import Failure
 from runs.models import Action, Pool, Project, Run, TaskSpec
 from runs.names import ROOT, ActionRef, RunRef, check_action_name, check_run_name, generate_run_name
@@ -97,7 +97,9 @@ def add_action(book: Book, new: NewAction, parent: Row, *, at: datetime) -> Acti
             raise Invalid(f"action {new.name!r} has no task spec")
         action = _task_action(book, new.task, at=at)
     else:
-        action = Action(run=book.run, phase=new.phase, task_name=new.title, short_name=new.title, detail=new.detail)
+        action = Action(
+            run=book.run, phase=new.phase, task_name=new.title, short_name=new.title, detail=new.detail
+        )
     if parent.new is not None:
         book.flush()
     action.kind, action.name, action.parent_id = new.kind, new.name, parent.id
@@ -178,13 +180,16 @@ def _ask_for_executor(action: Action) -> None:
 def report(ref: ActionRef, attempt: int, phase: Phase, *, failure: Failure | None, output_uri: str) -> None:
     """What somebody outside of our executors says of an action (ActionsService.Update).
 
-    Raises NotFound, StaleTransition (it has ended) or Invalid (another attempt is current).
+    Raises NotFound, StaleTransition (it has ended), Conflict (an executor holds it: law 11) or Invalid (another attempt
+    is current).
     """
     at = timezone.now()
     with transaction.atomic(), transitions.open_run(find_run_id(ref.run)) as book:
         row = book.get(ref.name)
         if attempt and attempt != row.attempt:
             raise Invalid(f"action {ref.name!r} is at attempt {row.attempt}, not {attempt}")
+        if row.is_live and row.executor_id is not None:
+            raise Conflict(f"action {ref.name!r} is held by an executor; only that one may report it")
         if phase in LIVE:
             if phase is not row.phase:
                 book.move(row, phase, cause=Cause.STARTED, at=at, actor="update")

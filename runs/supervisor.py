@@ -27,7 +27,9 @@ class Role:
 
     async def start(self) -> asyncio.subprocess.Process:
         self.process = await asyncio.create_subprocess_exec(
-            *self.command, stdin=asyncio.subprocess.DEVNULL, start_new_session=True,
+            *self.command,
+            stdin=asyncio.subprocess.DEVNULL,
+            start_new_session=True,
             env={"DJANGO_SETTINGS_MODULE": "flyteui.settings", **os.environ},
         )
         return self.process

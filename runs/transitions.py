@@ -69,13 +69,42 @@ class Row:
         return self.phase in LIVE
 
 
-_COLUMNS = ["id", "name", "parent_id", "kind", "phase", "attempt", "max_attempts", "system_failures", "started_at", "ended_at", "executor_id", "lease_epoch", "abort_id", "pool_id", "spec_id", "input_uri", "short_name"]
+_COLUMNS = [
+    "id",
+    "name",
+    "parent_id",
+    "kind",
+    "phase",
+    "attempt",
+    "max_attempts",
+    "system_failures",
+    "started_at",
+    "ended_at",
+    "executor_id",
+    "lease_epoch",
+    "abort_id",
+    "pool_id",
+    "spec_id",
+    "input_uri",
+    "short_name",
+]
 
 # As columns of the table; Django's model objects and bulk_create cost more than the database does.
 _INSERTED = tuple(column.attname for column in Action._meta.concrete_fields if not column.primary_key)
 _TAKE_SEQ = "UPDATE runs_run SET seq = seq + 1 WHERE id = %s RETURNING id, seq, name, base_uri, envs"
 _EVENT = ["run_id", "action_id", "seq", "from_phase", "to_phase", "attempt", "cause", "actor", "at"]
-_ATTEMPT = ["action_id", "number", "executor_id", "lease_epoch", "leased_at", "output_uri", "outcome", "error_code", "error_kind", "error_message"]
+_ATTEMPT = [
+    "action_id",
+    "number",
+    "executor_id",
+    "lease_epoch",
+    "leased_at",
+    "output_uri",
+    "outcome",
+    "error_code",
+    "error_kind",
+    "error_message",
+]
 
 
 def _row(values: Sequence[Any]) -> Row:
@@ -150,7 +179,9 @@ class Book:
         found: set[int] = set()
         for chunk in _chunks(list(ids)):
             found.update(
-                Action.objects.filter(parent_id__in=chunk, phase__in=_LIVE).values_list("parent_id", flat=True)
+                Action.objects.filter(parent_id__in=chunk, phase__in=_LIVE).values_list(
+                    "parent_id", flat=True
+                )
             )
         return found
 
@@ -175,11 +206,15 @@ class Book:
         self._event(row, None, row.phase, cause, actor, at)
         self.root_changed |= action.parent_id is None
 
-    def move(self, row: Row, to: Phase, *, cause: Cause, at: datetime, actor: str = "", **fields: Any) -> None:
+    def move(
+        self, row: Row, to: Phase, *, cause: Cause, at: datetime, actor: str = "", **fields: Any
+    ) -> None:
         """Change the phase, or raise StaleTransition (the row is terminal) or ForbiddenTransition (a bug)."""
         if row.phase in TERMINAL:
             when = row.ended_at.isoformat() if row.ended_at else "before"
-            raise StaleTransition(f"action {row.name} was {row.phase.label.lower()} already, at {when}", row.phase)
+            raise StaleTransition(
+                f"action {row.name} was {row.phase.label.lower()} already, at {when}", row.phase
+            )
         if not may_move(row.phase, to):
             raise ForbiddenTransition(f"action {row.name} may not move from {row.phase.name} to {to.name}")
         self._event(row, row.phase, to, cause, actor, at)
@@ -215,7 +250,17 @@ class Book:
 
     def open_attempt(self, row: Row, *, at: datetime, output_uri: str) -> None:
         """Record a start of the attempt that the row's lease_epoch stands for."""
-        opened = (row.attempt, _plain(row.executor_id), row.lease_epoch, _plain(at), output_uri, "", "", "", "")
+        opened = (
+            row.attempt,
+            _plain(row.executor_id),
+            row.lease_epoch,
+            _plain(at),
+            output_uri,
+            "",
+            "",
+            "",
+            "",
+        )
         self._attempts.append((row, opened))
 
     def set_attempt(self, row: Row, **fields: Any) -> None:
@@ -237,7 +282,11 @@ class Book:
     def _insert_new(self) -> None:
         if not self._new:
             return
-        _insert("runs_action", _INSERTED, [[_plain(getattr(row.new, name)) for name in _INSERTED] for row in self._new])
+        _insert(
+            "runs_action",
+            _INSERTED,
+            [[_plain(getattr(row.new, name)) for name in _INSERTED] for row in self._new],
+        )
         for chunk in _chunks([row.name for row in self._new]):
             made = Action.objects.filter(run_id=self.run.pk, name__in=chunk).values_list("name", "id")
             for name, row_id in made:
@@ -253,14 +302,21 @@ class Book:
         for columns, rows in by_columns.items():
             assignments = ", ".join(f"{connection.ops.quote_name(column)} = %s" for column in columns)
             params = [
-                [*(_plain(row.updates[column]) for column in columns), self.seq, row.id, int(row.stored_phase)]
+                [
+                    *(_plain(row.updates[column]) for column in columns),
+                    self.seq,
+                    row.id,
+                    int(row.stored_phase),
+                ]
                 for row in rows
             ]
             sql = f"UPDATE runs_action SET {assignments}, changed_seq = %s WHERE id = %s AND phase = %s"  # noqa: S608
             with connection.cursor() as cursor:
                 cursor.executemany(sql, params)
                 if cursor.rowcount != len(rows):
-                    raise StaleTransition(f"an action of run {self.run.name} was changed past its lock", rows[0].phase)
+                    raise StaleTransition(
+                        f"an action of run {self.run.name} was changed past its lock", rows[0].phase
+                    )
             for row in rows:
                 row.updates, row.stored_phase = {}, row.phase
         self._dirty = {}
@@ -273,7 +329,9 @@ class Book:
             assignments = ", ".join(f"{connection.ops.quote_name(column)} = %s" for column in columns)
             sql = f"UPDATE runs_attempt SET {assignments} WHERE action_id = %s AND lease_epoch = %s"  # noqa: S608
             with connection.cursor() as cursor:
-                cursor.executemany(sql, [[*map(_plain, fields.values()), row.id, epoch] for row, epoch, fields in ends])
+                cursor.executemany(
+                    sql, [[*map(_plain, fields.values()), row.id, epoch] for row, epoch, fields in ends]
+                )
         self._attempt_ends = []
 
 
@@ -317,8 +375,16 @@ def open_run(run_id: int) -> Iterator[Book]:
             events.publish(events.RUNS)
 
 
-def record_abort(book: Book, target: Row, *, scope: str, cause: Cause, actor: str, reason: str, at: datetime) -> Abort:
+def record_abort(
+    book: Book, target: Row, *, scope: str, cause: Cause, actor: str, reason: str, at: datetime
+) -> Abort:
     """Insert the request; `operations` decides whom it reaches."""
     return Abort.objects.create(
-        run=book.run, target_id=target.id, scope=scope, cause=cause, actor=actor, reason=reason, requested_at=at
+        run=book.run,
+        target_id=target.id,
+        scope=scope,
+        cause=cause,
+        actor=actor,
+        reason=reason,
+        requested_at=at,
     )

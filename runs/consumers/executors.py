@@ -190,7 +190,9 @@ class ExecutorConsumer(FrameConsumer):
     async def _lease_what_waits(self, executor_id: UUID, offer: leases.Offer) -> None:
         if offer.is_draining:
             await self.write_frame(frames.Drain("its place is needed"))
-        if offer.count and (given := await database.write(leases.lease_queued, executor_id, min(offer.count, LEASE_CHUNK))):
+        if offer.count and (
+            given := await database.write(leases.lease_queued, executor_id, min(offer.count, LEASE_CHUNK))
+        ):
             await self._tell_leases(given)
             self.wake.set()
 

@@ -18,7 +18,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, NoReturn, TextIO
 
-from runs.executor import sdk, sdk_isolated
+from runs.executor import failures, isolated_controller
 from runs.executor.modules import forget_ourselves
 from runs.executor.pipes import ASK, GIVE
 from runs.executor.zygote import Start, Zygote
@@ -72,7 +72,7 @@ def text_to(fd: int) -> io.TextIOWrapper[Any]:
 
 def run(start: Start, slot: SocketSlot, log: TextIO) -> int:
     try:
-        sdk_isolated.run_entry_point(start.args[1:], slot, log)
+        isolated_controller.run_entry_point(start.args[1:], slot, log)
     except SystemExit as left:
         if left.code is None or isinstance(left.code, int):
             return (left.code or 0) & 0xFF
@@ -89,9 +89,9 @@ def record(problem: BaseException, args: list[str]) -> None:
     """Leave the error that the SDK's entry point let through, as what it reads and converts before the task may raise."""
     with suppress(Exception):
         uri = args[args.index("--outputs-path") + 1]
-        failure = asyncio.run(sdk.read_failure(uri))
-        if failure is not None and failure.code == sdk.NO_OUTPUTS:
-            asyncio.run(sdk.record_failure(problem, uri))
+        failure = asyncio.run(failures.read_failure(uri))
+        if failure is not None and failure.code == failures.NO_OUTPUTS:
+            asyncio.run(failures.record_failure(problem, uri))
 
 
 def end_interpreter() -> None:

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Coroutine, Mapping
 from typing import Any, Protocol
 
-from runs.executor import sdk
+from runs.executor import failures
 from runs.executor.command import render_command
 from runs.executor.crashes import describe_crash
 from runs.executor.environ import variables_of
@@ -187,8 +187,8 @@ async def ending_of(held: Held, code: int) -> Ending:
     """How the attempt ended: what it left in storage, and for a process that had no time to leave anything, its code."""
     if code and (held.cancel is not None or held.is_interrupted):
         return Ending("cancelled")
-    failure = await sdk.read_failure(held.lease.output_uri)
-    if code and (failure is None or failure.code == sdk.NO_OUTPUTS):
+    failure = await failures.read_failure(held.lease.output_uri)
+    if code and (failure is None or failure.code == failures.NO_OUTPUTS):
         failure = describe_crash(code)
     return Ending("failed", failure) if failure else Ending("succeeded")
 

@@ -16,7 +16,7 @@ import time
 import traceback
 from pathlib import Path
 
-from runs.executor import bundles, frames, sdk
+from runs.executor import bundles, frames, tasks
 from runs.executor.config import ExecutorConfig
 from runs.executor.environ import lay_over_environ, variables_of_server
 from runs.executor.forker import Forker
@@ -62,7 +62,7 @@ class Process:
     def run(self) -> None:
         log_stream = capture(self._output)
         lay_over_environ()
-        controller = sdk.install(self._host.children)
+        controller = tasks.install(self._host.children)
         self._listen_to_signals()
         probe = LoopProbe(self._loop, threading.get_ident(), self._loop_changed)
         self._link.call_soon(self._start_loops, probe)
@@ -86,7 +86,7 @@ class Process:
             folder = await bundles.prepare_bundle(self._config.bundle_uri, folder)
         except bundles.InvalidBundle as invalid:
             problem = invalid
-        sdk.enter(folder)
+        tasks.enter(folder)
         return problem
 
     # The link's `Receiver`.

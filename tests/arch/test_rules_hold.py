@@ -37,7 +37,7 @@ def test_pure_files_import_the_standard_library_only() -> None:
 
 
 def test_only_sdk_py_imports_private_modules_of_flyte() -> None:
-    paths = python_files(*PRODUCT, "benchmarks", but=["runs/executor/sdk.py", "runs/executor/sdk_isolated.py"])
+    paths = python_files(*PRODUCT, "benchmarks", but=["runs/executor/sdk.py"])
 
     assert offences(rules.private_flyte_imports, paths) == []
 

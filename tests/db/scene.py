@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from flyteidl2.actions import actions_service_pb2
+from flyteidl2.core import types_pb2
 from flyteidl2.task import task_definition_pb2
 
 from runs import batches, leases, operations
 from runs.executor import frames
 from runs.models import Abort, Action, Executor, Pool, Project, Run
 from runs.names import ROOT, ActionRef, RunRef
-from runs.phases import Phase
+from runs.phases import TERMINAL, Phase
 from runs.specs import NewRun, TaskFacts, read_action, read_task_spec
 
 PROJECT, DOMAIN = "flytesnacks", "development"
+BUNDLES = ["file:///one.tgz", "file:///two.tgz"]
+TOLD: list[Any] = sorted(TERMINAL - {Phase.ABORTED})  # what a trace may come to
 
 
 def task_spec(name: str = "env.main", *, bundle: str = "file:///bundle.tgz", retries: int = 0) -> bytes:
@@ -33,6 +37,26 @@ def new_run(task: TaskFacts, name: str | None = None) -> NewRun:
         project=PROJECT, domain=DOMAIN, name=name, task=task, input_uri="file:///inputs.pb", spec=b"",
         started_from=datetime.now(UTC),
     )  # fmt: skip
+
+
+def child_message(
+    run: str, parent: str, name: str, *, kind: str, which: int = 0
+) -> actions_service_pb2.Action:
+    """What the SDK sends for a child. kind: task | elsewhere (another pool) | trace | condition; which: a variety of it."""
+    action = actions_service_pb2.Action(parent_action_name=parent, input_uri="file:///inputs.pb")
+    action.action_id.name = name
+    action.action_id.run.project, action.action_id.run.domain = PROJECT, DOMAIN
+    action.action_id.run.name = run
+    if kind == "trace":
+        action.trace.name = "traced"
+        action.trace.phase = TOLD[which % len(TOLD)]
+    elif kind == "condition":
+        action.condition.name = "approval"
+        action.condition.type.simple = types_pb2.BOOLEAN
+    else:
+        spec = task_spec("env.child", bundle=BUNDLES[kind == "elsewhere"], retries=which % 3)
+        action.task.spec.ParseFromString(spec)
+    return action
 
 
 class Scene:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from flyteidl2.common import phase_pb2
 
-from runs import operations
-from runs.errors import NotFound
+from runs import dispatch, operations
+from runs.errors import Conflict, NotFound
 from runs.executor import frames
 from runs.models import Action, ActionEvent
 from runs.names import ROOT, ActionRef, RunRef
@@ -111,3 +111,35 @@ def test_who_has_given_a_parent_back_cannot_cancel_its_children():
 
     assert scene.action("child").abort is None
     assert scene.action("other").abort is None
+
+
+@pytest.mark.django_db
+def test_nobody_else_may_report_what_an_executor_holds():
+    scene = Scene()
+    scene.start()
+
+    for phase in (Phase.SUCCEEDED, Phase.FAILED, Phase.QUEUED):
+        with pytest.raises(Conflict):
+            operations.report(ActionRef(scene.ref), 1, phase, failure=None, output_uri="")
+
+    assert scene.phase(ROOT) is Phase.RUNNING
+    assert scene.action(ROOT).executor_id == scene.executor_id
+
+
+@pytest.mark.django_db
+def test_an_executor_whose_loop_is_blocked_gets_no_leases_and_its_pool_gets_another_executor():
+    scene = Scene()
+    scene.start()
+    scene.batch(frames.LoopState(responsive=False, at=frames.now_us(), stack="time.sleep(600)"))
+
+    blocked = scene.batch(scene.enqueue("child"))
+    in_need = dispatch.is_needed()
+    offered = scene.lease()
+    scene.batch(frames.LoopState(responsive=True, at=frames.now_us()))
+    given = scene.lease()
+
+    assert (blocked[0].code, blocked[0].lease) == ("ok", None)
+    assert in_need
+    assert offered == []
+    assert [lease.key.name for lease in given] == ["child"]
+    assert not dispatch.is_needed()

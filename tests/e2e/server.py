@@ -49,8 +49,15 @@ class Server:
         self.home = home
         self.port = free_port()
         self.url = f"http://localhost:{self.port}"
-        clean = {name: value for name, value in os.environ.items() if not name.startswith(("FLYTEUI_", "DJANGO_"))}
-        self.env = clean | {"FLYTEUI_HOME": str(home), "FLYTEUI_PORT": str(self.port), "DO_NOT_TRACK": "1", **settings}
+        clean = {
+            name: value for name, value in os.environ.items() if not name.startswith(("FLYTEUI_", "DJANGO_"))
+        }
+        self.env = clean | {
+            "FLYTEUI_HOME": str(home),
+            "FLYTEUI_PORT": str(self.port),
+            "DO_NOT_TRACK": "1",
+            **settings,
+        }
         # Each server has its own, so that one test's uploads are not another's cache hits.
         self.env |= {"HOME": str(home / "client"), "NO_COLOR": "1", "COLUMNS": "200", "TERM": "dumb"}
         (home / "client").mkdir(parents=True, exist_ok=True)
@@ -84,7 +91,12 @@ class Server:
 
     def flyte(self, *arguments: str) -> subprocess.Popen[str]:
         """The real CLI, in a process of its own."""
-        command = [str(Path(sys.executable).with_name("flyte")), "--config", str(self.home / "config.yaml"), *arguments]
+        command = [
+            str(Path(sys.executable).with_name("flyte")),
+            "--config",
+            str(self.home / "config.yaml"),
+            *arguments,
+        ]
         return subprocess.Popen(
             command, cwd=ROOT, env=self.env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT, text=True,
@@ -108,7 +120,12 @@ class Server:
         """A user's script that calls flyte.init_from_config()."""
         env = {**self.env, "FLYTECTL_CONFIG": str(self.home / "config.yaml")}
         return subprocess.Popen(
-            [sys.executable, file], cwd=ROOT, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+            [sys.executable, file],
+            cwd=ROOT,
+            env=env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
         )
 
     def call(self, method: str, body: dict[str, Any]) -> httpx.Response:
@@ -153,7 +170,11 @@ class Server:
 
         def running() -> list[str]:
             rows = self.named(run, short_name)
-            return [row["name"] for row in rows] if self.phases(run, short_name).count(Phase.RUNNING) >= count else []
+            return (
+                [row["name"] for row in rows]
+                if self.phases(run, short_name).count(Phase.RUNNING) >= count
+                else []
+            )
 
         return wait_until(running, f"{count} of {short_name} run", 60)
 
@@ -170,7 +191,9 @@ class Server:
     def wait_all_ended(self, run: str) -> None:
         """The run and everything in it."""
         self.wait_ended(run)
-        wait_until(lambda: all(Phase(row["phase"]).is_terminal for row in self.actions(run).values()), "all ended")
+        wait_until(
+            lambda: all(Phase(row["phase"]).is_terminal for row in self.actions(run).values()), "all ended"
+        )
 
     def output(self, run: str, action: str = "a0") -> str:
         """What an action printed."""

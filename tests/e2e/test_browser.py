@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -157,13 +158,17 @@ def test_the_page_says_when_the_server_is_gone_and_comes_back_right(
         open_run(watching, own, run)
 
         own.stop()
-        expect(watching.locator("connection-status")).to_have_attribute("data-state", "reconnecting", timeout=SECONDS)
+        expect(watching.locator("connection-status")).to_have_attribute(
+            "data-state", "reconnecting", timeout=SECONDS
+        )
         own.start()
         own.wait_running(run, "long_sleeper", 2)
         own.cli("abort", run, victim)
 
         expect(watching.locator("connection-status")).to_have_attribute("data-state", "live", timeout=60_000)
-        expect(watching.locator(f"#action-{victim}")).to_have_attribute("data-phase", "aborted", timeout=SECONDS)
+        expect(watching.locator(f"#action-{victim}")).to_have_attribute(
+            "data-phase", "aborted", timeout=SECONDS
+        )
     finally:
         context.close()
         own.stop()
@@ -184,7 +189,16 @@ def test_an_unknown_run_keeps_the_way_back(page: Page, browser: Browser, server:
 
 def test_the_admin_aborts_what_is_selected(page: Page, server: Server, run: str):
     env = {**server.env, "DJANGO_SUPERUSER_PASSWORD": "not-a-secret"}
-    command = [sys.executable, "manage.py", "createsuperuser", "--noinput", "--username", "ann", "--email", "ann@example.org"]
+    command = [
+        sys.executable,
+        "manage.py",
+        "createsuperuser",
+        "--noinput",
+        "--username",
+        "ann",
+        "--email",
+        "ann@example.org",
+    ]
     subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=60, capture_output=True)
     victim = server.named(run, "long_sleeper")[2]
     page.goto(f"{server.url}/admin/login/?next=/admin/runs/action/?q={victim['name']}")
@@ -203,7 +217,9 @@ def test_the_admin_aborts_what_is_selected(page: Page, server: Server, run: str)
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 780)], ids=["wide", "narrow"])
-def test_each_page_fits_its_window(browser: Browser, server: Server, run: str, scheme: str, width: int, height: int):
+def test_each_page_fits_its_window(
+    browser: Browser, server: Server, run: str, scheme: Literal["light", "dark"], width: int, height: int
+):
     """No page scrolls sideways. With FLYTEUI_SCREENSHOTS=1 the pictures of the documents are taken anew."""
     victim = server.named(run, "long_sleeper")[0]["name"]
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)

@@ -24,7 +24,11 @@ def test_the_end_of_the_root_cancels_what_it_left_behind(server: Server, submitt
 
     root, sleeper = server.actions(run)["a0"], server.named(run, "sleep_for")[0]
     assert Phase(root["phase"]) is Phase.SUCCEEDED
-    assert (Phase(sleeper["phase"]), sleeper["cause"], sleeper["target"]) == (Phase.ABORTED, "root ended", "a0")
+    assert (Phase(sleeper["phase"]), sleeper["cause"], sleeper["target"]) == (
+        Phase.ABORTED,
+        "root ended",
+        "a0",
+    )
     assert sleeper["delivered_at"] is not None
     assert "sleep_for was cancelled" in server.output(run, sleeper["name"])
     assert "Main finished" in server.output(run)
@@ -54,7 +58,9 @@ def test_sleepers_that_outlast_the_failure_are_all_cancelled_by_their_parent(ser
 
     sleepers = server.named(run, "sleeper")
     assert server.phase(run) is Phase.SUCCEEDED
-    assert [(Phase(row["phase"]), row["cause"]) for row in sleepers] == [(Phase.ABORTED, "cancelled by parent")] * 30
+    assert [(Phase(row["phase"]), row["cause"]) for row in sleepers] == [
+        (Phase.ABORTED, "cancelled by parent")
+    ] * 30
     assert "cleaned up\n" in server.output(run, sleepers[0]["name"])
 
 

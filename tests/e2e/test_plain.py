@@ -112,3 +112,10 @@ def test_an_orderly_stop_ends_the_process_and_the_next_start_runs_it_again(tmp_p
         assert not is_alive(second)
     finally:
         server.stop()
+
+
+def test_an_async_task_that_blocks_its_loop_for_its_own_children_does_not_deadlock(server: Server):
+    run = server.submit("tests/workflows/blocking.py", "main", "--n", "4")
+
+    assert server.wait_ended(run) is Phase.SUCCEEDED
+    assert server.phases(run, "double") == [Phase.SUCCEEDED] * 4

@@ -10,9 +10,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from flyte._internal.runtime import convert, io
-from flyte._internal.runtime.task_serde import translate_task_to_wire
 from flyte.models import CodeBundle, SerializationContext
+
+from runs.executor.sdk import convert, io, translate_task_to_wire
 
 WORKFLOWS = Path(__file__).resolve().parents[1] / "workflows"
 

@@ -108,7 +108,9 @@ async def test_a_stop_does_not_wait_for_a_blocked_loop(bench: Bench) -> None:
 
 async def test_a_blocked_loop_is_reported_and_its_leases_go_back(bench: Bench) -> None:
     blocked = await bench.start("blocks", seconds=4.0, run=1)
-    await bench.server.until(lambda: bench.server.lines("a0"), "its first line, after which the loop is blocked")
+    await bench.server.until(
+        lambda: bench.server.lines("a0"), "its first line, after which the loop is blocked"
+    )
     waiting = await bench.start("nested", n=1, run=2)
 
     await bench.server.until(

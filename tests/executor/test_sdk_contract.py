@@ -35,8 +35,10 @@ from flyte.report import Report
 from flyteidl2.common import identifier_pb2, phase_pb2
 from flyteidl2.core import execution_pb2
 
-from runs.executor import local_files, sdk
+from runs.executor import controller as controller_room
+from runs.executor import failures, local_files, tasks
 from runs.executor.children import Children
+from runs.executor.controller import ActionAbortedError, HostController
 from runs.executor.frames import AbortNote, ChildUpdate, Failure
 from runs.executor.held import Child
 from runs.executor.messages import enqueue_message
@@ -57,10 +59,10 @@ async def says_nothing() -> None:
 
 
 @pytest.fixture
-def controller() -> sdk.HostController:
+def controller() -> HostController:
     outbox = Outbox(lambda: None)
     children = Children({}, outbox, call_later=lambda *_: None, take_lease=lambda *_: None)
-    return sdk.HostController(children)
+    return HostController(children)
 
 
 def parameters(function: Any) -> set[str]:
@@ -95,7 +97,7 @@ def test_what_is_overridden_is_what_the_controller_calls() -> None:
 
     assert replaced <= set(dir(RemoteController))
     for name in replaced:
-        theirs, ours = getattr(RemoteController, name), getattr(sdk.HostController, name)
+        theirs, ours = getattr(RemoteController, name), getattr(HostController, name)
         assert len(inspect.signature(theirs).parameters) == len(inspect.signature(ours).parameters), name
     assert "self._start()" in inspect.getsource(CoreController.__init__)
 
@@ -108,11 +110,11 @@ def test_the_controllers_own_machinery_is_only_reached_through_what_is_overridde
         assert private not in source.replace("_bg_loop", ""), private
 
 
-def test_no_thread_starts_with_our_controller(controller: sdk.HostController) -> None:
+def test_no_thread_starts_with_our_controller(controller: HostController) -> None:
     assert not any("Controller" in thread.name for thread in __import__("threading").enumerate())
 
 
-def test_the_global_controller_is_what_user_code_gets(controller: sdk.HostController) -> None:
+def test_the_global_controller_is_what_user_code_gets(controller: HostController) -> None:
     before = _ControllerState.controller
     _ControllerState.controller = controller
     try:
@@ -129,13 +131,13 @@ def _short_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("_short_cut")
 async def test_a_cancel_and_an_abort_pass_through_submit_as_they_are(
-    controller: sdk.HostController, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    controller: HostController, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`_submit` must let our ActionAbortedError out, and tell us of a cancel before it raises it on."""
     cancelled: list[str] = []
 
     async def aborted(action: Action) -> Action:
-        raise sdk.ActionAbortedError(action.name, NOTE)
+        raise ActionAbortedError(action.name, NOTE)
 
     async def cancel(action: Action) -> Action:
         raise asyncio.CancelledError
@@ -152,14 +154,14 @@ async def test_a_cancel_and_an_abort_pass_through_submit_as_they_are(
         with pytest.raises(asyncio.CancelledError):
             await controller.submit(double, 2)
 
-    assert isinstance(caught.value, sdk.ActionAbortedError)
+    assert isinstance(caught.value, ActionAbortedError)
     assert caught.value.actor == "alice"
     assert len(cancelled) == 1
 
 
 @pytest.mark.usefixtures("_short_cut")
 async def test_what_ended_is_converted_by_its_phase(
-    controller: sdk.HostController, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    controller: HostController, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`_merge` fills phase, err and realized_outputs_uri only; `_submit` must need no more."""
     outputs = await convert.convert_from_native_to_outputs(42, double.native_interface)
@@ -177,7 +179,7 @@ async def test_what_ended_is_converted_by_its_phase(
     next_update = ""
 
     async def ended(action: Action) -> Action:
-        return sdk._merge(action, Child(updates[next_update]))
+        return controller_room._merge(action, Child(updates[next_update]))
 
     monkeypatch.setattr(controller, "submit_and_wait_for_action", ended)
     with internal_ctx().replace_task_context(task_context(tmp_path)):
@@ -189,7 +191,7 @@ async def test_what_ended_is_converted_by_its_phase(
     assert (caught.value.code, str(caught.value)) == ("ValueError", "no")
 
 
-def test_conditions_of_two_actions_may_have_one_name(controller: sdk.HostController, tmp_path: Path) -> None:
+def test_conditions_of_two_actions_may_have_one_name(controller: HostController, tmp_path: Path) -> None:
     """The SDK keys `_pending_conditions` by the name alone; ours keys them by the action that waits, too."""
     assert "self._pending_conditions[" in inspect.getsource(RemoteController)
     pending = controller._pending_conditions
@@ -202,7 +204,7 @@ def test_conditions_of_two_actions_may_have_one_name(controller: sdk.HostControl
         assert len(pending) == 1
 
 
-async def test_the_limit_of_a_parent_is_dropped_with_it(controller: sdk.HostController) -> None:
+async def test_the_limit_of_a_parent_is_dropped_with_it(controller: HostController) -> None:
     """Else a process keeps a semaphore for every action that ever called a task."""
     parent = ActionID(name="a0", run_name="run")
     controller._parent_action_semaphore[_controller.unique_action_name(parent)]
@@ -250,7 +252,7 @@ def test_what_rusty_does_beside_is_what_we_left_out() -> None:
 
 
 @pytest.mark.usefixtures("_short_cut")
-async def test_an_attempt_leaves_outputs_or_an_error(controller: sdk.HostController, tmp_path: Path) -> None:
+async def test_an_attempt_leaves_outputs_or_an_error(controller: HostController, tmp_path: Path) -> None:
     outputs, nothing = await contextual_run(
         taskrunner.convert_and_run, task=says_nothing, controller=controller, action=ActionID(name="a0"),
         raw_data_path=RawDataPath(path=str(tmp_path)), version="v", output_path=str(tmp_path), run_base_dir="",
@@ -258,21 +260,21 @@ async def test_an_attempt_leaves_outputs_or_an_error(controller: sdk.HostControl
     assert nothing is None
     assert outputs is not None
     local_files.write(str(tmp_path / "keep"), b"")
-    assert await sdk.read_failure(str(tmp_path)) == Failure(
-        sdk.NO_OUTPUTS, f"The task left neither outputs nor an error in {tmp_path}.", "system", True
+    assert await failures.read_failure(str(tmp_path)) == Failure(
+        failures.NO_OUTPUTS, f"The task left neither outputs nor an error in {tmp_path}.", "system", True
     )
 
     await io.upload_outputs(outputs, str(tmp_path))
-    assert await sdk.read_failure(str(tmp_path)) is None
+    assert await failures.read_failure(str(tmp_path)) is None
 
-    failure = await sdk.record_failure(ValueError("no"), str(tmp_path))
-    assert await sdk.read_failure(str(tmp_path)) == failure
+    failure = await failures.record_failure(ValueError("no"), str(tmp_path))
+    assert await failures.read_failure(str(tmp_path)) == failure
     assert (failure.code, failure.message, failure.kind) == ("ValueError", "no", "user")
 
 
 def test_an_error_keeps_its_code() -> None:
     """The parent tells errors apart by `code`; an uncaught abort of a child must fail it as ActionAbortedError."""
-    aborted = convert.convert_from_native_to_error(sdk.ActionAbortedError("a1", NOTE)).err
+    aborted = convert.convert_from_native_to_error(ActionAbortedError("a1", NOTE)).err
     custom = flyte.errors.CustomError.from_exception(ValueError("no"))
 
     assert aborted.code == "ActionAbortedError"
@@ -284,11 +286,13 @@ async def test_a_message_that_protobuf_cannot_hold_is_still_told(tmp_path: Path)
     with pytest.raises(UnicodeEncodeError):
         execution_pb2.ExecutionError(message="\ud800")
 
-    failure = await sdk.record_failure(ValueError("half \ud800 a pair"), str(tmp_path), with_traceback=True)
+    failure = await failures.record_failure(
+        ValueError("half \ud800 a pair"), str(tmp_path), with_traceback=True
+    )
 
     assert failure.code == "ValueError"
     assert "half ? a pair" in failure.message
-    assert await sdk.read_failure(str(tmp_path)) == failure
+    assert await failures.read_failure(str(tmp_path)) == failure
 
 
 def test_the_runner_looks_its_converter_up_when_it_needs_it() -> None:
@@ -301,7 +305,7 @@ def test_the_runner_looks_its_converter_up_when_it_needs_it() -> None:
 
 
 def test_our_abort_error_comes_back_from_a_pickle_without_flyteui() -> None:
-    error = sdk.ActionAbortedError("a1", NOTE)
+    error = ActionAbortedError("a1", NOTE)
     code = (
         "import pickle, sys, flyte.errors\n"
         "error = pickle.loads(sys.stdin.buffer.read())\n"
@@ -332,7 +336,7 @@ def test_a_spec_is_made_once_for_a_task_and_its_context(tmp_path: Path) -> None:
         made.append(translate_task_to_wire(task, context, **options))
         return made[-1]
 
-    memo = sdk.SpecMemo(translate)
+    memo = tasks.SpecMemo(translate)
     bundle = CodeBundle(computed_version="v1", tgz="file:///b.tgz")
     one = SerializationContext(version="v1", root_dir=Path(__file__).parent, code_bundle=bundle)
     other = SerializationContext(version="v2", root_dir=Path(__file__).parent, code_bundle=bundle)
@@ -359,8 +363,8 @@ def test_the_fields_that_make_a_context_are_the_ones_that_the_memo_compares() ->
 def test_an_image_cache_is_the_same_object_for_the_same_text() -> None:
     text = ImageCache(image_lookup={"contract": "image"}).to_transport
 
-    assert sdk._image_cache(text) is sdk._image_cache(text)
-    assert sdk._image_cache(text).image_lookup == {"contract": "image"}
+    assert tasks._image_cache(text) is tasks._image_cache(text)
+    assert tasks._image_cache(text).image_lookup == {"contract": "image"}
 
 
 @pytest.mark.parametrize(
@@ -370,7 +374,7 @@ def test_our_repr_of_an_action_id_is_the_sdks(id_: ActionID) -> None:
     import rich.repr
 
     theirs: Any = rich.repr.auto(type("ActionID", (), {**vars(ActionID)}))
-    assert sdk._repr_of_action_id(id_) == theirs.__repr__(id_)
+    assert tasks._repr_of_action_id(id_) == theirs.__repr__(id_)
 
 
 # Logs.
@@ -378,7 +382,7 @@ def test_our_repr_of_an_action_id_is_the_sdks(id_: ActionID) -> None:
 
 def test_what_only_repeats_the_platform_is_kept_out_of_logs() -> None:
     """By module and function: a renamed one lets its line into every log again."""
-    for module, function in sdk.REPEATED:
+    for module, function in tasks.REPEATED:
         assert module == "_controller"
         owner: Any = _controller if hasattr(_controller, function) else RemoteController
         assert "logger." in inspect.getsource(getattr(owner, function)), function

@@ -213,7 +213,13 @@ def plain_talk() -> list[str]:
     flyte.logger.warning("a log record")
     secrets = [name for name, value in os.environ.items() if "FLYTEUI" in name or "secret-token" in value]
     context = flyte.ctx()
-    return [runs.WHOSE, os.environ["ACTION_NAME"], os.environ["RUN_NAME"], str(context.attempt_number), *secrets]
+    return [
+        runs.WHOSE,
+        os.environ["ACTION_NAME"],
+        os.environ["RUN_NAME"],
+        str(context.attempt_number),
+        *secrets,
+    ]
 
 
 @env.task

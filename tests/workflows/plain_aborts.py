@@ -28,7 +28,9 @@ def catches() -> str:
     try:
         sleeper(0)
     except flyte.errors.ActionAbortedError as error:
-        print(f"{error.action} {error.actor} {error.reason} {error.cause} {error.requested_at.timestamp():.0f}")
+        print(
+            f"{error.action} {error.actor} {error.reason} {error.cause} {error.requested_at.timestamp():.0f}"
+        )
         return "went on"
     return "nothing happened"
 

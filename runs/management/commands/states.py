@@ -19,7 +19,9 @@ class Command(BaseCommand):
     help = "Write docs/states.md from the transition table."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the file is stale")
+        parser.add_argument(
+            "--check", action="store_true", help="write nothing; exit 1 when the file is stale"
+        )
 
     def handle(self, *args: Any, check: bool, **options: Any) -> None:
         del args, options

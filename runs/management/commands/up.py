@@ -49,7 +49,11 @@ class Command(BaseCommand):
             if demo and not registry.has_runs():
                 start_demo(config)
 
-        sys.exit(asyncio.run(supervise(roles, ready_url=f"http://{settings.HOST}:{settings.PORT}/readyz", on_ready=ready)))
+        sys.exit(
+            asyncio.run(
+                supervise(roles, ready_url=f"http://{settings.HOST}:{settings.PORT}/readyz", on_ready=ready)
+            )
+        )
 
 
 def check_port_is_free() -> None:

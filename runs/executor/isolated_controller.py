@@ -1,4 +1,4 @@
-"""What the child process of an isolated action needs of the SDK's private modules; the executor's part is `sdk.py`.
+"""What the child process of an isolated action needs of the SDK.
 
 The child runs the SDK's standard entry point with the SDK's own remote controller. Ours differs from it in two things:
 it gives back the slot while it waits, and an abort of a child is told with its facts.
@@ -22,27 +22,19 @@ import httpcore
 import opentelemetry.metrics
 import opentelemetry.propagate
 import opentelemetry.trace
-from flyte._bin import runtime
-from flyte._internal.controllers.remote import _client, _controller
-from flyte._internal.controllers.remote._action import Action
-from flyte._internal.controllers.remote._controller import RemoteController
-from flyte._internal.resolvers import default
-from flyte._internal.runtime import entrypoints
-from flyte._utils import asyncify, entry_points
-from flyte.remote._client import controlplane
-from flyte.remote._client.auth._interceptors import retry
 from flyteidl2.common import phase_pb2
 
-from runs.executor import local_files
+from runs.executor import local_files, sdk
+from runs.executor.controller import ActionAbortedError
 from runs.executor.frames import parse_abort_text
-from runs.executor.sdk import ActionAbortedError
+from runs.executor.sdk import Action, RemoteController
 
 # The SDK imports these when it starts an action; here it is done once, before the forks. It halves their start.
 PRELOADED = (
-    _client, anyio, asyncify, certifi, controlplane, default, entrypoints, flyte.git, httpcore,
-    opentelemetry.metrics, opentelemetry.propagate, opentelemetry.trace, retry,
+    *sdk.IMPORTED_BY_AN_ACTION, anyio, certifi, flyte.git, httpcore,
+    opentelemetry.metrics, opentelemetry.propagate, opentelemetry.trace,
 )  # fmt: skip
-entry_points._installed_entry_points()
+sdk.entry_points._installed_entry_points()
 LOGGERS = ("flyte", "flyte.user")
 
 
@@ -105,5 +97,5 @@ def run_entry_point(args: list[str], slot: Slot, log: TextIO) -> None:
     revive_background_loop()
     redirect_logs(log)
     local_files.install()
-    _controller.RemoteController = partial(IsolatedController, slot, log)  # type: ignore[assignment,misc]
-    runtime.main(args=args, prog_name="a0", standalone_mode=False)
+    sdk.controller_module.RemoteController = partial(IsolatedController, slot, log)  # type: ignore[assignment,misc]
+    sdk.entry_point.main(args=args, prog_name="a0", standalone_mode=False)

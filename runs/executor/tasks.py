@@ -1,0 +1,174 @@
+"""Loads and runs the user's tasks in this process through the SDK."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+import os
+import weakref
+from collections.abc import Callable
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TextIO
+
+from flyte.models import ActionID, CheckpointPaths, CodeBundle, RawDataPath, SerializationContext
+from flyteidl2.task import task_definition_pb2
+
+from runs.executor import local_files, sdk
+from runs.executor.children import Children
+from runs.executor.command import Command, checkpoint_path, raw_data_path
+from runs.executor.controller import HostController
+from runs.executor.failures import error_of
+from runs.executor.frames import Failure
+from runs.executor.held import Held
+from runs.executor.messages import KIND_NAMES, instant
+from runs.executor.sdk import AsyncFunctionTaskTemplate, TaskTemplate, io, rusty, taskrunner
+
+LOOP_TASK_TYPES = frozenset({"python", "actor"})
+# Records of the SDK's runtime that only repeat what an action's page shows: module and function that write them.
+# A failed task's own record stays, because the traceback is nowhere else.
+REPEATED = frozenset(
+    {
+        ("_controller", "handle_action_failure"),
+        ("_controller", "_submit"),
+        ("_controller", "get_action_outputs"),
+    }
+)
+
+
+async def initialise(endpoint: str, org: str, project: str, domain: str, log_stream: TextIO) -> None:
+    """Do once per process what `init_in_cluster` does: storage, loggers, a client for code that uses `flyte.remote`."""
+    await sdk.init.aio(
+        org=org, project=project, domain=domain, endpoint=endpoint, insecure=endpoint.startswith("http://"),
+        root_dir=Path.cwd(), image_builder="remote", disable_keyring=True,
+    )  # fmt: skip
+    # The SDK's handlers are new now; their records go where they can be told apart.
+    for handler in (*sdk.flyte_logger.handlers, *sdk.user_logger.handlers):
+        if isinstance(handler, logging.StreamHandler):
+            handler.setStream(log_stream)
+    if "LOG_LEVEL" not in os.environ:  # else somebody wants to see what the SDK does
+        for handler in sdk.flyte_logger.handlers:
+            handler.addFilter(lambda record: (record.module, record.funcName) not in REPEATED)
+
+
+def enter(folder: Path) -> None:
+    """Make the folder of a bundle the current one, and import from it first."""
+    os.chdir(folder)
+    sdk.adjust_sys_path()
+
+
+def install(children: Children) -> HostController:
+    """Make this process' controller."""
+    local_files.install()
+    vars(sdk.controller_module)["translate_task_to_wire"] = SpecMemo(sdk.translate_task_to_wire)
+    vars(taskrunner)["convert_from_native_to_error"] = error_of
+    ActionID.__repr__ = _repr_of_action_id  # type: ignore[method-assign, assignment]
+    controller = HostController(children)
+    sdk.ControllerState.controller = controller
+    return controller
+
+
+async def load_task(command: Command) -> tuple[TaskTemplate[Any, Any, Any], CodeBundle | None]:
+    """Import the task from the current folder, or unpickle it. Whatever the user's module raises comes out."""
+    if command.pkl:
+        bundle, task = await rusty.download_load_pkl(command.dest, command.version, command.pkl)
+        return task, bundle
+    code = None
+    if command.tgz:
+        downloaded = Path.cwd() / command.tgz.rpartition("/")[2]
+        code = CodeBundle(
+            tgz=command.tgz,
+            destination=command.dest,
+            computed_version=command.version,
+            downloaded_path=downloaded,
+        )
+    return rusty.load_task_from_code_bundle(command.resolver, list(command.resolver_args)), code
+
+
+def runs_in_loop(task: TaskTemplate[Any, Any, Any]) -> bool:
+    """Whether asyncio can cancel it: a coroutine function, without a plugin that runs it elsewhere."""
+    return (
+        isinstance(task, AsyncFunctionTaskTemplate)
+        and task.task_type in LOOP_TASK_TYPES
+        and task.plugin_config is None
+        and inspect.iscoroutinefunction(task.func)
+    )
+
+
+async def run_task(
+    task: TaskTemplate[Any, Any, Any], bundle: CodeBundle | None, held: Held, controller: HostController
+) -> Failure | None:
+    """Run the attempt and write its outputs or its error. CancelledError, and what the SDK does not convert, come out.
+
+    As `rusty.run_task` and the function below it do, without their log lines and their second look at the files.
+    """
+    lease, run, command = held.lease, held.run, held.command
+    assert command is not None
+    outputs, error = await sdk.contextual_run(
+        taskrunner.convert_and_run,
+        task=task,
+        controller=controller,
+        action=ActionID(
+            name=lease.key.name, org=run.org, project=run.project, domain=run.domain, run_name=run.name
+        ),
+        raw_data_path=RawDataPath(path=raw_data_path(lease, run)),
+        output_path=lease.output_uri,
+        run_base_dir=run.base_uri,
+        version=command.version,
+        image_cache=_image_cache(command.image_cache) if command.image_cache else None,
+        checkpoint_paths=CheckpointPaths(
+            prev_checkpoint_path=lease.prev_checkpoint or None, checkpoint_path=checkpoint_path(lease)
+        ),
+        code_bundle=bundle,
+        input_path=lease.input_uri,
+        run_start_time=instant(run.started_from),
+    )
+    if error is not None:
+        await io.upload_error(error.err, lease.output_uri, recoverable=error.recoverable)
+        return Failure(
+            error.err.code, error.err.message, KIND_NAMES.get(error.err.kind, "unknown"), error.recoverable
+        )
+    assert outputs is not None
+    await io.upload_outputs(outputs, lease.output_uri)
+    return None
+
+
+# The same object for the same text, so that SpecMemo sees that nothing has changed.
+_image_cache = lru_cache(maxsize=64)(sdk.ImageCache.from_transport)
+
+
+class SpecMemo:
+    """Remembers what a task serialises to: 0.9 ms each time, of which most goes into hashing the task's source.
+
+    One spec a task, for the context in which it was called last. A task with links has a spec of its own for each
+    caller, and what plugins make of a task is theirs, so both are left to the SDK.
+    """
+
+    def __init__(self, translate: Callable[..., task_definition_pb2.TaskSpec]) -> None:
+        self._translate = translate
+        # Tasks are not hashable, so by id, for as long as the task lives.
+        self._known: dict[int, tuple[Any, SerializationContext, task_definition_pb2.TaskSpec]] = {}
+
+    def __call__(
+        self, task: TaskTemplate[Any, Any, Any], context: SerializationContext, *rest: Any, **options: Any
+    ) -> task_definition_pb2.TaskSpec:
+        if (
+            type(task) is not AsyncFunctionTaskTemplate
+            or task.links
+            or rest
+            or task.plugin_config is not None
+        ):
+            return self._translate(task, context, *rest, **options)
+        key = id(task)
+        known = self._known.get(key)
+        if known is None or known[1] != context:
+            spec = self._translate(task, context, *rest, **options)
+            known = self._known[key] = weakref.ref(task, lambda _: self._known.pop(key, None)), context, spec
+        return known[2]
+
+
+def _repr_of_action_id(action: ActionID) -> str:
+    """What `rich` makes of it, 40 µs sooner: the SDK puts it into many log lines that nobody reads."""
+    names = ("run_name", "project", "domain", "org")
+    others = "".join(f", {name}={value!r}" for name in names if (value := getattr(action, name)) is not None)
+    return f"ActionID({action.name!r}{others})"

@@ -1,0 +1,82 @@
+"""`manage.py doctor`: says where the database breaks the laws, and exits with 1 when it does."""
+
+from __future__ import annotations
+
+import json
+from argparse import ArgumentParser
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+import httpx
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from django.utils import timezone
+
+from runs import dispatch
+from runs.queries import doctor
+from runs.queries.findings import Finding
+
+READY_SECONDS = 2.0
+START_WORKER = "start one with `manage.py worker`"
+
+
+class Command(BaseCommand):
+    """Check the database against its executors; repairs nothing, and may run beside a server."""
+
+    help = "Check the invariants of the database against the executors; exit 1 when something is wrong."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--json", action="store_true", dest="as_json", help="one JSON object, for machines"
+        )
+        parser.add_argument(
+            "--slack", type=float, default=settings.DOCTOR_SLACK_SECONDS,
+            help="seconds by which something may be late before it counts as stuck",
+        )  # fmt: skip
+
+    def handle(self, *args: Any, as_json: bool, slack: float, **options: Any) -> None:
+        findings = doctor.list_findings(limits(slack))
+        if as_json:
+            told = {"is_healthy": not findings, "findings": [asdict(finding) for finding in findings]}
+            self.stdout.write(json.dumps(told, indent=2))
+        else:
+            for line in render(findings):
+                self.stdout.write(line)
+        if findings:
+            raise SystemExit(1)
+
+
+def limits(slack: float) -> doctor.Limits:
+    """From when on something counts as stuck, and what is known of the worker."""
+    why, remedy = ask_for_worker()
+    return doctor.Limits(
+        now=timezone.now(),
+        # Law 6: cancelled, cancelled again after one grace, and its process ended after a second one.
+        refusing=timedelta(seconds=2 * settings.ABORT_GRACE_SECONDS + slack),
+        waiting=timedelta(seconds=dispatch.START_SECONDS + slack),
+        lease=timedelta(seconds=settings.EXECUTOR_LEASE_SECONDS + slack),
+        max_executors=settings.MAX_EXECUTORS,
+        why_no_executor=why,
+        remedy=remedy,
+    )
+
+
+def ask_for_worker() -> tuple[str, str]:
+    """Why no worker can start an executor, and what to do; empty when one can."""
+    address = f"{settings.HOST}:{settings.PORT}"
+    try:
+        answer = httpx.get(f"http://{address}/readyz", timeout=READY_SECONDS)
+    except httpx.HTTPError:
+        return f"no server answers on {address}", "start it with `manage.py up`"
+    return ("no worker is connected", START_WORKER) if "no worker" in answer.text else ("", "")
+
+
+def render(findings: Iterable[Finding]) -> list[str]:
+    """One line for each, and a last one that sums up."""
+    lines = [
+        f"{finding.check}: {f'{finding.run}/{finding.action} ' if finding.action else ''}{finding.message}; {finding.remedy}"
+        for finding in findings
+    ]
+    return [*lines, f"{len(lines)} found" if lines else "healthy: nothing is wrong"]
