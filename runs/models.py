@@ -116,7 +116,8 @@ class Executor(models.Model):
 
     class State(models.TextChoices):
         """STARTING: asked of a worker. BLOCKED: connected, but user code does not let its event loop run.
-        GONE: its process has ended or its lease has run out."""
+        GONE: its process has ended or its lease has run out.
+        """
 
         STARTING = "starting"
         CONNECTED = "connected"
