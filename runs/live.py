@@ -31,6 +31,7 @@ Send = Callable[[str], Awaitable[None]]
 POLL_SECONDS = 3.0
 MIN_GAP_SECONDS = 0.1
 MAX_GAP_SECONDS = 1.0
+BURST = 3  # frames that may follow each other without a gap, after a quiet moment
 # Nothing more is expected of an ended run; its feed stays for scrolling and toggling.
 ENDED_POLL_SECONDS = 30.0
 # Up to so many changed rows are sent one by one; more, as one window.
@@ -84,6 +85,8 @@ class Feed(ABC):
         self._credit.set()
         self._sent_at = 0.0
         self._gap = MIN_GAP_SECONDS
+        self._frames_due = float(BURST)  # how many may go out now; one more with each gap that passes
+        self._counted_at = 0.0
 
     def hint(self) -> None:
         """Something may have changed."""
@@ -125,7 +128,15 @@ class Feed(ABC):
         await self._send(json.dumps(frame))
 
     async def _pause(self) -> None:
-        """Leave a gap after a frame, unless the person at the page asks for something."""
+        """Leave a gap after a frame, unless the person at the page asks for something.
+
+        A few frames may follow each other without one: a click is answered by "aborting" and a moment later by "aborted".
+        """
+        now = time.monotonic()
+        self._frames_due = min(self._frames_due + (now - self._counted_at) / self._gap, BURST) - 1
+        self._counted_at = now
+        if self._frames_due >= 1:
+            return
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._asked.wait(), self._gap)
 
