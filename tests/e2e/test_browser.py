@@ -215,20 +215,31 @@ def test_the_admin_aborts_what_is_selected(page: Page, server: Server, run: str)
     assert server.actions(run)[victim["name"]]["actor"] == "ann"
 
 
+def demo_with_an_abort(server: Server) -> tuple[str, str]:
+    """A run that has something of everything, and the action in it that was aborted."""
+    run = server.submit("examples/demo.py", "main", "--trials", "6", "--seconds", "120")
+    trials = server.wait_running(run, "trial", 6)
+    server.cli("abort", run, trials[2], "--reason", "its loss does not go down")
+    server.wait_ended(run, trials[2])
+    return run, trials[2]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 780)], ids=["wide", "narrow"])
 def test_each_page_fits_its_window(
     browser: Browser, server: Server, run: str, scheme: Literal["light", "dark"], width: int, height: int
 ):
     """No page scrolls sideways. With FLYTEUI_SCREENSHOTS=1 the pictures of the documents are taken anew."""
-    victim = server.named(run, "long_sleeper")[0]["name"]
+    shown_run, victim = run, server.named(run, "long_sleeper")[0]["name"]
+    if os.environ.get("FLYTEUI_SCREENSHOTS"):
+        shown_run, victim = demo_with_an_abort(server)
     context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
     shown = context.new_page()
     size = "" if width > 1000 else "-narrow"
     for name, path in {
         "runs": "/",
-        "run": f"/v2/domain/development/project/flytesnacks/runs/{run}",
-        "action": f"/v2/domain/development/project/flytesnacks/runs/{run}?action={victim}",
+        "run": f"/v2/domain/development/project/flytesnacks/runs/{shown_run}",
+        "action": f"/v2/domain/development/project/flytesnacks/runs/{shown_run}?action={victim}",
     }.items():
         shown.goto(server.url + path)
         expect(shown.locator("connection-status")).to_have_attribute("data-state", "live", timeout=SECONDS)

@@ -30,7 +30,7 @@ async def running_children(bench: Bench, count: int, parent: str = "a0") -> list
     return bench.server.of(parent)
 
 
-async def test_a_cancel_reaches_the_task_with_its_reason_and_says_when(bench: Bench) -> None:
+async def test_law_5_the_task_gets_its_cancel_with_the_reason_and_may_clean_up(bench: Bench) -> None:
     await bench.start("sleeper", n=1)
     await bench.server.until(lambda: bench.server.lines("a0"), "the first line")
     asked = note("too slow")
@@ -73,7 +73,7 @@ async def test_a_task_that_swallows_its_cancel_is_reported_as_it_ended(bench: Be
     assert report.outcome == "succeeded"
 
 
-async def test_a_lease_that_is_cancelled_at_once_never_runs_user_code(bench: Bench) -> None:
+async def test_law_8_a_lease_that_is_cancelled_at_once_never_runs_user_code(bench: Bench) -> None:
     action = await bench.start("sleeper", n=1)
     await bench.server.abort(action.key, note())
     await bench.server.until_ended(action.key)
@@ -81,7 +81,7 @@ async def test_a_lease_that_is_cancelled_at_once_never_runs_user_code(bench: Ben
     assert not any(isinstance(e, frames.Started | frames.LogLines) for e in bench.server.events)
 
 
-async def test_gather_returns_the_abort_of_a_child_as_a_value(bench: Bench) -> None:
+async def test_law_9_gather_returns_the_abort_of_a_child_as_a_value(bench: Bench) -> None:
     await bench.start("gathers_sleepers", n=2)
     first, second = await running_children(bench, 2)
 
@@ -95,7 +95,7 @@ async def test_gather_returns_the_abort_of_a_child_as_a_value(bench: Bench) -> N
     ]
 
 
-async def test_an_uncaught_abort_of_a_child_fails_the_parent_with_its_code(bench: Bench) -> None:
+async def test_law_9_an_uncaught_abort_of_a_child_fails_the_parent_with_its_code(bench: Bench) -> None:
     await bench.start("awaits_sleeper")
     (child,) = await running_children(bench, 1)
 
@@ -108,7 +108,7 @@ async def test_an_uncaught_abort_of_a_child_fails_the_parent_with_its_code(bench
     assert root.failure.message == f"Action {child.key.name} was aborted by alice: by hand (external abort)"
 
 
-async def test_what_the_root_leaves_behind_is_not_aborted_by_code(bench: Bench) -> None:
+async def test_law_7_what_the_root_leaves_behind_is_not_aborted_by_code(bench: Bench) -> None:
     await bench.start("leaves_a_sleeper_behind")
     (child,) = await running_children(bench, 1)
 
@@ -123,7 +123,7 @@ async def test_what_the_root_leaves_behind_is_not_aborted_by_code(bench: Bench) 
     assert aborted_by_code(bench.server) == []
 
 
-async def test_cancelling_the_awaiting_tasks_aborts_the_children(bench: Bench) -> None:
+async def test_law_8_cancelling_the_awaiting_tasks_aborts_the_children(bench: Bench) -> None:
     await bench.start("cancels_sleepers", n=20)
     children = await running_children(bench, 20)
 
@@ -138,7 +138,7 @@ async def test_cancelling_the_awaiting_tasks_aborts_the_children(bench: Bench) -
     assert sorted(aborted_by_code(bench.server)) == sorted(child.key for child in children)
 
 
-async def test_a_child_cancelled_before_it_was_sent_is_never_enqueued(bench: Bench) -> None:
+async def test_law_8_a_child_cancelled_before_it_was_sent_is_never_enqueued(bench: Bench) -> None:
     root = await bench.run("cancels_before_it_is_sent")
 
     assert root.phase is Phase.SUCCEEDED
