@@ -232,7 +232,13 @@ def browser(url: str, scale: float) -> Lines:
     assert len(seconds) == clicks
     run.abort(reason="measured")
     run.wait(quiet=True)
-    return [(f"abort click → row says Aborted in the browser, {clicks} clicks", "p99 ≤ 250 ms", percentiles(seconds))]
+    return [
+        (
+            f"abort click → row says Aborted in the browser, {clicks} clicks",
+            "p99 ≤ 250 ms",
+            percentiles(seconds),
+        )
+    ]
 
 
 MEASUREMENTS: dict[str, Callable[[str, float], Lines]] = {
