@@ -58,7 +58,9 @@ def work(start: Start, log_fd: int, slot_fd: int) -> int:
     # New ones, because those of the executor know what its descriptors were: files, not pipes.
     sys.stdout, sys.stderr = text_to(1), text_to(2)
     sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
-    faulthandler.enable()  # says on stderr where a segmentation fault was
+    # Says on stderr where a segmentation fault was. Of that thread only: walking through the frames of threads that go on
+    # running may itself fault, and then the process ends with another signal than the one that killed it.
+    faulthandler.enable(all_threads=False)
     forget_ourselves()
     sys.argv = list(start.args)
     code = run(start, SocketSlot(slot_fd), text_to(log_fd))
