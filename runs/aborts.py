@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from runs import transitions
 from runs.errors import Invalid, NotFound
-from runs.models import Abort, Run
+from runs.models import Abort, Action, Run
 from runs.names import ROOT, ActionRef, RunRef
 from runs.phases import UNHELD, Cause, Phase
+from runs.selections import Selection, check_found
 from runs.transitions import Book, Row
 
 DEFAULT_REASON = "User requested abort"
@@ -35,6 +37,21 @@ class AbortAnswer:
     stopped: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class BulkAnswer:
+    """What a bulk abort found among the selected actions and everything below them.
+
+    targets: requests that were recorded, one for each selected action that no other one stands above; reached: live
+    actions that they reached; stopped: of these, ended at once.
+    """
+
+    targets: int = 0
+    reached: int = 0
+    stopped: int = 0
+    already_asked: int = 0
+    finished: int = 0
+
+
 def request_abort(
     target: RunRef | ActionRef, *, reason: str, actor: str, cause: Cause = Cause.EXTERNAL_ABORT
 ) -> AbortAnswer:
@@ -42,13 +59,85 @@ def request_abort(
 
     Raises NotFound, or Invalid when the reason is too long.
     """
-    if len(reason) > MAX_REASON:
-        raise Invalid(f"the reason has {len(reason)} characters; at most {MAX_REASON} are kept")
+    check_reason(reason)
     ref = ActionRef(target) if isinstance(target, RunRef) else target
     with transaction.atomic(), transitions.open_run(find_run_id(ref.run)) as book:
         row = book.get(ref.name)
         scope = Abort.Scope.RUN if row.parent_id is None else Abort.Scope.ACTION
         return abort_row(book, row, scope=scope, cause=cause, actor=actor, reason=reason, at=timezone.now())
+
+
+def request_aborts(run: RunRef, selection: Selection, *, reason: str, actor: str) -> BulkAnswer:
+    """Ask the selected actions of a run, with all that is below them, to stop: all in one transaction, or none.
+
+    Asking again changes nothing; what has ended or was asked before is counted. One transaction has one seq, so an
+    executor hears of all its actions in one frame. The number of statements does not grow with that of the actions,
+    but for the limit of parameters in one. Raises NotFound (run, action or group) or Invalid (the reason is too long).
+    """
+    check_reason(reason)
+    at = timezone.now()
+    with transaction.atomic(), transitions.open_run(find_run_id(run)) as book:
+        selected = _find_selected(book, selection)
+        below_them = book.descendants([row.id for row in selected])
+        scope = sorted({row.id: row for row in (*selected, *below_them)}.values(), key=lambda row: row.id)
+        already_asked = sum(row.is_live and row.abort_id is not None for row in scope)
+        finished = sum(not row.is_live for row in scope)
+        reached_by = _share_out(scope, {row.id for row in selected})
+        targets = book.by_id(reached_by)
+        requests = _record_aborts(book, targets, actor=actor, reason=reason or DEFAULT_REASON, at=at)
+        stopped = sum(_reach(book, reached_by[one.target_id], one, at=at) for one in requests)
+        reached = sum(map(len, reached_by.values()))
+        return BulkAnswer(len(targets), reached, stopped, already_asked, finished)
+
+
+def _find_selected(book: Book, selection: Selection) -> list[Row]:
+    """The selected actions, whatever their phase; NotFound when one of the names, or the group, is not there."""
+    if selection.names:
+        book.load(selection.names)
+        rows = [row for name in selection.names if (row := book.find(name))]
+    else:
+        wanted = Q(group=selection.group) if selection.phase is None else Q(phase=selection.phase)
+        below_root = Action.objects.filter(run_id=book.run.pk, parent_id__isnull=False)
+        rows = book.by_id(below_root.filter(wanted).values_list("pk", flat=True))
+    check_found(selection, [row.name for row in rows], book.run.name)
+    return rows
+
+
+def _share_out(scope: Iterable[Row], selected: Collection[int]) -> dict[int, list[Row]]:
+    """The live rows that each target reaches, by the target's id; parents come before their children.
+
+    A selected row below a target is reached by that one, so that the chain of law 12 leads to what stopped its parent.
+    """
+    target_of: dict[int, int] = {}
+    reached_by: dict[int, list[Row]] = {}
+    for row in scope:
+        is_open = row.is_live and row.abort_id is None
+        target = target_of.get(row.parent_id or 0)
+        if target is None and is_open and row.id in selected:
+            target = row.id
+        if target is not None:
+            target_of[row.id] = target
+            if is_open:
+                reached_by.setdefault(target, []).append(row)
+    return reached_by
+
+
+def _record_aborts(
+    book: Book, targets: Iterable[Row], *, actor: str, reason: str, at: datetime
+) -> list[Abort]:
+    """One request for each target, inserted in bulk."""
+    return Abort.objects.bulk_create(
+        Abort(
+            run=book.run, target_id=row.id, cause=Cause.EXTERNAL_ABORT, actor=actor, reason=reason, requested_at=at,
+            scope=Abort.Scope.ACTION if row.parent_id else Abort.Scope.RUN,
+        )
+        for row in targets
+    )  # fmt: skip
+
+
+def check_reason(reason: str) -> None:
+    if len(reason) > MAX_REASON:
+        raise Invalid(f"the reason has {len(reason)} characters; at most {MAX_REASON} are kept")
 
 
 def find_run_id(ref: RunRef) -> int:

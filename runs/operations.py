@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from runs import events, storage, transitions
-from runs.aborts import AbortAnswer, abort_left_behind, find_run_id, request_abort
+from runs.aborts import AbortAnswer, BulkAnswer, abort_left_behind, find_run_id, request_abort, request_aborts
 from runs.errors import AlreadyExists, Conflict, Invalid, NotFound, RunEnded
 from runs.executor.frames import Failure
 from runs.models import Action, Pool, Project, Run, TaskSpec
@@ -24,7 +24,10 @@ from runs.phases import LIVE, TERMINAL, Cause, Kind, Phase
 from runs.specs import NewAction, NewRun, TaskFacts
 from runs.transitions import Book, Row
 
-__all__ = ["AbortAnswer", "add_action", "check_open", "create_run", "enqueue", "report", "request_abort"]
+__all__ = [
+    "AbortAnswer", "BulkAnswer", "add_action", "check_open", "create_run", "enqueue", "report", "request_abort",
+    "request_aborts",
+]  # fmt: skip
 
 # Rows never change after their commit, so their ids may be remembered for the life of the process.
 _spec_ids: dict[str, int] = {}

@@ -165,13 +165,17 @@ class Book:
 
     def live_descendants(self, ids: Collection[int]) -> list[Row]:
         """All non-terminal actions below these, nearest to the top first."""
+        return [row for row in self.descendants(ids) if row.is_live]
+
+    def descendants(self, ids: Collection[int]) -> list[Row]:
+        """All actions below these, nearest to the top first: whoever creates is older than what it creates."""
         self.flush()
         below: list[int] = []
         for chunk in _chunks(list(ids)):
             with connection.cursor() as cursor:
                 cursor.execute(_DESCENDANTS % ",".join(["%s"] * len(chunk)), chunk)
                 below.extend(row[0] for row in cursor.fetchall())
-        return [row for row in self.by_id(sorted(set(below))) if row.is_live]
+        return self.by_id(sorted(set(below)))
 
     def parents_of_live(self, ids: Collection[int]) -> set[int]:
         """Which of these have a non-terminal child."""

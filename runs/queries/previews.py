@@ -8,6 +8,7 @@ from runs.errors import NotFound
 from runs.names import ActionRef
 from runs.phases import HELD, TERMINAL, Phase
 from runs.queries.rows import AbortMark, ActionRow, list_changed_rows
+from runs.selections import Selection, check_found
 from runs.tree import Tree
 
 
@@ -26,6 +27,16 @@ class AbortPreview:
     @property
     def is_terminal(self) -> bool:
         return self.phase in TERMINAL
+
+
+@dataclass(frozen=True, slots=True)
+class BulkPreview:
+    """What a bulk abort would find among the selected actions and everything below them."""
+
+    running: int
+    waiting: int
+    finished: int
+    already_asked: int
 
 
 def count_live(rows: list[ActionRow]) -> tuple[int, int]:
@@ -51,6 +62,29 @@ def preview_abort(run_id: int, ref: ActionRef) -> AbortPreview:
         running=running,
         waiting=waiting,
     )
+
+
+def preview_aborts(run_id: int, run: str, selection: Selection) -> BulkPreview:
+    """What an abort of the selection would find, or NotFound as the abort itself. One statement over the run's rows."""
+    rows = list_changed_rows(run_id, since=-1)
+    selected = [row for row in rows if _is_selected(row, selection)]
+    check_found(selection, [row.name for row in selected], run)
+    reached = {row.id for row in selected}
+    for row in rows:  # by id, and a parent is older than its children
+        if row.parent_id in reached:
+            reached.add(row.id)
+    scope = [row for row in rows if row.id in reached]
+    running, waiting = count_live(scope)
+    finished = sum(row.is_terminal for row in scope)
+    return BulkPreview(running, waiting, finished, sum(row.is_aborting for row in scope))
+
+
+def _is_selected(row: ActionRow, selection: Selection) -> bool:
+    if selection.names:
+        return row.name in selection.names
+    if row.parent_id is None:
+        return False
+    return row.group == selection.group if selection.phase is None else row.phase is selection.phase
 
 
 def _with_descendants(rows: dict[int, ActionRow], target: ActionRow) -> list[ActionRow]:
