@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Callable, Coroutine
+from dataclasses import asdict
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import render
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from runs import database, errors, operations, presence, rows, storage, tree
 from runs.names import ROOT, ActionRef, RunRef
 from runs.queries import health, logs, pages, panels, previews
+from runs.selections import Selection, select
 from runs.snapshot import Snapshot
 from runs.timeline import to_ms
 
@@ -33,6 +37,7 @@ STATUS: dict[type[errors.FlyteUIError], HTTPStatus] = {
 }
 TABS = ("overview", "data", "logs", "events")
 ANONYMOUS = "someone at the dashboard"
+MAX_ACTOR = 255
 
 
 def page(view: Page) -> AsyncPage:
@@ -53,11 +58,14 @@ def _guarded(view: Page, request: HttpRequest, arguments: dict[str, str]) -> Htt
 
 
 def error_page(request: HttpRequest, error: errors.FlyteUIError) -> HttpResponse:
-    status = next(
-        (code for kind, code in STATUS.items() if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR
-    )
+    status = status_of(error)
     template = "runs/_error.html" if is_fragment(request) else "runs/error.html"
     return render(request, template, {"error": error, "status": status, "home": "/"}, status=status)
+
+
+def status_of(error: errors.FlyteUIError) -> HTTPStatus:
+    known = (code for kind, code in STATUS.items() if isinstance(error, kind))
+    return next(known, HTTPStatus.INTERNAL_SERVER_ERROR)
 
 
 def is_fragment(request: HttpRequest) -> bool:
@@ -172,8 +180,7 @@ async def abort(request: HttpRequest, *, project: str, domain: str, run: str) ->
         return await abort_form(request, ref=ref)
     action = request.POST.get("action", "")
     reason = request.POST.get("reason", "").strip()
-    user = await request.auser()
-    actor = user.get_username() if user.is_authenticated else ANONYMOUS
+    actor = await actor_of(request)
     try:
         answer = await database.write(
             operations.request_abort, ActionRef(ref, action) if action else ref, reason=reason, actor=actor
@@ -201,6 +208,74 @@ def abort_form(request: HttpRequest, *, ref: RunRef) -> HttpResponse:
         "domain": ref.domain,
     }
     return render(request, "runs/_abort_form.html" if is_fragment(request) else "runs/abort.html", context)
+
+
+@ensure_csrf_cookie
+@require_GET
+async def preview_aborts(request: HttpRequest, *, project: str, domain: str, run: str) -> JsonResponse:
+    """JSON: what a bulk abort would find. The selection is in the query: name (may repeat), phase or group.
+
+    It sets the cookie whose value the POST sends back as X-CSRFToken, so that a script needs no page.
+    """
+
+    def count() -> previews.BulkPreview:
+        selection = select(
+            names=request.GET.getlist("name"),
+            phase=request.GET.get("phase", ""),
+            group=request.GET.get("group", ""),
+        )
+        return previews.preview_aborts(pages.get_run(RunRef(project, domain, run)).id, run, selection)
+
+    try:
+        return JsonResponse(asdict(await database.read(count)))
+    except errors.FlyteUIError as error:
+        return json_error(error)
+
+
+@require_POST
+async def request_aborts(request: HttpRequest, *, project: str, domain: str, run: str) -> JsonResponse:
+    """JSON: abort a selection of one run. The body has names, phase or group, and may have a reason."""
+    try:
+        selection, reason = read_selection(request.body)
+        answer = await database.write(
+            operations.request_aborts,
+            RunRef(project, domain, run),
+            selection,
+            reason=reason,
+            actor=await actor_of(request),
+        )
+    except errors.FlyteUIError as error:
+        return json_error(error)
+    return JsonResponse(asdict(answer))
+
+
+def read_selection(body: bytes) -> tuple[Selection, str]:
+    """The selection and the reason in a JSON body, or Invalid."""
+    try:
+        said = json.loads(body)
+    except ValueError as error:
+        raise errors.Invalid(f"the body is not JSON: {error}") from error
+    if not isinstance(said, dict) or (unknown := said.keys() - {"names", "phase", "group", "reason"}):
+        extra = f", not {', '.join(sorted(unknown))}" if isinstance(said, dict) else ""
+        raise errors.Invalid(f"the body must be an object of names, phase or group, and reason{extra}")
+    names, texts = said.get("names", []), [said.get(key, "") for key in ("phase", "group", "reason")]
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in (*names, *texts)):
+        raise errors.Invalid("names must be a list of strings; phase, group and reason strings")
+    phase, group, reason = texts
+    return select(names=names, phase=phase, group=group), reason.strip()
+
+
+async def actor_of(request: HttpRequest) -> str:
+    """Who asks: the user; or what a tool says of itself, which is shown as text and gives no rights."""
+    user = await request.auser()
+    if user.is_authenticated:
+        return user.get_username()
+    said = request.headers.get("x-flyteui-actor", "").strip()
+    return said[:MAX_ACTOR] if said.isprintable() and said else ANONYMOUS
+
+
+def json_error(error: errors.FlyteUIError) -> JsonResponse:
+    return JsonResponse({"message": error.message}, status=status_of(error))
 
 
 @require_GET

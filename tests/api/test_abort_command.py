@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from io import StringIO
 from typing import Any
 
@@ -28,6 +29,7 @@ def no_server(monkeypatch: pytest.MonkeyPatch) -> None:
         raise httpx.ConnectError("refused")
 
     monkeypatch.setattr(httpx, "post", refuse)
+    monkeypatch.setattr(httpx.Client, "send", refuse)
 
 
 def test_without_a_server_the_request_is_kept(no_server: None) -> None:
@@ -79,3 +81,89 @@ def test_what_the_server_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
 
     with pytest.raises(CommandError, match="the server refused: there is no run 'x'"):
         abort("x")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reached"),
+    [(("--subtree", "a0-1"), 4), (("--phase", "running"), 8), (("--group", "trials"), 4)],
+)
+def test_many_are_kept_without_a_server(no_server: None, arguments: tuple[str, ...], reached: int) -> None:
+    make_run("2x3")
+    Action.objects.filter(name="a0-0").update(group="trials")
+
+    first, second = abort("run1", *arguments), abort("run1", *arguments)
+
+    assert f"it reaches {reached}, of which 0 stopped at once; 0 had finished" in first
+    assert "No server listens" in first
+    assert f"reaches 0, of which 0 stopped at once; 0 had finished, {reached} were being aborted" in second
+    assert Action.objects.filter(abort__actor="manage.py abort").count() == reached
+
+
+@pytest.mark.parametrize(
+    ("arguments", "running"),
+    [
+        ((), 9),
+        (("a0-1",), 4),
+        (("--subtree", "a0-1"), 4),
+        (("--phase", "running"), 8),
+    ],
+)
+def test_a_dry_run_says_what_would_stop_and_changes_nothing(arguments: tuple[str, ...], running: int) -> None:
+    make_run("2x3")
+
+    told = abort("run1", *arguments, "--dry-run")
+
+    assert f"would stop {running} running and 0 waiting; 0 finished already" in told
+    assert not Action.objects.filter(abort__isnull=False).exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("a0-1", "--phase", "running"), "not allowed with"),
+        (("--phase", "succeeded"), "the phases are queued"),
+        (("--group", "nope"), "no group 'nope'"),
+        (("--subtree", "nope"), "no action 'nope'"),
+        (("--subtree", "nope", "--dry-run"), "no action 'nope'"),
+    ],
+)
+def test_what_cannot_be_selected_is_told(no_server: None, arguments: tuple[str, ...], words: str) -> None:
+    make_run("2")
+
+    with pytest.raises(CommandError, match=words):
+        abort("run1", *arguments)
+
+
+def test_a_running_server_is_asked_for_many_with_its_cookie(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[httpx.Request] = []
+
+    def answer(client: httpx.Client, request: httpx.Request, **options: object) -> httpx.Response:
+        asked.append(request)
+        if request.method == "GET":
+            client.cookies.set("csrftoken", "token")
+            return httpx.Response(200, json={}, request=request)
+        found = {"targets": 2, "reached": 7, "stopped": 3, "already_asked": 1, "finished": 5}
+        return httpx.Response(200, json=found, request=request)
+
+    monkeypatch.setattr(httpx.Client, "send", answer)
+
+    told = abort("run1", "--phase", "running", "--reason", "why")
+
+    assert "it reaches 7, of which 3 stopped at once; 5 had finished, 1 were being aborted already" in told
+    assert [request.url.path.rpartition("/runs/")[2] for request in asked] == [
+        "run1/aborts/preview",
+        "run1/aborts",
+    ]
+    post = asked[1]
+    assert (post.headers["x-csrftoken"], post.headers["x-flyteui-actor"]) == ("token", "manage.py abort")
+    assert json.loads(post.content) == {"names": [], "phase": "running", "group": "", "reason": "why"}
+
+
+def test_what_the_server_refuses_of_many_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(client: httpx.Client, request: httpx.Request, **options: object) -> httpx.Response:
+        return httpx.Response(404, json={"message": "run run1 has no group 'g'"}, request=request)
+
+    monkeypatch.setattr(httpx.Client, "send", refuse)
+
+    with pytest.raises(CommandError, match="the server refused: run run1 has no group 'g'"):
+        abort("run1", "--group", "g")

@@ -1,8 +1,12 @@
-"""`manage.py abort RUN [ACTION]`: asks the running server; when none listens, records the abort for when it starts."""
+"""`manage.py abort RUN [ACTION | --subtree ACTION | --phase PHASE | --group GROUP] [--dry-run]`.
+
+Asks the running server; when none listens, records the abort for when it starts.
+"""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser
+from dataclasses import asdict
 from typing import Any
 
 import httpx
@@ -11,13 +15,17 @@ from django.core.management.base import BaseCommand, CommandError
 
 from runs import operations
 from runs.errors import FlyteUIError
-from runs.names import ActionRef, RunRef, check_action_name, check_run_name, check_scope
+from runs.names import ROOT, ActionRef, RunRef, check_action_name, check_run_name, check_scope
 from runs.phases import Phase
+from runs.queries import pages, previews
+from runs.selections import Selection, select
 
 SERVICE = "/flyteidl2.workflow.RunService/"
 TIMEOUT_SECONDS = 30.0
 REASON = "Aborted with manage.py abort"
 ACTOR = "manage.py abort"
+SERVER = f"http://{settings.HOST}:{settings.PORT}"
+NO_SERVER = f" No server listens on {settings.HOST}:{settings.PORT}; what runs hears of it when one starts."
 
 
 class Command(BaseCommand):
@@ -27,7 +35,12 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("run")
-        parser.add_argument("action", nargs="?", help="the action's name, e.g. a0; without it the whole run")
+        what = parser.add_mutually_exclusive_group()
+        what.add_argument("action", nargs="?", help="the action's name, e.g. a0; without it the whole run")
+        what.add_argument("--subtree", metavar="ACTION", help="the action with all that is below it")
+        what.add_argument("--phase", help="all actions in this phase but the root, e.g. running or queued")
+        what.add_argument("--group", help="all actions of this group")
+        parser.add_argument("--dry-run", action="store_true", help="only say what would be aborted")
         parser.add_argument("--reason", default=REASON)
         parser.add_argument("--project", default=settings.DEFAULT_PROJECT)
         parser.add_argument("--domain", default=settings.DOMAINS[0])
@@ -37,14 +50,71 @@ class Command(BaseCommand):
     ) -> None:
         try:
             ref = RunRef(check_scope("project", project), check_scope("domain", domain), check_run_name(run))
-            target = ActionRef(ref, check_action_name(action)) if action else ref
-            try:
-                told = ask_server(target, reason)
-            except (httpx.ConnectError, httpx.ConnectTimeout):
-                told = abort_here(target, reason)
+            if options["dry_run"]:
+                told = preview_here(ref, select_from(options, default=action or ROOT))
+            elif options["subtree"] or options["phase"] or options["group"]:
+                told = abort_many(ref, select_from(options), reason)
+            else:
+                told = abort_one(ActionRef(ref, check_action_name(action)) if action else ref, reason)
         except FlyteUIError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(told)
+
+
+def select_from(options: dict[str, Any], *, default: str = "") -> Selection:
+    """What the options select; without one of them, the default action."""
+    phase, group = options["phase"] or "", options["group"] or ""
+    name = options["subtree"] or ("" if phase or group else default)
+    return select(names=[name] if name else [], phase=phase, group=group)
+
+
+def preview_here(run: RunRef, selection: Selection) -> str:
+    """What an abort would find: a read, which needs no server."""
+    found = previews.preview_aborts(pages.get_run(run).id, run.name, selection)
+    return (
+        f"An abort of {selection} of run {run} would stop {found.running} running and {found.waiting} waiting; "
+        f"{found.finished} finished already, {found.already_asked} being aborted already. Nothing was changed."
+    )
+
+
+def abort_one(target: RunRef | ActionRef, reason: str) -> str:
+    try:
+        return ask_server(target, reason)
+    except (httpx.ConnectError, httpx.ConnectTimeout):
+        return abort_here(target, reason)
+
+
+def abort_many(run: RunRef, selection: Selection, reason: str) -> str:
+    try:
+        found = ask_server_for_many(run, selection, reason)
+        note = ""
+    except (httpx.ConnectError, httpx.ConnectTimeout):
+        found = asdict(operations.request_aborts(run, selection, reason=reason, actor=ACTOR))
+        note = NO_SERVER if found["reached"] else ""
+    return (
+        f"Abort of {selection} of run {run} requested: it reaches {found['reached']}, of which {found['stopped']} "
+        f"stopped at once; {found['finished']} had finished, {found['already_asked']} were being aborted already.{note}"
+    )
+
+
+def ask_server_for_many(run: RunRef, selection: Selection, reason: str) -> dict[str, int]:
+    """Abort through the JSON endpoint; the preview before it gives the CSRF cookie."""
+    asked = {
+        "names": sorted(selection.names),
+        "phase": selection.phase.slug if selection.phase else "",
+        "group": selection.group,
+    }
+    query = {"name": asked["names"], "phase": asked["phase"], "group": asked["group"]}
+    path = f"/v2/domain/{run.domain}/project/{run.project}/runs/{run.name}/aborts"
+    with httpx.Client(base_url=SERVER, timeout=TIMEOUT_SECONDS) as client:
+        answer = client.get(f"{path}/preview", params=query)
+        if answer.status_code == httpx.codes.OK:
+            headers = {"x-flyteui-actor": ACTOR, "x-csrftoken": client.cookies.get("csrftoken") or ""}
+            answer = client.post(path, json={**asked, "reason": reason}, headers=headers)
+    if answer.status_code != httpx.codes.OK:
+        raise CommandError(f"the server refused: {_message(answer)}")
+    found: dict[str, int] = answer.json()
+    return found
 
 
 def ask_server(target: RunRef | ActionRef, reason: str) -> str:
@@ -56,7 +126,7 @@ def ask_server(target: RunRef | ActionRef, reason: str) -> str:
     else:
         method, body = "AbortRun", {"runId": identifier}
     answer = httpx.post(
-        f"http://{settings.HOST}:{settings.PORT}{SERVICE}{method}",
+        f"{SERVER}{SERVICE}{method}",
         json={**body, "reason": reason},
         headers={"x-flyteui-actor": ACTOR},
         timeout=TIMEOUT_SECONDS,
@@ -80,9 +150,7 @@ def abort_here(target: RunRef | ActionRef, reason: str) -> str:
     answer = operations.request_abort(target, reason=reason, actor=ACTOR)
     told = describe(target, answer.outcome, Phase(answer.phase).slug)
     if answer.outcome == "requested":
-        told += (
-            f" No server listens on {settings.HOST}:{settings.PORT}; what runs hears of it when one starts."
-        )
+        told += NO_SERVER
     return told
 
 
