@@ -64,11 +64,11 @@ class Server:
         self.log = home / "up.log"
         self.process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> Server:
+    def start(self, *options: str) -> Server:
         self.home.mkdir(parents=True, exist_ok=True)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up"], cwd=ROOT, env=self.env, stdout=log, stderr=log
+                [sys.executable, "manage.py", "up", *options], cwd=ROOT, env=self.env, stdout=log, stderr=log
             )
         wait_until(self.is_ready, f"the server is ready ({self.log.read_text()[-2000:]})", 60)
         return self

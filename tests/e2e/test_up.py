@@ -83,3 +83,20 @@ def test_the_client_can_be_gone_and_the_web_process_killed_while_actions_run(own
     assert own_server.phase(run) is Phase.SUCCEEDED
     assert sorted(own_server.phases(run, "long_sleeper")) == [Phase.SUCCEEDED] * 2 + [Phase.ABORTED]
     assert {row["lease_epoch"] for row in rows.values()} == {1}
+
+
+def test_a_fresh_server_shows_a_demo_run_also_where_another_server_has_been(tmp_path: Path):
+    """The client remembers uploads by address, so the second server must not be asked for the first one's files."""
+    first, second = Server(tmp_path / "first"), Server(tmp_path / "second")
+    second.env["FLYTEUI_PORT"] = first.env["FLYTEUI_PORT"]
+    second.port, second.url = first.port, first.url
+    second.env["HOME"] = first.env["HOME"]
+    for server in (first, second):
+        server.start("--demo")
+        try:
+            wait_until(
+                lambda s=server: s.query("SELECT * FROM runs_action WHERE short_name = 'load'"),
+                "the demo runs",
+            )
+        finally:
+            server.stop()

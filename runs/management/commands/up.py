@@ -44,16 +44,18 @@ class Command(BaseCommand):
             Role("worker", [*python, "-m", "django", "worker"]),
         ]  # fmt: skip
 
+        demos: list[subprocess.Popen[bytes]] = []
+
         def ready() -> None:
             self.stdout.write(welcome(config))
             if demo and not registry.has_runs():
-                start_demo(config)
+                demos.append(start_demo(config))
 
-        sys.exit(
-            asyncio.run(
-                supervise(roles, ready_url=f"http://{settings.HOST}:{settings.PORT}/readyz", on_ready=ready)
-            )
-        )
+        ready_url = f"http://{settings.HOST}:{settings.PORT}/readyz"
+        code = asyncio.run(supervise(roles, ready_url=ready_url, on_ready=ready))
+        for one in demos:  # it would ask the server that is gone again and again
+            one.terminate()
+        sys.exit(code)
 
 
 def check_port_is_free() -> None:
@@ -99,11 +101,16 @@ def welcome(config: Path) -> str:
     )
 
 
-def start_demo(config: Path) -> None:
-    """Submit the demo flow through the real client; its output is of no interest."""
+def start_demo(config: Path) -> subprocess.Popen[bytes]:
+    """Submit the demo flow through the real client; its output is of no interest.
+
+    With a home of its own: the client remembers for a day what it has uploaded, and this server may be a new one.
+    """
     flyte = Path(sys.executable).with_name("flyte")
-    subprocess.Popen(
+    home = settings.HOME / "demo"
+    home.mkdir(exist_ok=True)
+    return subprocess.Popen(
         [flyte, "--config", config, "run", str(DEMO), "main"],
         cwd=settings.ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env={**os.environ, "DO_NOT_TRACK": "1"},
+        env={**os.environ, "DO_NOT_TRACK": "1", "HOME": str(home)},
     )  # fmt: skip
