@@ -155,7 +155,7 @@ def abort_row(
     if not row.is_live:
         ago = int((at - row.ended_at).total_seconds() * 1000) if row.ended_at else None
         return AbortAnswer("already_ended", row.phase, None, "", "", ended_ago_ms=ago)
-    if row.abort_id is not None:
+    if row.abort_id is not None and row.is_aborting:
         first = Abort.objects.get(pk=row.abort_id)
         return AbortAnswer("already_requested", row.phase, first.requested_at, first.actor, first.reason)
     reached = [row, *below(book, [row])]
@@ -178,9 +178,9 @@ def below(book: Book, rows: Iterable[Row]) -> list[Row]:
 
 
 def abort_left_behind(book: Book, ended: list[Row], *, at: datetime) -> None:
-    """Law 7: abort what still lives below actions that have just ended. No statement when nothing lives there."""
+    """Law 7: abort what still lives below actions that have just ended. What is queued again keeps its children."""
     for row in ended:
-        left = [one for one in below(book, [row]) if one.abort_id is None]
+        left = [] if row.is_live else [one for one in below(book, [row]) if not one.is_aborting]
         if not left:
             continue
         cause = Cause.ROOT_ENDED if row.name == ROOT else Cause.PARENT_ENDED
@@ -195,9 +195,12 @@ def _reach(book: Book, rows: Iterable[Row], abort: Abort, *, at: datetime) -> in
     """Mark the rows that no abort has reached yet; what nobody runs stops here. Returns how many stopped."""
     stopped = 0
     for row in rows:
-        if row.abort_id is not None:
+        if row.is_aborting:
             continue
-        book.set(row, abort_id=abort.pk)
+        # A timeout that would have left a retry gives way: what is aborted is not tried again.
+        if row.exceeded:
+            book.set(row, exceeded="", delivered_at=None)
+        book.set(row, abort_id=abort.pk, due_at=None)
         if row.phase in UNHELD:
             book.move(row, Phase.ABORTED, cause=Cause(abort.cause), actor=abort.actor, at=at)
             stopped += 1

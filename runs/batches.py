@@ -25,6 +25,7 @@ from runs.names import ROOT
 from runs.operations import add_action, check_open, end
 from runs.phases import LIVE, Cause, Phase
 from runs.specs import NewAction, read_action
+from runs.timeouts import retry, timed_out
 from runs.transitions import Book, Row
 
 _CODES: dict[type[FlyteUIError], str] = {
@@ -202,7 +203,7 @@ class _Page:
         code = "ok" if is_new else "already_exists"
         given: frames.Lease | None = None
         mine = row.executor_id == self.executor.pk and row.phase is Phase.INITIALIZING
-        if row.phase is Phase.QUEUED and row.abort_id is None and self._may_run(row):
+        if row.phase is Phase.QUEUED and row.abort_id is None and self._may_run(row, at):
             given = lease_frame(self.book, row, lease(self.book, row, self.executor.pk, at=at))
             self.room -= 1
         elif mine:
@@ -212,9 +213,10 @@ class _Page:
             events.publish(events.WORKERS)
         self.results.append(frames.EnqueueResult(index, code, lease=given))
 
-    def _may_run(self, row: Row) -> bool:
+    def _may_run(self, row: Row, at: datetime) -> bool:
         return (
-            row.pool_id == self.executor.pool_id
+            (row.not_before is None or row.not_before <= at)
+            and row.pool_id == self.executor.pool_id
             and self.room > 0
             and self.executor.state == Executor.State.CONNECTED
         )
@@ -255,12 +257,7 @@ class _Page:
             return
         self._close_attempt(row, event, at)
         if self._may_retry(row, event):
-            self.book.move(
-                row, Phase.QUEUED, cause=Cause.RETRIED, at=at, attempt=row.attempt + 1, system_failures=0
-            )
-            if row.pool_id is not None:
-                events.publish(events.pool_group(row.pool_id))
-                events.publish(events.WORKERS)
+            retry(self.book, row, at=at)
             return
         phase, failure = _outcome(event)
         end(
@@ -276,9 +273,10 @@ class _Page:
             abort_left_behind(self.book, [row], at=at)
 
     def _close_attempt(self, row: Row, event: frames.Finished, at: datetime) -> None:
-        failure = event.failure
+        failure = timed_out(row, at) if row.exceeded else event.failure
+        outcome = "timed_out" if row.exceeded else "aborted" if row.abort_id else event.outcome
         self.book.set_attempt(
-            row, ended_at=at, outcome="aborted" if row.abort_id else event.outcome,
+            row, ended_at=at, outcome=outcome,
             error_code=failure.code[:255] if failure else "", error_kind=failure.kind if failure else "",
             error_message=failure.message if failure else "",
         )  # fmt: skip
@@ -307,6 +305,9 @@ class _Page:
             return
         # Only who holds the parent speaks for it: where it runs now, it may be waiting for this child (law 11).
         if row.parent_id != parent.id or parent.executor_id != self.executor.pk:
+            return
+        # An attempt that is stopped for a limit loses what it awaits; the next attempt will wait for it again.
+        if parent.abort_id is not None and not parent.is_aborting:
             return
         abort_row(
             self.book, row, scope=Abort.Scope.ACTION, cause=Cause.CANCELLED_BY_PARENT, actor=event.parent,

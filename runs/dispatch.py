@@ -14,9 +14,9 @@ from django.utils import timezone
 
 from runs import events
 from runs.executor import frames
-from runs.leases import end_executor
+from runs.leases import end_executor, ready
 from runs.models import Action, Executor, Pool
-from runs.phases import LIVE, Phase
+from runs.phases import LIVE
 
 START_SECONDS = 30.0  # an executor that has not connected by then has failed to start
 ABSENT_SECONDS = (
@@ -41,10 +41,11 @@ def is_needed() -> bool:
 
 
 def _pools_in_need() -> QuerySet[Pool]:
-    waiting = Action.objects.filter(pool=OuterRef("pk"), phase=Phase.QUEUED)
+    now = timezone.now()
+    waiting = Action.objects.filter(ready(now), pool=OuterRef("pk"))
     back_soon = Q(
         state=Executor.State.DISCONNECTED,
-        disconnected_at__gt=timezone.now() - timedelta(seconds=AWAY_SECONDS),
+        disconnected_at__gt=now - timedelta(seconds=AWAY_SECONDS),
     )
     here = Q(state__in=[Executor.State.STARTING, Executor.State.CONNECTED])
     served = Executor.objects.filter(here | back_soon, pool=OuterRef("pk"))

@@ -13,7 +13,7 @@ from datetime import datetime
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from runs import events, transitions
@@ -23,6 +23,7 @@ from runs.executor import frames
 from runs.models import Abort, Action, Attempt, Executor, TaskSpec
 from runs.names import ROOT
 from runs.phases import LIVE, TERMINAL, Cause, Kind, Phase
+from runs.timeouts import stopped
 from runs.transitions import Book, Row
 
 MAX_SYSTEM_FAILURES = 3  # consecutive; the fourth ends the action
@@ -133,7 +134,7 @@ def requeue(book: Book, row: Row, *, cause: Cause, reason: str, at: datetime) ->
     book.set_attempt(row, ended_at=at, outcome="lost" if lost else "interrupted", error_message=reason)
     failures = row.system_failures + 1 if lost else row.system_failures
     if row.abort_id is not None:
-        book.move(row, Phase.ABORTED, cause=cause, at=at)
+        stopped(book, row, cause=cause, at=at)
     elif failures > MAX_SYSTEM_FAILURES:
         book.move(
             row, Phase.FAILED, cause=cause, at=at, error_code=TOO_MANY, error_kind="system",
@@ -192,12 +193,17 @@ class Offer:
     is_draining: bool
 
 
+def ready(now: datetime) -> Q:
+    """What may be leased: queued, and no retry that still holds back."""
+    return Q(phase=Phase.QUEUED) & (Q(not_before=None) | Q(not_before__lte=now))
+
+
 def get_offer(executor_id: UUID) -> Offer:
     """What waits for this executor, within its capacity. At most three statements."""
     executor = Executor.objects.get(pk=executor_id)
     if executor.state != Executor.State.CONNECTED:
         return Offer(0, executor.state == Executor.State.DRAINING)
-    waiting = Action.objects.filter(pool_id=executor.pool_id, phase=Phase.QUEUED).count()
+    waiting = Action.objects.filter(ready(timezone.now()), pool_id=executor.pool_id).count()
     if not waiting:
         return Offer(0, is_draining=False)
     held = Action.objects.filter(executor=executor, phase__in=_LIVE).count()
@@ -212,12 +218,10 @@ def lease_queued(executor_id: UUID, limit: int) -> list[frames.Lease]:
         if executor.state != Executor.State.CONNECTED:
             return []
         queued: dict[int, list[int]] = defaultdict(list)
-        waiting = Action.objects.filter(pool_id=executor.pool_id, phase=Phase.QUEUED).order_by(
-            "queued_at", "pk"
-        )
+        at = timezone.now()
+        waiting = Action.objects.filter(ready(at), pool_id=executor.pool_id).order_by("queued_at", "pk")
         for run_id, action_id in waiting.values_list("run_id", "pk")[:limit]:
             queued[run_id].append(action_id)
-        at = timezone.now()
         for run_id, action_ids in sorted(queued.items()):
             with transitions.open_run(run_id) as book:
                 rows = [row for row in book.by_id(action_ids) if row.phase is Phase.QUEUED]

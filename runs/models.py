@@ -193,8 +193,18 @@ class Action(models.Model):
     system_failures = models.IntegerField(default=0, help_text="consecutive; reset by any other outcome")
     created_at = models.DateTimeField(default=timezone.now)
     queued_at = models.DateTimeField(default=timezone.now, help_text="when this attempt entered the queue")
+    not_before = models.DateTimeField(null=True, help_text="a retry is not leased before this instant")
     started_at = models.DateTimeField(null=True, help_text="when the first attempt entered user code")
     ended_at = models.DateTimeField(null=True)
+    max_runtime_seconds = models.FloatField(default=0, help_text="of one attempt; 0 is unlimited")
+    queued_timeout_seconds = models.FloatField(default=0, help_text="of one attempt; 0 is unlimited")
+    deadline_at = models.DateTimeField(null=True, help_text="the end of all attempts")
+    due_at = models.DateTimeField(
+        null=True, help_text="when the next of its limits passes; null when it has ended or is to stop"
+    )
+    exceeded = models.CharField(
+        max_length=32, blank=True, help_text="the code of the limit for which this attempt is being stopped"
+    )
     input_uri = models.TextField(blank=True, help_text="full path of inputs.pb")
     output_uri = models.TextField(blank=True, help_text="a task: directory; a trace: full file path")
     cache_key = models.CharField(max_length=255, blank=True)
@@ -233,6 +243,10 @@ class Action(models.Model):
                 name="action_queue",
                 condition=Q(phase=Phase.QUEUED),
             ),
+            models.Index(fields=["due_at"], name="action_due", condition=Q(due_at__isnull=False)),
+            models.Index(
+                fields=["not_before"], name="action_not_before", condition=Q(not_before__isnull=False)
+            ),
             models.Index(fields=["created_at", "id"], name="action_roots", condition=Q(parent__isnull=True)),
         ]
 
@@ -251,7 +265,7 @@ class Attempt(models.Model):
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     outcome = models.CharField(
-        max_length=16, blank=True, help_text="succeeded | failed | aborted | interrupted | lost"
+        max_length=16, blank=True, help_text="succeeded | failed | aborted | timed_out | interrupted | lost"
     )
     output_uri = models.TextField(blank=True, help_text="where this attempt writes outputs.pb or error.pb")
     error_code = models.CharField(max_length=255, blank=True)

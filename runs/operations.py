@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import IntegrityError, transaction
@@ -22,6 +22,7 @@ from runs.models import Action, Pool, Project, Run, TaskSpec
 from runs.names import ROOT, ActionRef, RunRef, check_action_name, check_run_name, generate_run_name
 from runs.phases import LIVE, TERMINAL, Cause, Kind, Phase
 from runs.specs import NewAction, NewRun, TaskFacts
+from runs.timeouts import stopped
 from runs.transitions import Book, Row
 
 __all__ = [
@@ -88,7 +89,7 @@ def check_open(book: Book, parent: Row) -> None:
     for row, what in ((root, f"run {book.run.name}"), (parent, f"action {parent.name}")):
         if not row.is_live:
             raise RunEnded(f"{what} has ended ({row.phase.label.lower()}); nothing new can be enqueued")
-        if row.abort_id is not None:
+        if row.is_aborting:
             raise RunEnded(f"{what} is being aborted; nothing new can be enqueued")
 
 
@@ -126,10 +127,14 @@ def _set_failure(action: Action, failure: Failure | None) -> None:
 
 
 def _task_action(book: Book, task: TaskFacts, *, at: datetime) -> Action:
+    deadline = at + timedelta(seconds=task.deadline_seconds) if task.deadline_seconds else None
+    queue_until = at + timedelta(seconds=task.queued_timeout_seconds) if task.queued_timeout_seconds else None
     return Action(
         run=book.run, kind=Kind.TASK, phase=Phase.QUEUED, task_name=task.name,
         short_name=task.short_name or task.name.rpartition(".")[2], spec_id=_spec_id(book, task),
         pool_id=_pool_id(book, task), max_attempts=task.max_attempts, created_at=at, queued_at=at,
+        max_runtime_seconds=task.max_runtime_seconds, queued_timeout_seconds=task.queued_timeout_seconds,
+        deadline_at=deadline, due_at=min(filter(None, [deadline, queue_until]), default=None),
     )  # fmt: skip
 
 
@@ -204,9 +209,12 @@ def report(ref: ActionRef, attempt: int, phase: Phase, *, failure: Failure | Non
 def end(
     book: Book, row: Row, phase: Phase, *, at: datetime, failure: Failure | None, output_uri: str, actor: str
 ) -> None:
-    """Move to a terminal phase. What was asked to stop is ABORTED, whatever it returned or raised (law 4)."""
+    """Move to a terminal phase. What was asked to stop is ABORTED, whatever it returned or raised (law 4).
+
+    What was stopped for a limit is TIMED_OUT instead, or queued again when it has a retry left.
+    """
     if row.abort_id is not None:
-        book.move(row, Phase.ABORTED, cause=Cause.FINISHED, at=at, actor=actor)
+        stopped(book, row, cause=Cause.FINISHED, at=at, actor=actor)
         return
     fields: dict[str, object] = {}
     if failure is not None:

@@ -66,10 +66,17 @@ UNHELD: frozenset[Phase] = frozenset({Phase.QUEUED, Phase.WAITING_FOR_RESOURCES,
 # An executor holds these, so only its word ends them (law 4).
 HELD: frozenset[Phase] = frozenset({Phase.INITIALIZING, Phase.RUNNING})
 
+# The limits of an action, as the codes of the errors that they end with (PROTOCOL.md §2.11).
+MAX_RUNTIME = "MAX_RUNTIME_EXCEEDED"
+QUEUED_TIMEOUT = "QUEUED_TIMEOUT_EXCEEDED"
+DEADLINE = "DEADLINE_EXCEEDED"
+
 _ENDS = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.ABORTED, Phase.TIMED_OUT})
 
 ALLOWED: dict[Phase, frozenset[Phase]] = {
-    Phase.QUEUED: _ENDS | {Phase.WAITING_FOR_RESOURCES, Phase.INITIALIZING, Phase.RUNNING, Phase.RECOVERED},
+    # To itself: a retry after the time in the queue was up.
+    Phase.QUEUED: _ENDS
+    | {Phase.QUEUED, Phase.WAITING_FOR_RESOURCES, Phase.INITIALIZING, Phase.RUNNING, Phase.RECOVERED},
     Phase.WAITING_FOR_RESOURCES: _ENDS | {Phase.QUEUED, Phase.INITIALIZING, Phase.RUNNING},
     Phase.INITIALIZING: _ENDS | {Phase.QUEUED, Phase.WAITING_FOR_RESOURCES, Phase.RUNNING},
     Phase.RUNNING: _ENDS | {Phase.QUEUED},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import itertools
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,8 +16,9 @@ from functools import lru_cache
 from typing import Any
 
 from flyteidl2.actions import actions_service_pb2
-from flyteidl2.core import execution_pb2, tasks_pb2, types_pb2
+from flyteidl2.core import execution_pb2, literals_pb2, tasks_pb2, types_pb2
 from flyteidl2.task import run_pb2, task_definition_pb2
+from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -33,12 +35,30 @@ MAX_SHORT_NAME = 63
 MAX_GROUP = 255
 MAX_RETRIES = 10
 MAX_URI = 4096
+MAX_SECONDS = 10 * 365 * 86400.0  # longer durations count as this, so that sums with a date stay dates
 _KIND_NAMES = {
     execution_pb2.ExecutionError.USER: "user",
     execution_pb2.ExecutionError.SYSTEM: "system",
     execution_pb2.ExecutionError.UNKNOWN: "unknown",
 }
 _CONDITION_TYPES = {types_pb2.BOOLEAN, types_pb2.INTEGER, types_pb2.FLOAT, types_pb2.STRING}
+
+
+@dataclass(frozen=True, slots=True)
+class Backoff:
+    """How long a retry waits: base * factor ** n before the n-th one (from 0), at most cap (None: no cap)."""
+
+    base_seconds: float = 0.0
+    factor: float = 1.0
+    cap_seconds: float | None = None
+
+    def delay_seconds(self, attempt: int) -> float:
+        """The wait after this attempt (from 1) has failed."""
+        longest = MAX_SECONDS if self.cap_seconds is None else self.cap_seconds
+        try:
+            return min(longest, self.base_seconds * self.factor ** (attempt - 1))
+        except OverflowError:
+            return longest
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +80,10 @@ class TaskFacts:
     max_attempts: int
     discoverable: bool
     discovery_version: str
+    max_runtime_seconds: float  # these three: 0 is unlimited (PROTOCOL.md §2.11)
+    queued_timeout_seconds: float
+    deadline_seconds: float
+    backoff: Backoff
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +188,33 @@ def _facts(message: task_definition_pb2.TaskSpec) -> TaskFacts:
         max_attempts=template.metadata.retries.retries + 1,
         discoverable=template.metadata.discoverable,
         discovery_version=template.metadata.discovery_version,
+        max_runtime_seconds=_seconds(f"timeout of task {name!r}", template.metadata.timeout),
+        queued_timeout_seconds=_seconds(
+            f"queued timeout of task {name!r}", template.metadata.timeouts.queued_timeout
+        ),
+        deadline_seconds=_seconds(f"deadline of task {name!r}", template.metadata.timeouts.deadline),
+        backoff=_backoff(name, template.metadata.retries.backoff),
     )
+
+
+def _backoff(name: str, message: literals_pb2.Backoff) -> Backoff:
+    factor = message.factor or 1.0
+    if not 1.0 <= factor < math.inf:
+        raise Invalid(f"the backoff factor of task {name!r} must be a number from 1 on, not {factor}")
+    return Backoff(
+        base_seconds=_seconds(f"backoff base of task {name!r}", message.base),
+        factor=factor,
+        cap_seconds=_seconds(f"backoff cap of task {name!r}", message.cap)
+        if message.HasField("cap")
+        else None,
+    )
+
+
+def _seconds(what: str, duration: Duration) -> float:
+    seconds = float(duration.seconds + duration.nanos / 1e9)
+    if seconds < 0:
+        raise Invalid(f"the {what} is negative: {seconds} s")
+    return min(seconds, MAX_SECONDS)
 
 
 def _command(template: tasks_pb2.TaskTemplate) -> tuple[tuple[str, ...], dict[str, str], str]:

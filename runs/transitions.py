@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from runs import events
 from runs.errors import ForbiddenTransition, NotFound, StaleTransition
 from runs.models import Abort, Action, Run
-from runs.phases import LIVE, TERMINAL, Cause, Phase, may_move
+from runs.phases import DEADLINE, LIVE, TERMINAL, Cause, Phase, may_move
 
 _CHUNK = 900  # SQLite: below the smallest limit of parameters in one statement
 _LIVE = sorted(LIVE)
@@ -60,6 +60,12 @@ class Row:
     spec_id: int | None
     input_uri: str
     short_name: str
+    not_before: datetime | None
+    max_runtime_seconds: float
+    queued_timeout_seconds: float
+    deadline_at: datetime | None
+    due_at: datetime | None
+    exceeded: str
     updates: dict[str, Any] = field(default_factory=dict)
     stored_phase: Phase = Phase.QUEUED
     new: Action | None = None
@@ -68,43 +74,38 @@ class Row:
     def is_live(self) -> bool:
         return self.phase in LIVE
 
+    @property
+    def is_aborting(self) -> bool:
+        """It was asked to stop for good, or has stopped so; a timeout that leaves a retry stops the attempt only."""
+        return self.abort_id is not None and not (self.exceeded and self.has_retry(self.exceeded))
 
-_COLUMNS = [
-    "id",
-    "name",
-    "parent_id",
-    "kind",
-    "phase",
-    "attempt",
-    "max_attempts",
-    "system_failures",
-    "started_at",
-    "ended_at",
-    "executor_id",
-    "lease_epoch",
-    "abort_id",
-    "pool_id",
-    "spec_id",
-    "input_uri",
-    "short_name",
-]
+    def has_retry(self, code: str) -> bool:
+        """Whether another attempt may follow one that exceeded this limit; after the deadline none does."""
+        return code != DEADLINE and self.attempt < self.max_attempts
+
+    def due(self, phase: Phase, at: datetime) -> datetime | None:
+        """When the first of its limits passes that count in this phase, which it enters at `at`."""
+        if phase in TERMINAL or self.abort_id is not None:
+            return None
+        seconds = {Phase.QUEUED: self.queued_timeout_seconds, Phase.RUNNING: self.max_runtime_seconds}.get(
+            phase
+        )
+        if not seconds:
+            return self.due_at if phase is Phase.WAITING_FOR_RESOURCES else self.deadline_at
+        limit = at + timedelta(seconds=seconds)
+        return min(limit, self.deadline_at) if self.deadline_at else limit
+
+
+_COLUMNS = [f.name for f in fields(Row) if f.name not in {"updates", "stored_phase", "new"}]
 
 # As columns of the table; Django's model objects and bulk_create cost more than the database does.
 _INSERTED = tuple(column.attname for column in Action._meta.concrete_fields if not column.primary_key)
 _TAKE_SEQ = "UPDATE runs_run SET seq = seq + 1 WHERE id = %s RETURNING id, seq, name, base_uri, envs"
 _EVENT = ["run_id", "action_id", "seq", "from_phase", "to_phase", "attempt", "cause", "actor", "at"]
 _ATTEMPT = [
-    "action_id",
-    "number",
-    "executor_id",
-    "lease_epoch",
-    "leased_at",
-    "output_uri",
-    "outcome",
-    "error_code",
-    "error_kind",
-    "error_message",
-]
+    "action_id", "number", "executor_id", "lease_epoch", "leased_at", "output_uri", "outcome", "error_code",
+    "error_kind", "error_message",
+]  # fmt: skip
 
 
 def _row(values: Sequence[Any]) -> Row:
@@ -228,7 +229,11 @@ class Book:
         elif to is Phase.RUNNING and row.started_at is None:
             row.started_at = fields["started_at"] = at
         elif to is Phase.QUEUED:
-            fields |= {"queued_at": at, "executor_id": None}
+            fields = {"queued_at": at, "executor_id": None, "not_before": None} | fields
+        # The time that a retry holds back is not spent in the queue.
+        due_at = row.due(to, fields.get("not_before") or at)
+        if due_at != row.due_at:
+            fields["due_at"] = due_at
         self.set(row, phase=to, **fields)
 
     def set(self, row: Row, **fields: Any) -> None:

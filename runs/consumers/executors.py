@@ -13,14 +13,16 @@ import structlog
 from channels.consumer import get_handler_name
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
+from django.utils import timezone
 
-from runs import batches, database, dispatch, events, leases, presence
+from runs import batches, database, dispatch, events, leases, presence, timeouts
 from runs.errors import LeaseLost
 from runs.executor import frames
 from runs.queries import link
 
 BAD_TOKEN, SUPERSEDED, BAD_FRAME = 4401, 4410, 4400
 POLL_SECONDS = 2.0  # behind every hint
+TICK_SECONDS = 0.25  # how late a timeout or a retry may be
 MANY_RUNS = 50  # from here on, runs that have ended are forgotten
 LEASE_CHUNK = 500  # how many queued actions are leased in one transaction
 
@@ -239,6 +241,7 @@ class WorkerConsumer(FrameConsumer):
         await self.join(events.WORKERS)
         self.wake.set()
         self.start(self._meet_demand(), "meet demand")
+        self.start(self._keep_time(), "keep time")
 
     async def _meet_demand(self) -> None:
         while True:
@@ -251,6 +254,16 @@ class WorkerConsumer(FrameConsumer):
             for launch in demand.launches:
                 self.running.add(launch.executor)
                 await self.write_frame(launch)
+
+    async def _keep_time(self) -> None:
+        """Nobody hints that time has passed. Looking is one statement; only what is due costs a write."""
+        since = timezone.now()
+        while True:
+            await asyncio.sleep(TICK_SECONDS)
+            now = timezone.now()
+            if await database.read(timeouts.is_anything_due, since, now):
+                await database.write(timeouts.expire, now, since=since)
+            since = now
 
     async def disconnect(self, code: int) -> None:
         await super().disconnect(code)

@@ -14,8 +14,9 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Left
 
+from runs.leases import ready
 from runs.models import Action, Attempt, Executor
-from runs.phases import HELD, LIVE, TERMINAL, UNHELD, Phase
+from runs.phases import HELD, LIVE, MAX_RUNTIME, QUEUED_TIMEOUT, TERMINAL, UNHELD, Phase
 from runs.queries.findings import LIMIT, REPORT, Check, Finding, check_actions, facts_of, finding_of
 from runs.queries.histories import check_attempts, check_events
 
@@ -41,8 +42,16 @@ class Limits(NamedTuple):
 _OPEN_ATTEMPT = Attempt.objects.filter(
     action=OuterRef("pk"), lease_epoch=OuterRef("lease_epoch"), executor=OuterRef("executor"), ended_at=None
 )
+
+
+def _stops_for_a_retry(path: str) -> Q:
+    """Only the attempt is being stopped, for a limit: what is below it goes on, and so will it (`Row.is_aborting`)."""
+    limit = {f"{path}exceeded__in": [MAX_RUNTIME, QUEUED_TIMEOUT]}
+    return Q(**limit, **{f"{path}attempt__lt": F(f"{path}max_attempts")})
+
+
 _STOPPED_ROOT = Action.objects.filter(run=OuterRef("run"), parent=None).filter(
-    Q(phase__in=_TERMINAL) | Q(abort__isnull=False)
+    Q(phase__in=_TERMINAL) | Q(abort__isnull=False) & ~_stops_for_a_retry("")
 )
 _UNTOLD = Q(phase__in=_LIVE, abort=None)
 
@@ -62,7 +71,7 @@ CHECKS = [
         "is {phase} without an abort, but its parent {parent} is {parent_phase}", ABORT,
     ),
     Check(
-        "missed-by-abort", _UNTOLD & Q(parent__phase__in=_LIVE, parent__abort__isnull=False),
+        "missed-by-abort", _UNTOLD & Q(parent__phase__in=_LIVE, parent__abort__isnull=False) & ~_stops_for_a_retry("parent__"),
         "is {phase} without an abort, but its parent {parent} is being aborted", ABORT,
     ),
     Check(
@@ -148,7 +157,7 @@ def _check_executors(limits: Limits) -> Iterator[Finding]:
             f"{alive} executors of other pools are alive",
             "raise FLYTEUI_MAX_EXECUTORS, or wait for them",
         )
-    late = Q(queued_at__lt=limits.now - limits.waiting, phase=Phase.QUEUED)
+    late = Q(queued_at__lt=limits.now - limits.waiting) & ready(limits.now)
     serving = Executor.objects.filter(pool=OuterRef("pool")).exclude(
         state__in=[_GONE, Executor.State.DRAINING]
     )

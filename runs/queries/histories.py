@@ -62,7 +62,7 @@ def check_attempts() -> Iterator[Finding]:
     gaps = numbered.filter(
         ~Q(lease_epoch=F("lease_before") + 1)
         | Q(number__lt=F("number_before"))
-        | Q(number__gt=F("number_before") + 1)
+        | Q(number__gt=F("number_before") + 1, action__queued_timeout_seconds=0)
         | Q(number__lt=1)
     )
     now = {"number": F("number"), "lease": F("lease_epoch")}
@@ -75,9 +75,9 @@ def check_attempts() -> Iterator[Finding]:
         last=Coalesce(Subquery(newest.values("number")[:1]), Value(0)),
         lease=Coalesce(Subquery(newest.values("lease_epoch")[:1]), Value(0)),
     )
-    # A retry that still waits has its number already, and no row.
+    # A retry that still waits has its number already, and no row; nor has an attempt that never left the queue.
     wrong = counted.filter(
-        ~Q(lease=F("lease_epoch")) | Q(attempt__lt=F("last")) | Q(attempt__gt=F("last") + 1) |
+        ~Q(lease=F("lease_epoch")) | Q(attempt__lt=F("last")) | Q(attempt__gt=F("last") + 1, queued_timeout_seconds=0) |
         Q(phase__in=_HELD) & ~Q(attempt=F("last"))
     )  # fmt: skip
     for facts in facts_of(wrong, last=F("last"), lease=F("lease")):

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
+from django.utils import timezone
 
 from runs import database, operations, presence
 from runs.consumers.executors import BAD_FRAME, BAD_TOKEN, SUPERSEDED, ExecutorConsumer, WorkerConsumer
 from runs.executor import frames
-from runs.models import Executor
+from runs.models import Action, Executor
 from runs.names import ROOT, ActionRef
-from runs.phases import Phase
+from runs.phases import Cause, Phase
 from runs.specs import read_task_spec
 from tests.db.scene import Scene, task_spec
 
@@ -176,3 +179,37 @@ async def test_a_worker_is_asked_to_start_an_executor_for_a_pool_that_has_none(s
     assert again.executor != launch.executor
     await worker.disconnect()
     assert presence.workers_connected() == 0
+
+
+async def open_worker() -> Peer:
+    worker = Peer(WorkerConsumer)
+    await worker.connect(timeout=SECONDS)
+    await worker.say(frames.WorkerHello(settings.EXECUTOR_TOKEN, "worker-1", "host", 1))
+    return worker
+
+
+async def test_a_limit_that_passes_cancels_without_any_poll(scene: Scene, monkeypatch):
+    monkeypatch.setattr("runs.consumers.executors.POLL_SECONDS", 600.0)
+    peer, worker = await open_executor(scene), await open_worker()
+    await peer.hear(frames.Leases)
+
+    await Action.objects.filter(run=scene.run).aupdate(due_at=timezone.now() + timedelta(seconds=0.3))
+    cancel = (await peer.hear(frames.Cancels)).cancels[0]
+
+    assert (cancel.key.name, cancel.note.cause, cancel.note.actor) == (ROOT, Cause.TIMEOUT, "flyteui")
+    await peer.disconnect()
+    await worker.disconnect()
+
+
+async def test_a_retry_whose_wait_is_over_is_leased_without_any_poll(scene: Scene, monkeypatch):
+    monkeypatch.setattr("runs.consumers.executors.POLL_SECONDS", 600.0)
+    due = timezone.now() + timedelta(seconds=0.5)
+    await Action.objects.filter(run=scene.run).aupdate(not_before=due)
+    peer, worker = await open_executor(scene), await open_worker()
+
+    lease = (await peer.hear(frames.Leases)).leases[0]
+
+    assert lease.key.name == ROOT
+    assert timezone.now() >= due
+    await peer.disconnect()
+    await worker.disconnect()
