@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from runs.executor.frames import Key
 from runs.models import Action
-from runs.phases import TERMINAL, Phase
+from runs.phases import DEADLINE, TERMINAL, Phase
 
 
 class Seen(NamedTuple):
@@ -24,16 +24,25 @@ class Seen(NamedTuple):
     executor: object
     delivered_at: object
     system_failures: int
+    max_attempts: int
+    exceeded: str
 
     @property
     def is_stopping(self) -> bool:
         """It has ended or is being aborted, so that nothing may begin below it."""
-        return self.phase in TERMINAL or self.abort is not None
+        return self.phase in TERMINAL or self.is_aborting
+
+    @property
+    def is_aborting(self) -> bool:
+        """For good; a limit that leaves a retry stops the attempt only."""
+        has_retry = self.exceeded not in {"", DEADLINE} and self.attempt < self.max_attempts
+        return self.abort is not None and not has_retry
 
 
 COLUMNS = [
     "run_id", "name", "parent__name", "phase", "abort_id", "abort__reason", "ended_at", "error_code", "output_uri",
     "attempt", "lease_epoch", "executor_id", "delivered_at", "system_failures",
+    "max_attempts", "exceeded",
 ]  # fmt: skip
 
 
@@ -45,9 +54,14 @@ def look() -> dict[Key, Seen]:
 def check_step(key: Key, was: Seen, now: Seen) -> None:
     if was.phase in TERMINAL:
         assert now == was, f"law 1: {key} was rewritten"
-    if was.abort is not None:
+    if was.abort is not None and not was.is_aborting:
+        goes_on = now.abort == was.abort or now.is_aborting
+        tried_again = now.phase is Phase.QUEUED and now.abort is None and now.attempt == was.attempt + 1
+        assert goes_on or tried_again, f"{key} exceeded a limit and is {now}"
+    elif was.abort is not None:
         assert (now.abort, now.reason) == (was.abort, was.reason), f"law 10: the abort of {key} changed"
-        assert now.phase in {was.phase, Phase.RUNNING, Phase.ABORTED}, f"law 4: {key} is {now.phase}"
+        stopped = Phase.TIMED_OUT if was.exceeded else Phase.ABORTED
+        assert now.phase in {was.phase, Phase.RUNNING, stopped}, f"law 4: {key} is {now.phase}"
         assert now.attempt == was.attempt, f"{key} was tried again while being aborted"
     assert was.attempt <= now.attempt, key
     assert was.lease_epoch <= now.lease_epoch, key

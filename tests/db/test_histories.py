@@ -5,6 +5,7 @@ executors finish what they hold, and then nothing may be left alive.
 `FLYTEUI_TEST_HISTORIES=1000` runs that many, each of 80 steps.
 """
 
+# Over 400 lines: one state machine, whose rules share its state.
 from __future__ import annotations
 
 import os
@@ -28,11 +29,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from runs import dispatch, leases, operations
+from runs import dispatch, leases, operations, timeouts
 from runs.errors import AlreadyExists, NotFound, RunEnded
 from runs.executor import frames
 from runs.executor.frames import Failure, Key
-from runs.models import Executor, Project, Run
+from runs.models import Action, Executor, Project, Run
 from runs.names import ROOT, ActionRef, RunRef
 from runs.phases import LIVE, TERMINAL, UNHELD, Phase
 from runs.queries import doctor
@@ -135,7 +136,7 @@ class Histories(RuleBasedStateMachine):
 
         if before.phase in TERMINAL:
             assert (answer.outcome, answer.phase) == ("already_ended", before.phase)
-        elif before.abort is not None:
+        elif before.is_aborting:
             assert (answer.outcome, answer.reason) == ("already_requested", before.reason)
         else:
             assert answer.outcome == "requested"
@@ -167,6 +168,26 @@ class Histories(RuleBasedStateMachine):
             assert called not in taken
             assert not parent.is_stopping
             assert not root.is_stopping
+
+    @precondition(lambda self: self.runs)
+    @rule(which=some, is_deadline=st.booleans())
+    def exceed_a_limit(self, which: int, is_deadline: bool) -> None:
+        key = list(self.seen)[which % len(self.seen)]
+        before, now = self.seen[key], timezone.now()
+        if before.phase in TERMINAL or before.abort is not None or before.phase is Phase.PAUSED:
+            return
+        limits = {"due_at": now, "deadline_at": now if is_deadline else None, "queued_timeout_seconds": 1e6}
+        Action.objects.filter(run=key.run, name=key.name).update(**limits)
+
+        timeouts.expire(now)
+
+        after = look()[key]
+        if before.phase not in UNHELD:
+            assert (after.phase, after.abort is not None) == (before.phase, True)
+        elif not is_deadline and before.attempt < before.max_attempts:
+            assert (after.phase, after.attempt) == (Phase.QUEUED, before.attempt + 1)
+        else:
+            assert (after.phase, after.abort) == (Phase.TIMED_OUT, None)
 
     @precondition(lambda self: self.runs)
     @rule(which=some)
