@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -94,9 +95,7 @@ def test_a_fresh_server_shows_a_demo_run_also_where_another_server_has_been(tmp_
     for server in (first, second):
         server.start("--demo")
         try:
-            wait_until(
-                lambda s=server: s.query("SELECT * FROM runs_action WHERE short_name = 'load'"),
-                "the demo runs",
-            )
+            begun = partial(server.query, "SELECT * FROM runs_action WHERE short_name = 'load'")
+            wait_until(begun, "the demo runs")
         finally:
             server.stop()
