@@ -38,7 +38,7 @@ test: setup browser ## Run every test, browser tests included
 	exit $$rc
 
 test-fast: setup ## Run the tests that need no server, browser or CLI process
-	@$(PY) -m pytest -n $(PYTEST_WORKERS) -m "not e2e"
+	@$(PY) -m pytest -n $(PYTEST_WORKERS) -m "not e2e" --ignore=tests/executor
 
 test-e2e: setup browser ## Run only the end-to-end tests
 	@$(PY) -m pytest -m e2e
