@@ -8,10 +8,11 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from runs.phases import LABELS, LIVE, TERMINAL, Cause, Kind, Phase
+from runs.phases import LABELS, LIVE, TERMINAL, Cause, Escalation, Kind, Phase
 
 PHASES = [(phase.value, LABELS[phase]) for phase in Phase]
 KINDS = [(kind.value, kind.name.lower()) for kind in Kind]
+ESCALATIONS = [(step.value, step.name.lower()) for step in Escalation]
 CAUSES = [(cause.value, cause.value) for cause in Cause]
 _LIVE = sorted(LIVE)
 _TERMINAL = sorted(TERMINAL)
@@ -116,6 +117,7 @@ class Executor(models.Model):
 
     class State(models.TextChoices):
         """STARTING: asked of a worker. BLOCKED: connected, but user code does not let its event loop run.
+        STOPPING: its process must end, because what it holds does not stop; its worker sees to it.
         GONE: its process has ended or its lease has run out.
         """
 
@@ -124,6 +126,7 @@ class Executor(models.Model):
         BLOCKED = "blocked"
         DISCONNECTED = "disconnected"
         DRAINING = "draining"
+        STOPPING = "stopping"
         GONE = "gone"
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
@@ -212,8 +215,23 @@ class Action(models.Model):
     error_code = models.CharField(max_length=255, blank=True)
     error_kind = models.CharField(max_length=16, blank=True, help_text="user | system | unknown")
     error_message = models.TextField(blank=True)
+    error_recoverable = models.BooleanField(
+        default=False, help_text="of a trace: whether a retry runs it again"
+    )
+    value = models.BinaryField(
+        default=b"", help_text="of a condition: the Literal that it was signalled with"
+    )
     abort = models.ForeignKey(Abort, models.SET_NULL, null=True, related_name="actions")
     delivered_at = models.DateTimeField(null=True, help_text="when the executor cancelled the asyncio task")
+    forced_at = models.DateTimeField(
+        null=True, help_text="when somebody asked not to wait for its grace periods"
+    )
+    escalation = models.SmallIntegerField(
+        choices=ESCALATIONS, default=Escalation.NONE, help_text="what its refusal to stop has come to"
+    )
+    refusing_since = models.DateTimeField(null=True, help_text="when its first grace period was over")
+    escalates_at = models.DateTimeField(null=True, help_text="when the next step of its escalation comes")
+    stuck_in = models.TextField(blank=True, help_text="the stack in which it refuses to stop")
     executor = models.ForeignKey(Executor, models.SET_NULL, null=True, related_name="actions", db_index=False)
     lease_epoch = models.IntegerField(default=0, help_text="grows with each lease; an older holder is stale")
     changed_seq = models.BigIntegerField(default=0, help_text="run.seq of the last change")

@@ -97,6 +97,15 @@ class Kind(IntEnum):
     CONDITION = 3
 
 
+class Escalation(IntEnum):
+    """How far an executor has gone with an action that does not stop (law 6). It never goes back."""
+
+    NONE = 0  # asked once; within its first grace period
+    ASKED_AGAIN = 1  # refusing: the stack is shown, and the second grace period runs
+    CLOSED = 2  # its coroutine was closed, with the tasks that it had spawned; or its process got SIGKILL
+    PROCESS = 3  # only the end of the process that holds it is left
+
+
 class Cause(StrEnum):
     """Why a transition happened, or why an abort was asked. The value is what people read."""
 
@@ -114,6 +123,9 @@ class Cause(StrEnum):
     PARENT_ENDED = "parent ended"
     ROOT_ENDED = "root ended"
     TIMEOUT = "timeout"
+    REFUSED = "refused to stop"
+    FORCED = "forced"
+    CACHE_HIT = "cache hit"
 
 
 def may_move(current: Phase, to: Phase) -> bool:

@@ -167,6 +167,20 @@ class Delivered(msgspec.Struct, tag="delivered", array_like=True):
     at: int
 
 
+class Refusing(msgspec.Struct, tag="refusing", array_like=True):
+    """What was told to stop has not: the next step of law 6 is taken. step: a number of `Escalation`.
+
+    stack: where it is stuck. next_at: when the following step comes; 0 when this is the last.
+    """
+
+    key: Key
+    epoch: int
+    at: int
+    step: int
+    stack: str
+    next_at: int
+
+
 class LogLines(msgspec.Struct, tag="log", array_like=True):
     """Lines of one attempt: (microseconds, stream out|err|log, text with its newline)."""
 
@@ -190,7 +204,7 @@ class Returned(msgspec.Struct, tag="returned", array_like=True):
     epoch: int
 
 
-Event = Enqueue | Started | Finished | AbortChild | Delivered | LogLines | LoopState | Returned
+Event = Enqueue | Started | Finished | AbortChild | Delivered | Refusing | LogLines | LoopState | Returned
 
 
 class Batch(msgspec.Struct, tag="batch"):
@@ -239,11 +253,12 @@ class Leases(msgspec.Struct, tag="leases"):
 
 
 class Cancel(msgspec.Struct, array_like=True, frozen=True):
-    """Cancel the action's asyncio task, once."""
+    """Cancel the action's asyncio task, once. is_forced: without waiting for its grace periods; may follow later."""
 
     key: Key
     epoch: int
     note: AbortNote
+    is_forced: bool = False
 
 
 class Cancels(msgspec.Struct, tag="cancels"):
@@ -289,6 +304,14 @@ class Launch(msgspec.Struct, tag="launch"):
     idle_seconds: float
 
 
+class StopExecutor(msgspec.Struct, tag="stop"):
+    """End an executor: SIGTERM, and SIGKILL after that many seconds. Answered by Exited when all of it is gone."""
+
+    executor: str
+    kill_after_seconds: float
+    reason: str = ""
+
+
 class Exited(msgspec.Struct, tag="exited"):
     """An executor process has ended. code: its exit code, or minus the signal's number."""
 
@@ -300,11 +323,11 @@ class Exited(msgspec.Struct, tag="exited"):
 FromExecutor = Hello | Batch
 ToExecutor = Welcome | Ack | Leases | Cancels | Children | Drain
 FromWorker = WorkerHello | Exited
-ToWorker = Launch
+ToWorker = Launch | StopExecutor
 
 _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
 decode_from_executor = msgspec.msgpack.Decoder(FromExecutor).decode
 decode_to_executor = msgspec.msgpack.Decoder(ToExecutor).decode
 decode_from_worker = msgspec.msgpack.Decoder(FromWorker).decode
-decode_to_worker = msgspec.msgpack.Decoder(Launch).decode
+decode_to_worker = msgspec.msgpack.Decoder(ToWorker).decode
