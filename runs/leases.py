@@ -7,7 +7,7 @@ is refused. A slot is free exactly when its action is no longer live or no longe
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -29,6 +29,7 @@ from runs.transitions import Book, Row
 MAX_SYSTEM_FAILURES = 3  # consecutive; the fourth ends the action
 TOO_MANY = "MaxSystemFailuresExceeded"
 _LIVE = sorted(LIVE)
+Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ def get_offer(executor_id: UUID) -> Offer:
     return Offer(max(0, min(waiting, executor.capacity - held)), is_draining=False)
 
 
-def lease_queued(executor_id: UUID, limit: int) -> list[frames.Lease]:
+def lease_queued(executor_id: UUID, limit: int, *, clock: Clock = timezone.now) -> list[frames.Lease]:
     """Lease up to `limit` actions that wait in the executor's pool, oldest first."""
     leases: list[frames.Lease] = []
     with transaction.atomic():
@@ -218,7 +219,7 @@ def lease_queued(executor_id: UUID, limit: int) -> list[frames.Lease]:
         if executor.state != Executor.State.CONNECTED:
             return []
         queued: dict[int, list[int]] = defaultdict(list)
-        at = timezone.now()
+        at = clock()
         waiting = Action.objects.filter(ready(at), pool_id=executor.pool_id).order_by("queued_at", "pk")
         for run_id, action_id in waiting.values_list("run_id", "pk")[:limit]:
             queued[run_id].append(action_id)

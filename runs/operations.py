@@ -35,13 +35,13 @@ _spec_ids: dict[str, int] = {}
 _pool_ids: dict[str, int] = {}
 
 
-def create_run(new: NewRun) -> RunRef:
+def create_run(new: NewRun, *, clock: Callable[[], datetime] = timezone.now) -> RunRef:
     """Record a run and its queued root action.
 
     Raises NotFound (project), AlreadyExists (the name is taken in that project and domain) or Invalid.
     """
     name = check_run_name(new.name) if new.name else generate_run_name()
-    at = timezone.now()
+    at = clock()
     with transaction.atomic():
         project = Project.objects.filter(name=new.project, is_archived=False).first()
         if project is None:
