@@ -126,7 +126,7 @@ def add_action(book: Book, new: NewAction, parent: Row, *, at: datetime) -> Acti
 def _set_failure(action: Action, failure: Failure | None) -> None:
     if failure:
         action.error_code, action.error_kind = failure.code[:255], failure.kind
-        action.error_message = failure.message
+        action.error_message, action.error_recoverable = failure.message, failure.recoverable
 
 
 def _task_action(book: Book, task: TaskFacts, *, at: datetime) -> Action:

@@ -15,6 +15,11 @@ env.add_dependency(elsewhere)
 SHORT = timedelta(milliseconds=500)
 
 
+def say(error: BaseException) -> str:
+    print(f"heard {type(error).__name__}: {error}", flush=True)
+    return type(error).__name__
+
+
 async def sleep_and_say_how_it_ends(what: str) -> str:
     try:
         print(f"{what} began", flush=True)
@@ -55,7 +60,7 @@ async def needs_two_attempts() -> str:
 async def hears_of_limits() -> list[str]:
     children = runs_too_long(), blocks_too_long.aio(), misses_its_deadline(), needs_two_attempts()
     ends = await asyncio.gather(*children, return_exceptions=True)
-    return [end if isinstance(end, str) else f"{type(end).__name__}: {end}" for end in ends]
+    return [end if isinstance(end, str) else say(end) for end in ends]
 
 
 @env.task
@@ -63,7 +68,7 @@ def hears_plainly() -> str:
     try:
         return blocks_too_long()
     except flyte.errors.MaxRuntimeExceededError as error:
-        return f"{type(error).__name__}: {error}"
+        return say(error)
 
 
 @elsewhere.task(timeout=flyte.Timeout(max_queued_time=SHORT))
@@ -76,4 +81,4 @@ async def hears_of_the_queue() -> str:
     try:
         return await waits_too_long()
     except flyte.errors.MaxQueuedTimeExceededError as error:
-        return f"{type(error).__name__}: {error}"
+        return say(error)
