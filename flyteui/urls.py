@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{RUN}/aborts", views.request_aborts, name="aborts"),
     path(f"{RUN}/aborts/preview", views.preview_aborts, name="aborts-preview"),
     path(ACTION, views.panel, name="panel"),
+    path(f"{ACTION}/signal", views.signal, name="signal"),
     path(f"{ACTION}/log", views.log_tail, name="log-tail"),
     path(f"{ACTION}/log.txt", views.log_file, name="log-file"),
     path("healthz", views.healthz),

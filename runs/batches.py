@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -162,7 +162,10 @@ class _Page:
     def _enqueue(self, index: int, event: frames.Enqueue) -> None:
         """Keep the request; neighbours in the batch are then recorded and leased together by `_settle`."""
         try:
-            self._asked.append((index, event, read_action(event.action)))
+            new = read_action(event.action)
+            if new.failure and event.failure:
+                new = replace(new, failure=event.failure)
+            self._asked.append((index, event, new))
         except FlyteUIError as error:
             self._refuse(index, error)
 

@@ -22,7 +22,7 @@ from runs.errors import LeaseLost
 from runs.executor import frames
 from runs.models import Abort, Action, Attempt, Executor, TaskSpec
 from runs.names import ROOT
-from runs.phases import LIVE, TERMINAL, Cause, Kind, Phase
+from runs.phases import LIVE, TERMINAL, Cause, Phase
 from runs.timeouts import stopped
 from runs.transitions import Book, Row
 
@@ -248,8 +248,8 @@ _CHILD = [
     "error_code",
     "error_message",
     "error_kind",
-    "kind",
-    "detail",
+    "error_recoverable",
+    "value",
     "abort_id",
 ]
 
@@ -264,11 +264,11 @@ def child_updates(run_id: int, children: QuerySet[Action]) -> list[frames.ChildU
     return [
         frames.ChildUpdate(
             run=run_id, parent=parent or ROOT, name=name, phase=phase, output_uri=output_uri,
-            failure=frames.Failure(code, message, error_kind or "unknown") if code else None,
+            failure=frames.Failure(code, message, error_kind or "unknown", recoverable) if code else None,
             abort=notes.get(abort_id) if phase == Phase.ABORTED else None,
-            value=bytes(detail) if kind == Kind.CONDITION else b"",
+            value=bytes(value),
         )
-        for name, parent, phase, output_uri, code, message, error_kind, kind, detail, abort_id in rows
+        for name, parent, phase, output_uri, code, message, error_kind, recoverable, value, abort_id in rows
     ]  # fmt: skip
 
 

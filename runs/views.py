@@ -9,6 +9,7 @@ from dataclasses import asdict
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
@@ -17,7 +18,7 @@ from django.utils import timezone
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from runs import database, errors, operations, presence, rows, storage, tree
+from runs import conditions, database, errors, operations, presence, rows, storage, tree
 from runs.names import ROOT, ActionRef, RunRef
 from runs.queries import health, logs, pages, panels, previews
 from runs.selections import Selection, select
@@ -208,6 +209,24 @@ def abort_form(request: HttpRequest, *, ref: RunRef) -> HttpResponse:
         "domain": ref.domain,
     }
     return render(request, "runs/_abort_form.html" if is_fragment(request) else "runs/abort.html", context)
+
+
+@require_POST
+async def signal(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
+    """Give a condition its value: the field `value`, as a person typed it. 204 to a script, else back to the action."""
+    ref = ActionRef(RunRef(project, domain, run), action)
+    if (text := request.POST.get("value")) is None:
+        return error_page(request, errors.Invalid("the field `value` is missing"))
+    try:
+        await database.write(
+            operations.signal_condition, ref, conditions.Typed(text), actor=await actor_of(request)
+        )
+    except errors.FlyteUIError as error:
+        return error_page(request, error)
+    if is_fragment(request):
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    query = urlencode({"action": action})
+    return HttpResponseRedirect(f"{pages.run_path(ref.run)}?{query}", status=HTTPStatus.SEE_OTHER)
 
 
 @ensure_csrf_cookie
