@@ -17,7 +17,7 @@ from django.utils import timezone
 
 from runs import events, transitions
 from runs.aborts import abort_left_behind, abort_row
-from runs.errors import FlyteUIError, Invalid, LeaseLost, NotFound, RunEnded
+from runs.errors import ExecutorError, FlyteUIError, Invalid, LeaseLost, NotFound, RunEnded
 from runs.executor import frames
 from runs.leases import Clock, attempt_uri, lease, lease_frame, requeue
 from runs.models import Abort, Action, Executor, LogChunk
@@ -48,12 +48,19 @@ class Applied:
 def apply_batch(
     executor_id: UUID, epoch: int, batch: frames.Batch, *, clock: Clock = timezone.now
 ) -> Applied:
-    """Apply an executor's events. Raises LeaseLost when the server has given this executor up."""
+    """Apply an executor's events.
+
+    Raises LeaseLost when the server has given this executor up, ExecutorError when an earlier batch is missing.
+    """
     with transaction.atomic():
         executor = Executor.objects.select_for_update().filter(pk=executor_id).first()
         if executor is None or executor.epoch != epoch or executor.state == Executor.State.GONE:
             raise LeaseLost(f"executor {executor_id} with epoch {epoch} has been given up")
         repeated = batch.seq <= executor.acked_seq
+        if batch.seq > executor.acked_seq + 1:
+            raise ExecutorError(
+                f"batch {batch.seq} came before batch {executor.acked_seq + 1}; nothing of it was applied"
+            )
         by_run: dict[int, list[tuple[int, frames.Event]]] = defaultdict(list)
         for index, event in enumerate(batch.events):
             if isinstance(event, frames.Enqueue):

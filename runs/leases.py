@@ -60,6 +60,7 @@ def connect_executor(hello: frames.Hello) -> Connected:
         executor.state = Executor.State.CONNECTED
         executor.host, executor.pid, executor.capacity = hello.host, hello.pid, hello.capacity
         executor.connected_at, executor.disconnected_at = timezone.now(), None
+        executor.heard_at = executor.connected_at
         executor.save()
         mine = {
             (run_id, name): epoch
@@ -211,11 +212,18 @@ def get_offer(executor_id: UUID) -> Offer:
     return Offer(max(0, min(waiting, executor.capacity - held)), is_draining=False)
 
 
-def lease_queued(executor_id: UUID, limit: int, *, clock: Clock = timezone.now) -> list[frames.Lease]:
-    """Lease up to `limit` actions that wait in the executor's pool, oldest first."""
+def lease_queued(
+    executor_id: UUID, epoch: int, limit: int, *, clock: Clock = timezone.now
+) -> list[frames.Lease]:
+    """Lease up to `limit` actions that wait in the executor's pool, oldest first.
+
+    Raises LeaseLost for the epoch of an older connection: what is leased there would go into a socket that nobody reads.
+    """
     leases: list[frames.Lease] = []
     with transaction.atomic():
         executor = Executor.objects.select_for_update().get(pk=executor_id)
+        if executor.epoch != epoch:
+            raise LeaseLost(f"executor {executor_id} has connected again since epoch {epoch}")
         if executor.state != Executor.State.CONNECTED:
             return []
         queued: dict[int, list[int]] = defaultdict(list)

@@ -46,7 +46,10 @@ def page(view: Page) -> AsyncPage:
 
     @wraps(view)
     async def run(request: HttpRequest, **arguments: str) -> HttpResponse:
-        return await database.read(_guarded, view, request, arguments)
+        try:
+            return await database.read(_guarded, view, request, arguments)
+        except errors.Unavailable as error:
+            return error_page(request, error)
 
     return run
 

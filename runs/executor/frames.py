@@ -222,13 +222,17 @@ class Batch(msgspec.Struct, tag="batch"):
 
 
 class Welcome(msgspec.Struct, tag="welcome"):
-    """Answer to Hello. kill: what the executor holds but no longer owns. acked: the last batch that was applied."""
+    """Answer to Hello. kill: what the executor holds but no longer owns. acked: the last batch that was applied.
+
+    lease_seconds: after so long without a word from the server, its work is given to another executor.
+    """
 
     epoch: int
     acked: int
     kill: list[Key] = []
     grace_seconds: float = 30.0
     idle_seconds: float = 300.0
+    lease_seconds: float = 600.0
 
 
 class EnqueueResult(msgspec.Struct, array_like=True, frozen=True):

@@ -31,6 +31,8 @@ from runs.executor.runner import Runner
 
 STOP_SECONDS = 2.0
 LAST_WORDS_SECONDS = 1.0
+# How long before its lease runs out an executor out of reach begins to end; for a short lease, half of it.
+FENCE_SECONDS = 10.0
 
 
 class Process:
@@ -54,6 +56,7 @@ class Process:
         self._host.on_end = self._one_has_ended
         self._idle_seconds = config.idle_seconds
         self._idle_since = time.monotonic()
+        self._lease_seconds = 600.0  # until the server says otherwise
         self._is_draining = False
         self._stopping: asyncio.Task[None] | None = None
         self._quiet = asyncio.Event()  # of the link's loop: no code of an action runs
@@ -104,7 +107,7 @@ class Process:
         )
 
     def welcomed(self, welcome: frames.Welcome) -> None:
-        self._idle_seconds = welcome.idle_seconds
+        self._idle_seconds, self._lease_seconds = welcome.idle_seconds, welcome.lease_seconds
         self._isolation.grace_seconds = welcome.grace_seconds
         self._host.kill(welcome.kill)
 
@@ -150,6 +153,7 @@ class Process:
         self._tasks = [
             loop.create_task(watched(probe.run()), name="loop-probe"),
             loop.create_task(watched(self._exit_when_idle()), name="idle-exit"),
+            loop.create_task(watched(self._exit_when_forgotten()), name="fence"),
         ]
 
     def _loop_changed(self, responsive: bool, stack: str) -> None:
@@ -173,6 +177,21 @@ class Process:
                 self._idle_since = time.monotonic()
             elif time.monotonic() - self._idle_since >= self._idle_seconds and self._link.outbox.is_empty:
                 await self._exit()
+
+    def _seconds_to_fence(self) -> float:
+        margin = min(FENCE_SECONDS, self._lease_seconds / 2)
+        return self._lease_seconds - margin - self._link.silent_seconds
+
+    async def _exit_when_forgotten(self) -> None:
+        """Law 11: the server gives away the work of an executor that it cannot reach. By then none of it may run here."""
+        while (left := self._seconds_to_fence()) > 0:
+            await asyncio.sleep(min(1.0, left))
+        print(
+            f"flyteui executor {self._config.executor}: out of reach for {self._link.silent_seconds:.0f} s; its lease "
+            "runs out, so it ends",
+            file=sys.__stderr__,
+        )
+        self._stop_soon()
 
     async def _stop(self) -> None:
         """An orderly stop: interrupt what runs, report it, and end. The server starts it again elsewhere."""
@@ -217,10 +236,15 @@ class Process:
         numbers = self._signal_sockets[0].recv(64)
         if not {signal.SIGTERM, signal.SIGINT}.intersection(numbers):
             return
-        if self._stopping is None:
-            self._stopping = asyncio.get_running_loop().create_task(watched(self._stop()), name="stop")
-        else:
+        if not self._stop_soon():
             leave(1)
+
+    def _stop_soon(self) -> bool:
+        """Begin an orderly stop; False when one has begun already."""
+        if self._stopping is not None:
+            return False
+        self._stopping = asyncio.get_running_loop().create_task(watched(self._stop()), name="stop")
+        return True
 
 
 async def watched(loop: object) -> None:

@@ -217,7 +217,9 @@ class Histories(RuleBasedStateMachine):
         executor = self.alive[which % len(self.alive)]
         if not executor.is_linked:
             return
-        given = leases.lease_queued(executor.id, min(limit, leases.get_offer(executor.id).count))
+        given = leases.lease_queued(
+            executor.id, executor.epoch, min(limit, leases.get_offer(executor.id).count)
+        )
         if is_lost:
             executor.cut(is_noticed=True)
         else:
@@ -406,7 +408,9 @@ class Histories(RuleBasedStateMachine):
                 executor.flush()
                 executor.hear()
             for executor in self.alive:
-                executor.take(leases.lease_queued(executor.id, leases.get_offer(executor.id).count))
+                executor.take(
+                    leases.lease_queued(executor.id, executor.epoch, leases.get_offer(executor.id).count)
+                )
                 for key, hand in executor.holding(Stage.WAITING, Stage.RUNNING):
                     executor.finish(key, hand, "succeeded")
                 executor.flush()
