@@ -23,7 +23,8 @@ from runs.leases import Clock, attempt_uri, lease, lease_frame, requeue
 from runs.models import Abort, Action, Executor, LogChunk
 from runs.names import ROOT
 from runs.operations import add_action, check_open, end
-from runs.phases import LIVE, Cause, Phase
+from runs.phases import LIVE, Cause, Escalation, Phase
+from runs.refusals import note_refusal, stop_executor
 from runs.specs import NewAction, read_action
 from runs.timeouts import retry, timed_out
 from runs.transitions import Book, Row
@@ -140,6 +141,8 @@ class _Page:
                     self._abort_child(event)
                 case frames.Delivered():
                     self._delivered(event)
+                case frames.Refusing():
+                    self._refusing(event)
                 case frames.LogLines():
                     self._log(event)
                 case frames.Returned():
@@ -253,6 +256,13 @@ class _Page:
         # Without an abort nothing was delivered; an instant here would keep the cancel of a later one from being sent.
         if (row := self._held(event.key, event.epoch)) and row.abort_id is not None:
             self.book.set(row, delivered_at=self._when(event.at))
+
+    def _refusing(self, event: frames.Refusing) -> None:
+        if (row := self._held(event.key, event.epoch)) is None:
+            return
+        note_refusal(self.book, row, event, at=self._when(event.at), actor=str(self.executor))
+        if row.escalation == Escalation.PROCESS:
+            stop_executor(self.executor, f"{row.name} of run {self.book.run.name} refuses to stop")
 
     def _finished(self, event: frames.Finished) -> None:
         if (row := self._held(event.key, event.epoch)) is None:

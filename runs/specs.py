@@ -26,6 +26,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from runs import conditions, names
 from runs.errors import Invalid
 from runs.executor.frames import Failure
+from runs.grace import check_grace
 from runs.names import ActionRef, RunRef
 from runs.phases import TERMINAL, Kind, Phase
 
@@ -170,6 +171,7 @@ def _facts(message: task_definition_pb2.TaskSpec) -> TaskFacts:
         asked = template.metadata.retries.retries
         raise Invalid(f"task {name!r} asks for {asked} retries, at most {MAX_RETRIES} are allowed")
     args, env, image = _command(template)
+    check_grace(env)
     bundle_uri, is_pickled = _bundle(args)
     spec = message.SerializeToString(deterministic=True)
     return TaskFacts(
@@ -345,7 +347,9 @@ def read_action_ref(identifier: Any) -> ActionRef:
 
 
 def read_envs(spec: run_pb2.RunSpec) -> dict[str, str]:
-    return {pair.key: pair.value for pair in spec.envs.values}
+    envs = {pair.key: pair.value for pair in spec.envs.values}
+    check_grace(envs)
+    return envs
 
 
 def read_failure(data: bytes) -> Failure:

@@ -187,8 +187,9 @@ async def abort(request: HttpRequest, *, project: str, domain: str, run: str) ->
     actor = await actor_of(request)
     try:
         answer = await database.write(
-            operations.request_abort, ActionRef(ref, action) if action else ref, reason=reason, actor=actor
-        )
+            operations.request_abort, ActionRef(ref, action) if action else ref, reason=reason, actor=actor,
+            force=request.POST.get("force") == "1",
+        )  # fmt: skip
     except errors.FlyteUIError as error:
         return error_page(request, error)
     status = HTTPStatus.CONFLICT if answer.outcome == "already_ended" else HTTPStatus.OK

@@ -11,6 +11,8 @@ import time
 import msgspec
 
 PROTOCOL_VERSION = 1
+# Exit code of an executor that was stopped in order while code on its loop did not let itself be interrupted.
+STOPPED = 75
 
 
 def now_us() -> int:

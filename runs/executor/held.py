@@ -80,8 +80,11 @@ class Held:
         "cancel",
         "children",
         "command",
+        "is_closed",
+        "is_forced",
         "is_interrupted",
         "is_isolated",
+        "is_watched",
         "lease",
         "partial_lines",
         "run",
@@ -100,6 +103,9 @@ class Held:
         self.spawned: set[asyncio.Future[object]] = set()  # what its code started and may leave behind
         self.cancel: AbortNote | None = None
         self.is_interrupted = False  # cancelled by an orderly stop, not by an abort
+        self.is_watched = False  # the server asked to stop it, and `Escalation` sees to it
+        self.is_forced = False  # ... without its grace periods
+        self.is_closed = False  # its tasks were ended by force, so what they came to says nothing
         self.children: dict[str, Child] = {update.name: Child(update) for update in lease.children}
         self.partial_lines: dict[str, str] = {}
 

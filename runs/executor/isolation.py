@@ -70,12 +70,15 @@ class Isolation:
             self._waiting.append(held)
             self._fill()
 
-    def cancel(self, held: Held, note: AbortNote) -> None:
-        """An abort. What has not begun never does; what runs is asked to end, and after the grace period it is ended."""
-        if held.cancel is not None or not held.may_speak:
+    def cancel(self, held: Held, note: AbortNote, *, is_forced: bool = False) -> None:
+        """An abort. What has not begun never does; what runs is asked to end, and after the grace period it is ended.
+
+        A forced one does not wait, and may follow another.
+        """
+        if not held.may_speak or (held.cancel is not None and not is_forced):
             return
-        held.cancel = note
-        self._end(held, self.grace_seconds)
+        held.cancel = held.cancel or note
+        self._end(held, 0 if is_forced else self.grace_seconds)
 
     def stop(self) -> None:
         """The executor is to end: interrupt everything."""
