@@ -19,9 +19,10 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, NoReturn, TextIO
 
 from runs.executor import failures, isolated_controller
+from runs.executor.forks import Start
 from runs.executor.modules import forget_ourselves
 from runs.executor.pipes import ASK, GIVE
-from runs.executor.zygote import Start, Zygote
+from runs.executor.zygote import Zygote
 
 
 class SocketSlot:

@@ -18,12 +18,12 @@ from runs.executor.command import render_command
 from runs.executor.crashes import describe_crash
 from runs.executor.environ import variables_of
 from runs.executor.forker import Forker
+from runs.executor.forks import Began, Ended, Refused, Reply, Signalled
 from runs.executor.frames import AbortNote, Delivered, Failure, Started
 from runs.executor.held import Ending, Held, Stage
 from runs.executor.outbox import Outbox
 from runs.executor.output import Output
 from runs.executor.pipes import ASK, GIVE, Pipes
-from runs.executor.zygote import Began, Ended, Refused, Reply, Signalled
 
 ABORT_SIGNAL = signal.SIGTERM  # sent once; the process' part of an abort begins with it
 STOP_SECONDS = 1.0  # between SIGTERM and SIGKILL in an orderly stop of the executor
