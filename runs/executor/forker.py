@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Protocol
 
 from runs.executor.forks import Began, Ended, Refused, Reply, Request, Signal, Start, decode_reply, encode
@@ -40,10 +39,10 @@ class Forker:
         if self._control is not None:
             self._listen(self._control)
 
-    def start(self, number: int, args: list[str], env: dict[str, str], fds: list[int]) -> None:
-        """Ask for a child in the current folder, which gets these descriptors. The answer is Began or Refused."""
-        self._asked[number] = False
-        self._send(Start(number, args, str(Path.cwd()), env), fds)
+    def start(self, start: Start, fds: list[int]) -> None:
+        """Ask for a child, which gets these descriptors. The answer is Began or Refused."""
+        self._asked[start.id] = False
+        self._send(start, fds)
 
     def signal(self, number: int, which: int) -> None:
         if number in self._asked:

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+
 import msgspec
+
+# Lets a child write where its main thread is. Programs do not use it; there is none to spare elsewhere than on Linux.
+STACK_SIGNAL = signal.SIGRTMAX - 2 if sys.platform == "linux" else signal.SIGUSR1
 
 
 class Start(msgspec.Struct, tag="start"):
@@ -12,6 +18,7 @@ class Start(msgspec.Struct, tag="start"):
     args: list[str]
     folder: str
     env: dict[str, str]
+    is_function: bool = False  # the SDK would run it in a thread, and it runs in the main one
 
 
 class Signal(msgspec.Struct, tag="signal"):

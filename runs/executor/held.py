@@ -80,6 +80,7 @@ class Held:
         "cancel",
         "children",
         "command",
+        "is_function",
         "is_interrupted",
         "is_isolated",
         "lease",
@@ -96,6 +97,7 @@ class Held:
         self.command = command  # known already when this process sent the spec
         self.stage = Stage.WAITING
         self.task: asyncio.Task[Ending | None] | None = None
+        self.is_function = False  # plain, so that an abort can interrupt it in the main thread of its process
         self.is_isolated = False  # a child process runs it, or will; for ever true once set
         self.spawned: set[asyncio.Future[object]] = set()  # what its code started and may leave behind
         self.cancel: AbortNote | None = None

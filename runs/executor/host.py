@@ -78,7 +78,7 @@ class Host:
         for cancel in message.cancels:
             held = self.held.get(cancel.key)
             if held is not None and held.is_isolated and held.lease.epoch == cancel.epoch:
-                self._isolation.cancel(held, cancel.note)
+                self._isolation.cancel(held, cancel.note, is_forced=cancel.is_forced)
             else:
                 self._post(self._cancel, cancel)
 

@@ -27,6 +27,7 @@ from flyteidl2.common import phase_pb2
 from runs.executor import local_files, sdk
 from runs.executor.controller import ActionAbortedError
 from runs.executor.frames import parse_abort_text
+from runs.executor.mainthread import MainThread
 from runs.executor.sdk import Action, RemoteController
 
 # The SDK imports these when it starts an action; here it is done once, before the forks. It halves their start.
@@ -90,6 +91,16 @@ def revive_background_loop() -> None:
 
 
 _kept: list[asyncio.AbstractEventLoop] = []
+
+
+def put_in_main_thread(main: MainThread, *, is_function: bool) -> None:
+    """Let the SDK run the user's code there, be it a function or a task that brings an `execute` of its own."""
+    if is_function:
+        vars(sdk.asyncify)["run_sync_in_thread"] = main.run_function(sdk.asyncify.run_sync_in_thread)
+        for name in ("load_task", "load_pkl_task"):
+            vars(sdk.entrypoints)[name] = main.load(vars(sdk.entrypoints)[name])
+    else:
+        vars(sdk.taskrunner)["run_task"] = main.run_task(sdk.taskrunner.run_task)
 
 
 def run_entry_point(args: list[str], slot: Slot, log: TextIO) -> None:

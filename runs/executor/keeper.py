@@ -16,12 +16,23 @@ from contextlib import suppress
 from typing import NoReturn
 
 from runs.executor.descent import adopt_orphans, descendants, die_with_parent, signal_group, sweep
-from runs.executor.forks import Began, Ended, Refused, Reply, Signal, Signalled, Start, decode_request, encode
+from runs.executor.forks import (
+    STACK_SIGNAL,
+    Began,
+    Ended,
+    Refused,
+    Reply,
+    Signal,
+    Signalled,
+    Start,
+    decode_request,
+    encode,
+)
 from runs.executor.frames import now_us
 
-FDS = 4  # stdout, stderr, log records, slot
-# What an action does: given the Start and the descriptors of log records and slot, it returns an exit code.
-Work = Callable[[Start, int, int], int]
+FDS = 5  # stdout, stderr, log records, wire, stacks
+# What an action does: given the Start and the descriptors from log records on, it returns an exit code.
+Work = Callable[[Start, int, int, int], int]
 
 
 class Keeper:
@@ -106,7 +117,10 @@ class Keeper:
 
     def _send(self, number: int) -> None:
         at = now_us()
-        signal_group(self._leader, number)
+        if number == STACK_SIGNAL:
+            os.kill(self._leader, number)
+        else:
+            signal_group(self._leader, number)
         if number == signal.SIGKILL:
             for pid in descendants():
                 with suppress(ProcessLookupError, PermissionError):

@@ -113,19 +113,6 @@ async def test_what_the_process_has_started_ends_with_it(bench: Bench) -> None:
     await until_gone(*numbers)
 
 
-async def test_who_ignores_the_abort_is_killed_after_the_grace_period(bench: Bench) -> None:
-    bench.server.grace_seconds = 0.3
-    (pid,) = await running(bench, "plain_and_deaf")
-    asked = note()
-
-    await bench.server.abort(ROOT, asked)
-    await bench.server.until_ended(ROOT)
-
-    assert not is_alive(pid)
-    (finished,) = events(bench.server, frames.Finished)
-    assert finished.at - asked.requested_at >= 300_000
-
-
 async def test_who_waits_for_a_slot_never_starts_when_it_is_aborted(bench: Bench) -> None:
     cores = os.cpu_count() or 1
     for run in range(1, cores + 1):
