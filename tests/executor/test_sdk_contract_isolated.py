@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 
 import flyte
+import flyte.remote._run
 
 from runs.executor import tasks
 from runs.executor.sdk import AsyncFunctionTaskTemplate, asyncify, entry_point, entrypoints, taskrunner
@@ -60,6 +61,12 @@ def test_a_task_runs_by_what_we_replace_and_its_outputs_are_converted_after() ->
 
     assert source.index("await run_task(") < source.index("convert_from_native_to_outputs(")
     assert inspect.iscoroutinefunction(taskrunner.run_task)
+
+
+def test_who_waits_for_a_run_waits_for_its_action() -> None:
+    """Else a function keeps its slot meanwhile, and functions that hold all slots deadlock."""
+    assert "await self.action.wait(" in inspect.getsource(flyte.remote._run)
+    assert inspect.iscoroutinefunction(flyte.remote.Action.wait)
 
 
 def test_the_entry_point_can_run_in_a_thread() -> None:
