@@ -82,6 +82,7 @@ class Held:
         "command",
         "is_closed",
         "is_forced",
+        "is_function",
         "is_interrupted",
         "is_isolated",
         "is_watched",
@@ -99,6 +100,7 @@ class Held:
         self.command = command  # known already when this process sent the spec
         self.stage = Stage.WAITING
         self.task: asyncio.Task[Ending | None] | None = None
+        self.is_function = False  # plain, so that an abort can interrupt it in the main thread of its process
         self.is_isolated = False  # a child process runs it, or will; for ever true once set
         self.spawned: set[asyncio.Future[object]] = set()  # what its code started and may leave behind
         self.cancel: AbortNote | None = None
