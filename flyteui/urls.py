@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
-from runs.views import aborts, health, pages, panels
+from runs.views import aborts, health, pages, panels, signals
 
 RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"
 RUN = f"{RUNS}/<str:run>"
@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{RUN}/aborts", aborts.request_aborts, name="aborts"),
     path(f"{RUN}/aborts/preview", aborts.preview_aborts, name="aborts-preview"),
     path(ACTION, panels.panel, name="panel"),
+    path(f"{ACTION}/signal", signals.signal, name="signal"),
     path(f"{ACTION}/log", panels.log_tail, name="log-tail"),
     path(f"{ACTION}/log.txt", panels.log_file, name="log-file"),
     path("healthz", health.healthz),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -53,7 +53,12 @@ class BulkAnswer:
 
 
 def request_abort(
-    target: RunRef | ActionRef, *, reason: str, actor: str, cause: Cause = Cause.EXTERNAL_ABORT
+    target: RunRef | ActionRef,
+    *,
+    reason: str,
+    actor: str,
+    cause: Cause = Cause.EXTERNAL_ABORT,
+    clock: Callable[[], datetime] = timezone.now,
 ) -> AbortAnswer:
     """Ask a run, or an action with its subtree, to stop. Durable when it returns; asking again changes nothing.
 
@@ -64,7 +69,7 @@ def request_abort(
     with transaction.atomic(), transitions.open_run(find_run_id(ref.run)) as book:
         row = book.get(ref.name)
         scope = Abort.Scope.RUN if row.parent_id is None else Abort.Scope.ACTION
-        return abort_row(book, row, scope=scope, cause=cause, actor=actor, reason=reason, at=timezone.now())
+        return abort_row(book, row, scope=scope, cause=cause, actor=actor, reason=reason, at=clock())
 
 
 def request_aborts(run: RunRef, selection: Selection, *, reason: str, actor: str) -> BulkAnswer:

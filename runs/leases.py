@@ -7,7 +7,7 @@ is refused. A slot is free exactly when its action is no longer live or no longe
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -22,13 +22,14 @@ from runs.errors import LeaseLost
 from runs.executor import frames
 from runs.models import Abort, Action, Attempt, Executor, TaskSpec
 from runs.names import ROOT
-from runs.phases import LIVE, TERMINAL, Cause, Kind, Phase
+from runs.phases import LIVE, TERMINAL, Cause, Phase
 from runs.timeouts import stopped
 from runs.transitions import Book, Row
 
 MAX_SYSTEM_FAILURES = 3  # consecutive; the fourth ends the action
 TOO_MANY = "MaxSystemFailuresExceeded"
 _LIVE = sorted(LIVE)
+Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +211,7 @@ def get_offer(executor_id: UUID) -> Offer:
     return Offer(max(0, min(waiting, executor.capacity - held)), is_draining=False)
 
 
-def lease_queued(executor_id: UUID, limit: int) -> list[frames.Lease]:
+def lease_queued(executor_id: UUID, limit: int, *, clock: Clock = timezone.now) -> list[frames.Lease]:
     """Lease up to `limit` actions that wait in the executor's pool, oldest first."""
     leases: list[frames.Lease] = []
     with transaction.atomic():
@@ -218,7 +219,7 @@ def lease_queued(executor_id: UUID, limit: int) -> list[frames.Lease]:
         if executor.state != Executor.State.CONNECTED:
             return []
         queued: dict[int, list[int]] = defaultdict(list)
-        at = timezone.now()
+        at = clock()
         waiting = Action.objects.filter(ready(at), pool_id=executor.pool_id).order_by("queued_at", "pk")
         for run_id, action_id in waiting.values_list("run_id", "pk")[:limit]:
             queued[run_id].append(action_id)
@@ -247,8 +248,8 @@ _CHILD = [
     "error_code",
     "error_message",
     "error_kind",
-    "kind",
-    "detail",
+    "error_recoverable",
+    "value",
     "abort_id",
 ]
 
@@ -263,11 +264,11 @@ def child_updates(run_id: int, children: QuerySet[Action]) -> list[frames.ChildU
     return [
         frames.ChildUpdate(
             run=run_id, parent=parent or ROOT, name=name, phase=phase, output_uri=output_uri,
-            failure=frames.Failure(code, message, error_kind or "unknown") if code else None,
+            failure=frames.Failure(code, message, error_kind or "unknown", recoverable) if code else None,
             abort=notes.get(abort_id) if phase == Phase.ABORTED else None,
-            value=bytes(detail) if kind == Kind.CONDITION else b"",
+            value=bytes(value),
         )
-        for name, parent, phase, output_uri, code, message, error_kind, kind, detail, abort_id in rows
+        for name, parent, phase, output_uri, code, message, error_kind, recoverable, value, abort_id in rows
     ]  # fmt: skip
 
 

@@ -8,18 +8,19 @@ from __future__ import annotations
 from datetime import timedelta
 
 from django.utils import timezone
-from flyteidl2.core import literals_pb2, types_pb2
+from flyteidl2.core import types_pb2
 from flyteidl2.workflow import run_definition_pb2
 
+from runs import conditions
 from runs.models import Abort, Action, Run
 from runs.phases import MAX_RUNTIME, Cause, Escalation, Kind, Phase
 from tests import factories
 
 SIMPLE = {
-    "bool": types_pb2.BOOLEAN,
-    "int": types_pb2.INTEGER,
+    "boolean": types_pb2.BOOLEAN,
+    "integer": types_pb2.INTEGER,
     "float": types_pb2.FLOAT,
-    "str": types_pb2.STRING,
+    "string": types_pb2.STRING,
 }
 STACK = """\
 Task env.train (a0-refusing)
@@ -41,9 +42,9 @@ def make_condition(run: Run, name: str, kind: str, prompt: str, **fields: object
     )  # fmt: skip
 
 
-def answered_with(run: Run, name: str, kind: str, prompt: str, literal: literals_pb2.Literal) -> Action:
+def answered_with(run: Run, name: str, kind: str, prompt: str, value: conditions.Value) -> Action:
     """A condition that somebody has answered."""
-    action = make_condition(run, name, kind, prompt, phase=Phase.SUCCEEDED, value=literal.SerializeToString())
+    action = make_condition(run, name, kind, prompt, phase=Phase.SUCCEEDED, value=conditions.to_bytes(value))
     factories.make_event(action, Phase.SUCCEEDED, before=Phase.PAUSED, cause=Cause.SIGNALLED, actor="carol")
     return action
 
@@ -90,12 +91,11 @@ def make_everything(name: str) -> Run:
     )
     factories.change(slow, abort=limit, exceeded=MAX_RUNTIME)
     child("flaky", Phase.QUEUED, attempt=2, max_attempts=3, not_before=now + timedelta(minutes=30))
-    make_condition(run, "ship", "bool", "Ship it?", deadline_at=now + timedelta(minutes=9))
-    make_condition(run, "rows", "int", "How many rows may be wrong?")
+    make_condition(run, "ship", "boolean", "Ship it?", deadline_at=now + timedelta(minutes=9))
+    make_condition(run, "rows", "integer", "How many rows may be wrong?")
     make_condition(run, "rate", "float", "Which rate?")
-    make_condition(run, "note", "str", "What shall the release be called?")
-    yes = literals_pb2.Literal(scalar=literals_pb2.Scalar(primitive=literals_pb2.Primitive(boolean=True)))
-    answered_with(run, "reviewed", "bool", "Reviewed?", yes)
+    make_condition(run, "note", "string", "What shall the release be called?")
+    answered_with(run, "reviewed", "boolean", "Reviewed?", value=True)
     child("cached", Phase.SUCCEEDED, cache_status=2)
     child("recovered", Phase.RECOVERED)
     for number in range(3):

@@ -12,7 +12,7 @@ from connectrpc.request import RequestContext
 from django.conf import settings
 from flyteidl2.workflow import run_definition_pb2, run_service_connect, run_service_pb2
 
-from runs import database, events, operations, specs
+from runs import conditions, database, events, operations, specs
 from runs.api import wire
 from runs.api.creation import read_request
 from runs.api.dataproxy import data_uris
@@ -127,6 +127,18 @@ class Runs(run_service_connect.RunService):
     ) -> run_service_pb2.AbortActionResponse:
         await _abort(specs.read_action_ref(request.action_id), request.reason, ctx)
         return run_service_pb2.AbortActionResponse()
+
+    async def signal_event(
+        self, request: run_service_pb2.SignalEventRequest, ctx: Context
+    ) -> run_service_pb2.SignalEventResponse:
+        await database.write(
+            operations.signal_condition,
+            specs.read_action_ref(request.action_id),
+            conditions.read_payload(request.payload),
+            actor=actor_of(ctx),
+            parent=request.parent_action_name,
+        )
+        return run_service_pb2.SignalEventResponse()
 
     async def get_action_data_u_r_is(
         self, request: run_service_pb2.GetActionDataURIsRequest, ctx: Context

@@ -126,11 +126,15 @@ class Hello(msgspec.Struct, tag="hello"):
 
 
 class Enqueue(msgspec.Struct, tag="enqueue", array_like=True):
-    """A parent asks for a child. action: a serialised flyteidl2.actions.Action. Answered in Ack.results."""
+    """A parent asks for a child. action: a serialised flyteidl2.actions.Action. Answered in Ack.results.
+
+    failure: of a trace that failed, for which the message has no place.
+    """
 
     run: int
     parent: str
     action: bytes
+    failure: Failure | None = None
 
 
 class Started(msgspec.Struct, tag="started", array_like=True):

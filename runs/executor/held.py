@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from runs.executor.command import Command
-from runs.executor.frames import AbortNote, ChildUpdate, Failure, Key, Lease, RunInfo
+from runs.executor.frames import AbortNote, ChildUpdate, Enqueue, Failure, Key, Lease, RunInfo
 
 
 class Stage(Enum):
@@ -54,7 +54,7 @@ class Child:
         self.problem: tuple[str, str] | None = None  # the server's refusal: code and message
         self.waiters: list[Waiter] = []
         self.ticket = 0  # of its last Enqueue in the outbox
-        self.enqueue = b""  # kept until it is accepted: the server may ask to try later
+        self.enqueue: Enqueue | None = None  # kept until it is accepted: the server may ask to try later
         self.is_accepted = False
         self.command: Command | None = None
         self.refusals = 0
@@ -69,7 +69,7 @@ class Child:
 
     @property
     def is_asked_for(self) -> bool:
-        return self.is_accepted or bool(self.enqueue)
+        return self.is_accepted or self.enqueue is not None
 
 
 class Held:

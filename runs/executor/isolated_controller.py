@@ -57,17 +57,23 @@ class IsolatedController(RemoteController):
         # A trace is over already: it is recorded, not waited for.
         async with nullcontext() if action.type == "trace" else self._slot.given_back():
             ended: Action = await super().submit_and_wait_for_action(action)
-        if ended.phase == phase_pb2.ACTION_PHASE_ABORTED and ended.err is not None:
-            at = ended.err.timestamp.ToMicroseconds()
-            note = parse_abort_text(action.name, ended.err.message, requested_at=at)
-            if note is not None:
-                raise ActionAbortedError(action.name, note)
+        raise_if_aborted(ended)
         return ended
 
     async def wait_for_action(self, action: Action) -> Action:
         async with self._slot.given_back():
             ended: Action = await super().wait_for_action(action)
+        raise_if_aborted(ended)
         return ended
+
+
+def raise_if_aborted(ended: Action) -> None:
+    """Tell of an abort with its facts, where the SDK would tell of it without them."""
+    if ended.phase == phase_pb2.ACTION_PHASE_ABORTED and ended.err is not None:
+        at = ended.err.timestamp.ToMicroseconds()
+        note = parse_abort_text(ended.name, ended.err.message, requested_at=at)
+        if note is not None:
+            raise ActionAbortedError(ended.name, note)
 
 
 def redirect_logs(log: TextIO) -> None:

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from runs import literals, storage
+from runs.conditions import Question, read_question
 from runs.errors import NotFound
 from runs.literals import Value
 from runs.looks import LIMITS, look_of, word_of
 from runs.models import Action, ActionEvent, Attempt
 from runs.phases import DEADLINE, MAX_RUNTIME, QUEUED_TIMEOUT, TERMINAL, Cause, Kind, Phase
+from runs.queries.answers import Answer, find_answer
 from runs.queries.chains import AbortChain, find_chain
-from runs.queries.questions import Answer, Question, find_answer, read_question
 from runs.timeline import between_ms, duration_words
 
 MAX_EVENTS = 200
@@ -105,7 +106,7 @@ def get_panel(run_id: int, name: str) -> Panel:
     """Two statements, and one each for what a refusal would cost and who answered a condition."""
     action = _action(run_id, name)
     look = _look(action)
-    is_condition = action.kind == Kind.CONDITION
+    is_condition = action.kind == Kind.CONDITION and bool(action.detail)
     began, ended = action.started_at, action.ended_at
     waited_until = began or ended
     return Panel(

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from runs.conditions import Question, read_question
 from runs.looks import LIMITS, look_of, word_of
 from runs.models import Action
 from runs.phases import TERMINAL, Cause, Escalation, Kind, Phase
-from runs.queries.questions import Question, read_question
 
 MAX_ERROR = 200
 
@@ -180,7 +180,7 @@ def to_row(*values: Any) -> ActionRow:
         not_before=of["not_before"],
         deadline_at=of["deadline_at"] if kind is Kind.CONDITION else None,
         cache_status=of["cache_status"],
-        question=read_question(of["detail"]) if kind is Kind.CONDITION else None,
+        question=read_question(of["detail"]) if kind is Kind.CONDITION and of["detail"] else None,
         changed_seq=of["changed_seq"],
     )
 

@@ -55,8 +55,8 @@ def panel(name: str, tab: str = "") -> str:
         ("a0-closed", "refusing", "Refusing, since just now · its process ends soon"),
         ("a0-slow", "timing-out", "Timing out, its max runtime was over just now"),
         ("a0-flaky", "retrying", "Retrying 2/3 soon"),
-        ("a0-ship", "paused", "Paused bool Ship it? · times out soon"),
-        ("a0-note", "paused", "Paused str What shall the release be called?"),
+        ("a0-ship", "paused", "Paused boolean Ship it? · times out soon"),
+        ("a0-note", "paused", "Paused string What shall the release be called?"),
         ("a0-cached", "cached", "From cache"),
         ("a0-recovered", "recovered", "Recovered"),
         ("a0-trial9", "aborted", "Aborted by ann"),
@@ -191,7 +191,7 @@ def test_a_question_has_a_form_of_its_type(run: Run, name: str, control: str):
 def test_an_answered_question_says_with_what_by_whom_and_when(run: Run):
     text = words(panel("a0-reviewed"))
 
-    assert "Answered Reviewed? Value true bool By carol At" in text
+    assert "Answered Reviewed? Value true boolean By carol At" in text
     assert "<form" not in panel("a0-reviewed")
 
 
@@ -206,7 +206,7 @@ def test_a_question_that_is_aborted_takes_no_answer(run: Run):
 
 def test_a_prompt_is_text():
     run = factories.make_run()
-    scenes.make_condition(run, "c", "str", "<img src=x onerror=alert(1)>")
+    scenes.make_condition(run, "c", "string", "<img src=x onerror=alert(1)>")
 
     assert "<img" not in row("a0-c")
     assert "<img" not in panel("a0-c")
