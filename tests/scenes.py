@@ -102,7 +102,7 @@ def make_everything(name: str) -> Run:
         child(f"trial{number}", Phase.RUNNING, short_name="trial", group="trials")
     child("waiting", Phase.QUEUED, group="trials")
     gone = child("trial9", Phase.RUNNING, short_name="trial", group="trials")
-    abort = Abort.objects.filter(target__name="a0-refusing").get()
+    abort = Abort.objects.get(run=run, target__name="a0-refusing")
     factories.change(
         gone, phase=Phase.ABORTED, abort=abort, ended_at=now, delivered_at=abort.requested_at,
         escalation=Escalation.CLOSED, refusing_since=now - timedelta(seconds=42), stuck_in=STACK,

@@ -2,6 +2,7 @@
 
 import { toast } from "./announce.js";
 
+const DONE = ["requested", "forced"];
 const NO_ANSWER = "<p>The server did not answer, so it is not known whether this was done. The page shows what is true.</p>";
 
 /** @typedef {{ok: boolean, outcome: string, html: string, body: DocumentFragment}} Answer html: the sentence of it */
@@ -37,5 +38,5 @@ async function answered(asked) {
 
 /** What was not done stays on the page until it is closed. @param {Answer} answer */
 export function tell(answer) {
-  if (answer.html.trim()) toast(answer.html, answer.outcome !== "requested");
+  if (answer.html.trim()) toast(answer.html, !DONE.includes(answer.outcome));
 }
