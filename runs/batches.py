@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -17,13 +17,14 @@ from django.utils import timezone
 
 from runs import events, transitions
 from runs.aborts import abort_left_behind, abort_row
-from runs.errors import FlyteUIError, Invalid, LeaseLost, NotFound, RunEnded
+from runs.errors import ExecutorError, FlyteUIError, Invalid, LeaseLost, NotFound, RunEnded
 from runs.executor import frames
 from runs.leases import Clock, attempt_uri, lease, lease_frame, requeue
 from runs.models import Abort, Action, Executor, LogChunk
 from runs.names import ROOT
 from runs.operations import add_action, check_open, end
-from runs.phases import LIVE, Cause, Phase
+from runs.phases import LIVE, Cause, Escalation, Phase
+from runs.refusals import note_refusal, stop_executor
 from runs.specs import NewAction, read_action
 from runs.timeouts import retry, timed_out
 from runs.transitions import Book, Row
@@ -48,12 +49,19 @@ class Applied:
 def apply_batch(
     executor_id: UUID, epoch: int, batch: frames.Batch, *, clock: Clock = timezone.now
 ) -> Applied:
-    """Apply an executor's events. Raises LeaseLost when the server has given this executor up."""
+    """Apply an executor's events.
+
+    Raises LeaseLost when the server has given this executor up, ExecutorError when an earlier batch is missing.
+    """
     with transaction.atomic():
         executor = Executor.objects.select_for_update().filter(pk=executor_id).first()
         if executor is None or executor.epoch != epoch or executor.state == Executor.State.GONE:
             raise LeaseLost(f"executor {executor_id} with epoch {epoch} has been given up")
         repeated = batch.seq <= executor.acked_seq
+        if batch.seq > executor.acked_seq + 1:
+            raise ExecutorError(
+                f"batch {batch.seq} came before batch {executor.acked_seq + 1}; nothing of it was applied"
+            )
         by_run: dict[int, list[tuple[int, frames.Event]]] = defaultdict(list)
         for index, event in enumerate(batch.events):
             if isinstance(event, frames.Enqueue):
@@ -133,6 +141,8 @@ class _Page:
                     self._abort_child(event)
                 case frames.Delivered():
                     self._delivered(event)
+                case frames.Refusing():
+                    self._refusing(event)
                 case frames.LogLines():
                     self._log(event)
                 case frames.Returned():
@@ -162,7 +172,10 @@ class _Page:
     def _enqueue(self, index: int, event: frames.Enqueue) -> None:
         """Keep the request; neighbours in the batch are then recorded and leased together by `_settle`."""
         try:
-            self._asked.append((index, event, read_action(event.action)))
+            new = read_action(event.action)
+            if new.failure and event.failure:
+                new = replace(new, failure=event.failure)
+            self._asked.append((index, event, new))
         except FlyteUIError as error:
             self._refuse(index, error)
 
@@ -243,6 +256,13 @@ class _Page:
         # Without an abort nothing was delivered; an instant here would keep the cancel of a later one from being sent.
         if (row := self._held(event.key, event.epoch)) and row.abort_id is not None:
             self.book.set(row, delivered_at=self._when(event.at))
+
+    def _refusing(self, event: frames.Refusing) -> None:
+        if (row := self._held(event.key, event.epoch)) is None:
+            return
+        note_refusal(self.book, row, event, at=self._when(event.at), actor=str(self.executor))
+        if row.escalation == Escalation.PROCESS:
+            stop_executor(self.executor, f"{row.name} of run {self.book.run.name} refuses to stop")
 
     def _finished(self, event: frames.Finished) -> None:
         if (row := self._held(event.key, event.epoch)) is None:

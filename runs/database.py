@@ -8,13 +8,15 @@ transaction published leave here, on the event loop, after its commit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
-from django.db import close_old_connections, connection
+from django.db import OperationalError, close_old_connections, connection
 
 from runs import events
+from runs.errors import Unavailable
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -40,18 +42,30 @@ def keep_connection() -> None:
     connection.close_if_unusable_or_obsolete()
 
 
+@contextmanager
+def translated() -> Iterator[None]:
+    """A database that is full, locked by somebody else or out of reach is Unavailable, with its own words."""
+    try:
+        yield
+    except OperationalError as error:
+        raise Unavailable(
+            f"the database cannot answer now ({error}); nothing was changed, try again"
+        ) from error
+
+
 async def write(operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a function of operations.py in the writer thread and send the hints that it published.
 
-    The work is shielded: a client that goes away cannot leave a commit without its hints.
+    The work is shielded: a client that goes away cannot leave a commit without its hints. Raises Unavailable when the
+    database cannot take it; then nothing of it was written.
     """
     return await asyncio.shield(_write(operation, *args, **kwargs))
 
 
 async def _write(operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     def work() -> tuple[R, list[events.Hint]]:
-        _keep_connection()
-        with events.collected() as hints:
+        with translated(), events.collected() as hints:
+            _keep_connection()
             return operation(*args, **kwargs), hints
 
     result, hints = await asyncio.get_running_loop().run_in_executor(_writer, work)
@@ -60,10 +74,11 @@ async def _write(operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -
 
 
 async def read(query: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
-    """Run a function of queries in a reader thread."""
+    """Run a function of queries in a reader thread. Raises Unavailable when the database does not answer."""
 
     def work() -> R:
-        _keep_connection()
-        return query(*args, **kwargs)
+        with translated():
+            _keep_connection()
+            return query(*args, **kwargs)
 
     return await asyncio.get_running_loop().run_in_executor(_readers, work)

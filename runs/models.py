@@ -140,6 +140,7 @@ class Executor(models.Model):
     acked_seq = models.BigIntegerField(default=0, help_text="the last event batch that was applied")
     requested_at = models.DateTimeField(default=timezone.now)
     connected_at = models.DateTimeField(null=True)
+    heard_at = models.DateTimeField(null=True, help_text="when a web process last said that it is connected")
     disconnected_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=500, blank=True)

@@ -20,7 +20,7 @@ from django.db import connection, transaction
 from runs import events
 from runs.errors import ForbiddenTransition, NotFound, StaleTransition
 from runs.models import Abort, Action, Run
-from runs.phases import DEADLINE, LIVE, TERMINAL, Cause, Phase, may_move
+from runs.phases import DEADLINE, LIVE, TERMINAL, Cause, Escalation, Phase, may_move
 
 _CHUNK = 900  # SQLite: below the smallest limit of parameters in one statement
 _LIVE = sorted(LIVE)
@@ -66,6 +66,9 @@ class Row:
     deadline_at: datetime | None
     due_at: datetime | None
     exceeded: str
+    forced_at: datetime | None
+    escalation: int
+    refusing_since: datetime | None
     updates: dict[str, Any] = field(default_factory=dict)
     stored_phase: Phase = Phase.QUEUED
     new: Action | None = None
@@ -96,6 +99,10 @@ class Row:
         return min(limit, self.deadline_at) if self.deadline_at else limit
 
 
+# What the next attempt does not inherit.
+_NOT_REFUSING = {
+    "forced_at": None, "escalation": Escalation.NONE, "refusing_since": None, "escalates_at": None, "stuck_in": "",
+}  # fmt: skip
 _COLUMNS = [f.name for f in fields(Row) if f.name not in {"updates", "stored_phase", "new"}]
 
 # As columns of the table; Django's model objects and bulk_create cost more than the database does.
@@ -226,10 +233,12 @@ class Book:
         row.phase = to
         if to in TERMINAL:
             row.ended_at = fields["ended_at"] = at
+            fields |= {"escalates_at": None} if row.escalation else {}
         elif to is Phase.RUNNING and row.started_at is None:
             row.started_at = fields["started_at"] = at
         elif to is Phase.QUEUED:
             fields = {"queued_at": at, "executor_id": None, "not_before": None} | fields
+            fields |= _NOT_REFUSING if row.escalation or row.forced_at else {}
         # The time that a retry holds back is not spent in the queue.
         due_at = row.due(to, fields.get("not_before") or at)
         if due_at != row.due_at:
@@ -260,16 +269,8 @@ class Book:
     def open_attempt(self, row: Row, *, at: datetime, output_uri: str) -> None:
         """Record a start of the attempt that the row's lease_epoch stands for."""
         opened = (
-            row.attempt,
-            _plain(row.executor_id),
-            row.lease_epoch,
-            _plain(at),
-            output_uri,
-            "",
-            "",
-            "",
-            "",
-        )
+            row.attempt, _plain(row.executor_id), row.lease_epoch, _plain(at), output_uri, "", "", "", "",
+        )  # fmt: skip
         self._attempts.append((row, opened))
 
     def set_attempt(self, row: Row, **fields: Any) -> None:

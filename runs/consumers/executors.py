@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import logging
 from collections.abc import Coroutine
 from typing import Any
 from uuid import UUID
@@ -15,12 +16,13 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.utils import timezone
 
-from runs import batches, database, dispatch, events, leases, presence, timeouts
-from runs.errors import LeaseLost
+from runs import batches, database, dispatch, events, leases, liveness, presence, refusals, timeouts
+from runs.errors import LeaseLost, Unavailable
 from runs.executor import frames
 from runs.queries import link
 
 BAD_TOKEN, SUPERSEDED, BAD_FRAME = 4401, 4410, 4400
+TRY_AGAIN = 1013  # the database cannot answer now; the peer keeps what it has to say, and comes again
 POLL_SECONDS = 2.0  # behind every hint
 TICK_SECONDS = 0.25  # how late a timeout or a retry may be
 MANY_RUNS = 50  # from here on, runs that have ended are forgotten
@@ -44,7 +46,11 @@ class FrameConsumer(AsyncWebsocketConsumer):
 
     async def dispatch(self, message: dict[str, Any]) -> None:
         """As Channels does, without its visit to another thread to close database connections: sockets have none."""
-        await getattr(self, get_handler_name(message))(message)
+        try:
+            await getattr(self, get_handler_name(message))(message)
+        except Unavailable as error:
+            log.warning("socket given up", error=error.message)
+            await self._close_quietly(TRY_AGAIN)
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
         task = asyncio.create_task(work, name=name)
@@ -53,8 +59,12 @@ class FrameConsumer(AsyncWebsocketConsumer):
 
     def _done(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()):
-            log.error("socket task failed", task=task.get_name(), exc_info=error)
-            code = SUPERSEDED if isinstance(error, LeaseLost) else 1011
+            is_foreseen = isinstance(error, LeaseLost | Unavailable)
+            log.log(
+                logging.WARNING if is_foreseen else logging.ERROR,
+                "socket task failed", task=task.get_name(), exc_info=None if is_foreseen else error, error=str(error),
+            )  # fmt: skip
+            code = SUPERSEDED if isinstance(error, LeaseLost) else TRY_AGAIN if is_foreseen else 1011
             self.tasks.append(asyncio.create_task(self._close_quietly(code)))
 
     async def _close_quietly(self, code: int) -> None:
@@ -112,10 +122,11 @@ class ExecutorConsumer(FrameConsumer):
             log.warning("bad frame from an executor", error=str(error), text=bool(text_data))
             await self.close(code=BAD_FRAME)
             return
-        if isinstance(frame, frames.Hello):
-            await self._hello(frame)
-        elif self.executor_id is None:
+        is_first = self.executor_id is None
+        if isinstance(frame, frames.Hello) != is_first:
             await self.close(code=BAD_FRAME)
+        elif isinstance(frame, frames.Hello):
+            await self._hello(frame)
         else:
             self.batches.put_nowait(frame)
 
@@ -137,7 +148,8 @@ class ExecutorConsumer(FrameConsumer):
         await self.write_frame(
             frames.Welcome(
                 epoch=connected.epoch, acked=connected.acked, kill=connected.kill,
-                grace_seconds=settings.ABORT_GRACE_SECONDS, idle_seconds=settings.EXECUTOR_IDLE_SECONDS,
+                grace_seconds=connected.grace_seconds, idle_seconds=settings.EXECUTOR_IDLE_SECONDS,
+                lease_seconds=settings.EXECUTOR_LEASE_SECONDS,
             )
         )  # fmt: skip
         if connected.missing:
@@ -145,6 +157,7 @@ class ExecutorConsumer(FrameConsumer):
         self.wake.set()
         self.start(self._apply_batches(connected.executor_id), "apply batches")
         self.start(self._feed(connected.executor_id), "feed")
+        self.start(self._stay(connected.executor_id), "stay")
 
     async def _follow(self, seqs: dict[int, int]) -> None:
         """Listen to these runs from these seqs on, and tell the executor what their actions share."""
@@ -166,6 +179,14 @@ class ExecutorConsumer(FrameConsumer):
             applied = await database.write(batches.apply_batch, executor_id, self.epoch, batch)
             # What the batch changed in its runs comes to the feed as a hint, like anybody else's changes.
             await self.write_frame(frames.Ack(batch.seq, applied.results))
+
+    async def _stay(self, executor_id: UUID) -> None:
+        while True:
+            await asyncio.sleep(liveness.HEAR_SECONDS)
+            try:
+                await database.write(liveness.hear, executor_id, self.epoch)
+            except Unavailable:
+                log.warning("cannot write that an executor is connected", executor=str(executor_id))
 
     async def _feed(self, executor_id: UUID) -> None:
         while True:
@@ -193,7 +214,9 @@ class ExecutorConsumer(FrameConsumer):
         if offer.is_draining:
             await self.write_frame(frames.Drain("its place is needed"))
         if offer.count and (
-            given := await database.write(leases.lease_queued, executor_id, min(offer.count, LEASE_CHUNK))
+            given := await database.write(
+                leases.lease_queued, executor_id, self.epoch, min(offer.count, LEASE_CHUNK)
+            )
         ):
             await self._tell_leases(given)
             self.wake.set()
@@ -201,7 +224,11 @@ class ExecutorConsumer(FrameConsumer):
     async def disconnect(self, code: int) -> None:
         await super().disconnect(code)
         if self.executor_id is not None:
-            await database.write(leases.disconnect_executor, self.executor_id, self.epoch)
+            try:
+                await database.write(leases.disconnect_executor, self.executor_id, self.epoch)
+            except Unavailable:
+                # Nobody says any more that it is connected: `liveness` will find that out.
+                log.warning("cannot write that an executor has left", executor=str(self.executor_id))
 
 
 class WorkerConsumer(FrameConsumer):
@@ -211,6 +238,7 @@ class WorkerConsumer(FrameConsumer):
         super().__init__()
         self.name = ""
         self.running: set[str] = set()
+        self.stopped: set[str] = set()  # what it was told to end
 
     async def connect(self) -> None:
         await self.accept()
@@ -227,7 +255,8 @@ class WorkerConsumer(FrameConsumer):
         elif self.name:
             self.running.discard(frame.executor)
             reason = frame.message or f"its process ended with code {frame.code}"
-            await database.write(leases.end_executor, UUID(frame.executor), reason)
+            was_stopped = frame.code == frames.STOPPED
+            await database.write(leases.end_executor, UUID(frame.executor), reason, was_stopped=was_stopped)
             self.wake.set()
         else:
             await self.close(code=BAD_FRAME)
@@ -246,14 +275,25 @@ class WorkerConsumer(FrameConsumer):
     async def _meet_demand(self) -> None:
         while True:
             await self.woken()
+            if await database.read(liveness.is_anyone_silent):
+                await database.write(liveness.lose_silent)
             if lost := await database.read(dispatch.find_lost, self.name, frozenset(self.running)):
-                await database.write(dispatch.give_up, lost)
+                await database.write(dispatch.give_up, lost, frozenset(self.running))
+            await self._stop_what_refuses()
             if not await database.read(dispatch.is_needed):
                 continue
             demand = await database.write(dispatch.claim_demand, self.name)
             for launch in demand.launches:
                 self.running.add(launch.executor)
                 await self.write_frame(launch)
+
+    async def _stop_what_refuses(self) -> None:
+        if overdue := await database.read(refusals.find_overdue, timezone.now()):
+            await database.write(refusals.stop_overdue, overdue)
+        for stop in await database.read(dispatch.find_stops, self.name):
+            if stop.executor in self.running - self.stopped:
+                self.stopped.add(stop.executor)
+                await self.write_frame(stop)
 
     async def _keep_time(self) -> None:
         """Nobody hints that time has passed. Looking is one statement; only what is due costs a write."""

@@ -89,6 +89,7 @@ class _Rehearsal:
         if not offer.count:
             return bool(changes.cancels or changes.children)
         play.take_leases(
-            leases.lease_queued(self._stage.executor_id, offer.count, clock=self._clock), self._now
+            leases.lease_queued(self._stage.executor_id, self._epoch, offer.count, clock=self._clock),
+            self._now,
         )
         return True

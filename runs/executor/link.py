@@ -12,6 +12,7 @@ import os
 import random
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable
 from typing import Any, Protocol
@@ -25,6 +26,10 @@ from runs.executor.outbox import Entry, Outbox
 FIRST_BACKOFF_SECONDS = 0.1
 LAST_BACKOFF_SECONDS = 2.0
 HELLO_SECONDS = 10.0
+# A link that is cut says so. One that swallows everything is noticed after PING + PONG seconds.
+PING_SECONDS = 5.0
+PONG_SECONDS = 10.0
+CLOSE_SECONDS = 1.0
 MANY_EVENTS = 16
 GATHER_SECONDS = 0.02
 SOON_SECONDS = 0.005
@@ -62,9 +67,15 @@ class Link:
         self._gathers = False  # waits a moment before the next batch
         self._pumps_soon = False
         self._idle = asyncio.Event()  # nothing in flight and nothing to send
+        self._heard_at = time.monotonic()
 
     def start(self) -> None:
         self._thread.start()
+
+    @property
+    def silent_seconds(self) -> float:
+        """For how long the server may not have heard of this process."""
+        return time.monotonic() - self._heard_at
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -118,8 +129,9 @@ class Link:
         while True:
             try:
                 async with connect(
-                    self._url, max_size=None, compression=None, proxy=None, open_timeout=HELLO_SECONDS
-                ) as socket:
+                    self._url, max_size=None, compression=None, proxy=None, open_timeout=HELLO_SECONDS,
+                    close_timeout=CLOSE_SECONDS, ping_interval=None,
+                ) as socket:  # fmt: skip
                     await self._converse(socket)
                     backoff = FIRST_BACKOFF_SECONDS
             except ConnectionClosed as closed:
@@ -134,20 +146,39 @@ class Link:
             backoff = min(backoff * 2, LAST_BACKOFF_SECONDS)
 
     async def _converse(self, socket: ClientConnection) -> None:
+        asked = time.monotonic()
         await socket.send(frames.encode(self._receiver.hello(self._epoch)))
         async with asyncio.timeout(HELLO_SECONDS):
             welcome = frames.decode_to_executor(await socket.recv(decode=False))
         if not isinstance(welcome, frames.Welcome):
             raise InvalidMessage(f"the server began with {type(welcome).__name__}, not with Welcome")
-        self._epoch = welcome.epoch
+        self._epoch, self._heard_at = welcome.epoch, asked
         self._receiver.welcomed(welcome)
         self._socket = socket
         if self._in_flight is not None:
             # Sent again even if the server has applied it: the answers to its Enqueues may be what was lost.
             await socket.send(self._frame)
         self._pump()
-        while True:
-            self._read(frames.decode_to_executor(await socket.recv(decode=False)))
+        listening = self._loop.create_task(self._listen(socket), name="link-listen")
+        try:
+            while True:
+                self._read(frames.decode_to_executor(await socket.recv(decode=False)))
+        finally:
+            listening.cancel()
+
+    async def _listen(self, socket: ClientConnection) -> None:
+        """Ask again and again whether the server is there, and drop the connection when it does not answer."""
+        try:
+            while True:
+                asked = time.monotonic()
+                async with asyncio.timeout(PONG_SECONDS):
+                    await (await socket.ping())
+                self._heard_at = asked
+                await asyncio.sleep(PING_SECONDS)
+        except TimeoutError:
+            socket.transport.abort()
+        except ConnectionClosed:
+            pass
 
     def _read(self, message: frames.ToExecutor) -> None:
         if not isinstance(message, frames.Ack):

@@ -133,7 +133,7 @@ class Scene:
     # --- shorthands ---------------------------------------------------------------------------------------------
 
     def lease(self, limit: int = 100) -> list[frames.Lease]:
-        return leases.lease_queued(self.executor_id, limit)
+        return leases.lease_queued(self.executor_id, self.epoch, limit)
 
     def start(self) -> None:
         """Lease and start the root."""

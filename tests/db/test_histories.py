@@ -51,6 +51,9 @@ PROFILE = settings(
     # Not `explain`: it traces each line, and the ORM has many.
     phases=[Part.reuse, Part.generate, Part.shrink],
 )
+pytestmark = pytest.mark.timeout(
+    300 + EXAMPLES
+)  # a machine may be busy; a history that hangs is ended by PATIENCE
 AGES = timedelta(days=1)
 PATIENCE = 60  # rounds in which everything must have come to its end
 some = st.integers(0, 30)  # which of those there are
@@ -217,7 +220,9 @@ class Histories(RuleBasedStateMachine):
         executor = self.alive[which % len(self.alive)]
         if not executor.is_linked:
             return
-        given = leases.lease_queued(executor.id, min(limit, leases.get_offer(executor.id).count))
+        given = leases.lease_queued(
+            executor.id, executor.epoch, min(limit, leases.get_offer(executor.id).count)
+        )
         if is_lost:
             executor.cut(is_noticed=True)
         else:
@@ -406,7 +411,9 @@ class Histories(RuleBasedStateMachine):
                 executor.flush()
                 executor.hear()
             for executor in self.alive:
-                executor.take(leases.lease_queued(executor.id, leases.get_offer(executor.id).count))
+                executor.take(
+                    leases.lease_queued(executor.id, executor.epoch, leases.get_offer(executor.id).count)
+                )
                 for key, hand in executor.holding(Stage.WAITING, Stage.RUNNING):
                     executor.finish(key, hand, "succeeded")
                 executor.flush()
