@@ -24,6 +24,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACTION}/log.txt", views.log_file, name="log-file"),
     path("healthz", views.healthz),
     path("readyz", views.readyz),
+    path("metrics", views.metrics_text),
     path("favicon.ico", RedirectView.as_view(url="/static/mark.svg")),
     path("admin/", admin.site.urls),
 ]

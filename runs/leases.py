@@ -45,6 +45,7 @@ class Connected:
     kill: list[frames.Key]
     missing: list[frames.Lease]
     run_ids: list[int]
+    away_seconds: float | None = None  # None at the first connection
 
 
 def connect_executor(hello: frames.Hello) -> Connected:
@@ -58,6 +59,7 @@ def connect_executor(hello: frames.Hello) -> Connected:
         executor.epoch += 1
         executor.state = Executor.State.CONNECTED
         executor.host, executor.pid, executor.capacity = hello.host, hello.pid, hello.capacity
+        left_at = executor.disconnected_at or executor.heard_at
         executor.connected_at, executor.disconnected_at = timezone.now(), None
         executor.heard_at = executor.connected_at
         executor.save()
@@ -70,7 +72,10 @@ def connect_executor(hello: frames.Hello) -> Connected:
         kill = [frames.Key(*key) for key, epoch in held.items() if mine.get(key) != epoch]
         missing = _lease_again([key for key, epoch in mine.items() if held.get(key) != epoch])
     runs = sorted({run_id for run_id, _ in mine})
-    return Connected(executor.pk, executor.pool_id, executor.epoch, executor.acked_seq, kill, missing, runs)
+    away = (executor.connected_at - left_at).total_seconds() if left_at else None
+    return Connected(
+        executor.pk, executor.pool_id, executor.epoch, executor.acked_seq, kill, missing, runs, away
+    )
 
 
 def _lease_again(keys: Iterable[tuple[int, str]]) -> list[frames.Lease]:

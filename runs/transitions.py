@@ -12,12 +12,13 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
 
-from runs import events
+from runs import events, metrics
 from runs.errors import ForbiddenTransition, NotFound, StaleTransition
 from runs.models import Abort, Action, Run
 from runs.phases import DEADLINE, LIVE, TERMINAL, Cause, Phase, may_move
@@ -127,6 +128,7 @@ class Book:
         self._events: list[tuple[Row, tuple[Any, ...]]] = []
         self._attempts: list[tuple[Row, tuple[Any, ...]]] = []
         self._attempt_ends: list[tuple[Row, int, dict[str, Any]]] = []
+        self._ended: list[Row] = []
         self.root_changed = False
         self.made: dict[str, int] = {}  # rows that this transaction made, by key, for `operations`
 
@@ -226,6 +228,7 @@ class Book:
         row.phase = to
         if to in TERMINAL:
             row.ended_at = fields["ended_at"] = at
+            self._ended.append(row)
         elif to is Phase.RUNNING and row.started_at is None:
             row.started_at = fields["started_at"] = at
         elif to is Phase.QUEUED:
@@ -259,17 +262,8 @@ class Book:
 
     def open_attempt(self, row: Row, *, at: datetime, output_uri: str) -> None:
         """Record a start of the attempt that the row's lease_epoch stands for."""
-        opened = (
-            row.attempt,
-            _plain(row.executor_id),
-            row.lease_epoch,
-            _plain(at),
-            output_uri,
-            "",
-            "",
-            "",
-            "",
-        )
+        executor = _plain(row.executor_id)
+        opened = (row.attempt, executor, row.lease_epoch, _plain(at), output_uri, "", "", "", "")
         self._attempts.append((row, opened))
 
     def set_attempt(self, row: Row, **fields: Any) -> None:
@@ -291,11 +285,8 @@ class Book:
     def _insert_new(self) -> None:
         if not self._new:
             return
-        _insert(
-            "runs_action",
-            _INSERTED,
-            [[_plain(getattr(row.new, name)) for name in _INSERTED] for row in self._new],
-        )
+        values = [[_plain(getattr(row.new, name)) for name in _INSERTED] for row in self._new]
+        _insert("runs_action", _INSERTED, values)
         for chunk in _chunks([row.name for row in self._new]):
             made = Action.objects.filter(run_id=self.run.pk, name__in=chunk).values_list("name", "id")
             for name, row_id in made:
@@ -343,6 +334,19 @@ class Book:
                 )
         self._attempt_ends = []
 
+    def measure(self) -> None:
+        """Count what has ended, once that is committed. One statement, when something that was held was aborted."""
+        held = [row.id for row in self._ended if row.abort_id is not None and row.executor_id is not None]
+        stopped = [
+            metrics.Stopped(*facts)
+            for chunk in _chunks(held)
+            for facts in Action.objects.filter(pk__in=chunk).values_list(
+                "abort__cause", "abort__requested_at", "delivered_at", "ended_at"
+            )
+        ]
+        ended = [row.phase.slug for row in self._ended]
+        transaction.on_commit(partial(metrics.observe, ended, stopped), robust=True)
+
 
 def _insert(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Insert rows in one prepared statement."""
@@ -379,6 +383,7 @@ def open_run(run_id: int) -> Iterator[Book]:
         book = Book(taken[0], taken[0].seq)
         yield book
         book.flush()
+        book.measure()
         events.publish(events.run_group(run_id), book.seq)
         if book.root_changed:
             events.publish(events.RUNS)
@@ -389,11 +394,5 @@ def record_abort(
 ) -> Abort:
     """Insert the request; `operations` decides whom it reaches."""
     return Abort.objects.create(
-        run=book.run,
-        target_id=target.id,
-        scope=scope,
-        cause=cause,
-        actor=actor,
-        reason=reason,
-        requested_at=at,
-    )
+        run=book.run, target_id=target.id, scope=scope, cause=cause, actor=actor, reason=reason, requested_at=at,
+    )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
@@ -17,9 +17,10 @@ from django.utils import timezone
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from runs import database, errors, operations, presence, rows, storage, tree
+from runs import database, errors, metrics, operations, presence, rows, storage, tree
 from runs.names import ROOT, ActionRef, RunRef
 from runs.queries import health, logs, pages, panels, previews
+from runs.queries import metrics as counting
 from runs.selections import Selection, select
 from runs.snapshot import Snapshot
 from runs.timeline import to_ms
@@ -285,6 +286,19 @@ def json_error(error: errors.FlyteUIError) -> JsonResponse:
 def healthz(request: HttpRequest) -> HttpResponse:
     """The process answers."""
     return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_GET
+async def metrics_text(request: HttpRequest) -> HttpResponse:
+    """Numbers for Prometheus: of this process since it started, and of the database now."""
+    try:
+        counts = await database.read(counting.count)
+    except errors.Unavailable as error:
+        return HttpResponse(
+            f"{error}\n", HTTPStatus.SERVICE_UNAVAILABLE, content_type="text/plain; charset=utf-8"
+        )
+    counts = replace(counts, workers=presence.workers_connected())
+    return HttpResponse(metrics.render(counts), content_type=metrics.CONTENT_TYPE)
 
 
 @require_GET
