@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import httpx
 import rich_click as click
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 REASON = "Manually aborted from the CLI"
+SERVICE = "/flyteidl2.workflow.RunService/"
+TIMEOUT_SECONDS = 30.0
 
 
 def extend_abort(command: click.Command) -> click.Command:
@@ -54,23 +57,67 @@ def _abort_by_name(group: click.Group) -> click.Command:
     @click.argument("run-name")
     @click.argument("action-name", required=False)
     @click.option("--reason", default=REASON, show_default=True, help="Why; the parent and the page show it.")
+    @click.option(
+        "--force", is_flag=True, help="Do not wait for what refuses to stop; its process may be killed."
+    )
     @click.pass_context
     def abort(
         ctx: click.Context,
-        run_name: str,
+        /,
         action_name: str | None,
-        reason: str,
-        project: str | None = None,
-        domain: str | None = None,
+        force: bool,
+        **said: str | None,
     ) -> None:
-        """Abort an action of a run, or the whole run."""
-        said = {"run_name": run_name, "reason": reason, "project": project, "domain": domain}
-        if action_name is None:
+        """Abort an action of a run, or the whole run. said: run_name, reason, and perhaps project and domain."""
+        if force:
+            force_abort(ctx.obj, action_name, **said)
+        elif action_name is None:
             ctx.invoke(abort_run, **said)
         else:
             ctx.invoke(abort_action, action_name=action_name, **said)
 
     return abort
+
+
+def force_abort(
+    config: Any,
+    action: str | None,
+    *,
+    run_name: str | None,
+    reason: str | None,
+    project: str | None = None,
+    domain: str | None = None,
+) -> None:
+    """Ask the server as the SDK does, with the header that Flyte's requests have no field for. config: flyte's CLIConfig."""
+    platform, scope = config.config.platform, config.config.task
+    where = {"project": project or scope.project, "domain": domain or scope.domain, "name": run_name}
+    if action is None:
+        method, body = "AbortRun", {"runId": where}
+    else:
+        method, body = "AbortAction", {"actionId": {"run": where, "name": action}}
+    url = f"{address_of(config.endpoint or platform.endpoint, insecure=config.insecure or platform.insecure)}{SERVICE}{method}"
+    try:
+        answer = httpx.post(
+            url, json={**body, "reason": reason}, headers={"x-flyteui-force": "1"}, timeout=TIMEOUT_SECONDS
+        )
+    except httpx.HTTPError as error:
+        raise click.ClickException(f"{url} does not answer: {error}") from error
+    if answer.status_code != httpx.codes.OK:
+        raise click.ClickException(f"the server refused: {answer.text[:500]}")
+    what = f"Run '{run_name}'" if action is None else f"Action '{action}' of run '{run_name}'"
+    if answer.headers.get("x-flyteui-outcome") == "already_ended":
+        click.echo(f"{what} had ended already ({answer.headers.get('x-flyteui-phase')}); nothing changes.")
+    else:
+        click.echo(f"{what} is being aborted without its grace periods.")
+
+
+def address_of(endpoint: str | None, *, insecure: bool) -> str:
+    """The URL of an endpoint as the SDK's configuration has it: a URL, dns:///host:port or host:port."""
+    if not endpoint:
+        raise click.ClickException("no endpoint is configured: --force needs a server")
+    if "://" in endpoint and not endpoint.startswith("dns://"):
+        return endpoint.rstrip("/")
+    return f"{'http' if insecure else 'https'}://{endpoint.removeprefix('dns:///').rstrip('/')}"
 
 
 @click.command("ui")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -15,7 +15,7 @@ from runs import transitions
 from runs.errors import Invalid, NotFound
 from runs.models import Abort, Action, Run
 from runs.names import ROOT, ActionRef, RunRef
-from runs.phases import UNHELD, Cause, Phase
+from runs.phases import HELD, UNHELD, Cause, Phase
 from runs.selections import Selection, check_found
 from runs.transitions import Book, Row
 
@@ -25,9 +25,12 @@ MAX_REASON = 2000
 
 @dataclass(frozen=True, slots=True)
 class AbortAnswer:
-    """What an abort found. reached: the non-terminal actions that it reached; stopped: of these, ended at once."""
+    """What an abort found. reached: the non-terminal actions that it reached; stopped: of these, ended at once.
 
-    outcome: Literal["requested", "already_requested", "already_ended"]
+    forced: what still runs is not given its grace periods, whoever asked first.
+    """
+
+    outcome: Literal["requested", "already_requested", "already_ended", "forced"]
     phase: Phase
     requested_at: datetime | None
     requested_by: str
@@ -53,10 +56,17 @@ class BulkAnswer:
 
 
 def request_abort(
-    target: RunRef | ActionRef, *, reason: str, actor: str, cause: Cause = Cause.EXTERNAL_ABORT
+    target: RunRef | ActionRef,
+    *,
+    reason: str,
+    actor: str,
+    cause: Cause = Cause.EXTERNAL_ABORT,
+    force: bool = False,
+    clock: Callable[[], datetime] = timezone.now,
 ) -> AbortAnswer:
     """Ask a run, or an action with its subtree, to stop. Durable when it returns; asking again changes nothing.
 
+    force: do not wait for the grace periods of what runs, also of what was asked before; its process may be killed.
     Raises NotFound, or Invalid when the reason is too long.
     """
     check_reason(reason)
@@ -64,7 +74,20 @@ def request_abort(
     with transaction.atomic(), transitions.open_run(find_run_id(ref.run)) as book:
         row = book.get(ref.name)
         scope = Abort.Scope.RUN if row.parent_id is None else Abort.Scope.ACTION
-        return abort_row(book, row, scope=scope, cause=cause, actor=actor, reason=reason, at=timezone.now())
+        at = clock()
+        answer = abort_row(book, row, scope=scope, cause=cause, actor=actor, reason=reason, at=at)
+        if force and row.is_live:
+            _force(book, row, actor=actor, at=at)
+            answer = replace(answer, outcome="forced")
+        return answer
+
+
+def _force(book: Book, target: Row, *, actor: str, at: datetime) -> None:
+    """Mark what executors hold, from the target down; forcing again changes nothing."""
+    for row in (target, *below(book, [target])):
+        if row.phase in HELD and row.abort_id is not None and row.forced_at is None:
+            book.set(row, forced_at=at)
+            book.note(row, cause=Cause.FORCED, actor=actor, at=at)
 
 
 def request_aborts(run: RunRef, selection: Selection, *, reason: str, actor: str) -> BulkAnswer:

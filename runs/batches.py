@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
@@ -19,11 +19,12 @@ from runs import events, transitions
 from runs.aborts import abort_left_behind, abort_row
 from runs.errors import ExecutorError, FlyteUIError, Invalid, LeaseLost, NotFound, RunEnded
 from runs.executor import frames
-from runs.leases import attempt_uri, lease, lease_frame, requeue
+from runs.leases import Clock, attempt_uri, lease, lease_frame, requeue
 from runs.models import Abort, Action, Executor, LogChunk
 from runs.names import ROOT
 from runs.operations import add_action, check_open, end
-from runs.phases import LIVE, Cause, Phase
+from runs.phases import LIVE, Cause, Escalation, Phase
+from runs.refusals import note_refusal, stop_executor
 from runs.specs import NewAction, read_action
 from runs.timeouts import retry, timed_out
 from runs.transitions import Book, Row
@@ -45,7 +46,9 @@ class Applied:
     run_seqs: dict[int, int] = field(default_factory=dict)
 
 
-def apply_batch(executor_id: UUID, epoch: int, batch: frames.Batch) -> Applied:
+def apply_batch(
+    executor_id: UUID, epoch: int, batch: frames.Batch, *, clock: Clock = timezone.now
+) -> Applied:
     """Apply an executor's events.
 
     Raises LeaseLost when the server has given this executor up, ExecutorError when an earlier batch is missing.
@@ -78,7 +81,7 @@ def apply_batch(executor_id: UUID, epoch: int, batch: frames.Batch) -> Applied:
         for run_id, run_events in sorted(by_run.items()):
             try:
                 with transitions.open_run(run_id) as book:
-                    page = _Page(book, executor, room)
+                    page = _Page(book, executor, room, clock)
                     page.apply(run_events)
             except NotFound as error:
                 # The run was deleted. A batch that fails is sent again for ever, so the other runs must have their part.
@@ -107,22 +110,22 @@ def _not_found(run_events: list[tuple[int, frames.Event]], error: NotFound) -> l
     return [frames.EnqueueResult(index, _CODES[NotFound], error.message) for index in asked]
 
 
-def _when(at: int) -> datetime:
-    """An executor's instant, never later than the server's own clock."""
-    return min(datetime.fromtimestamp(at / 1e6, UTC), timezone.now())
-
-
 class _Page:
     """The events of one run in one batch."""
 
-    def __init__(self, book: Book, executor: Executor, room: int) -> None:
+    def __init__(self, book: Book, executor: Executor, room: int, clock: Clock) -> None:
         self.book = book
+        self._clock = clock
         self.executor = executor
         self.room = room
         self.results: list[frames.EnqueueResult] = []
         self._logs: list[LogChunk] = []
         self._asked: list[tuple[int, frames.Enqueue, NewAction]] = []
         self._parents: set[int] = set()
+
+    def _when(self, at: int) -> datetime:
+        """An executor's instant, never later than the server's own clock."""
+        return min(datetime.fromtimestamp(at / 1e6, UTC), self._clock())
 
     def apply(self, run_events: list[tuple[int, frames.Event]]) -> None:
         self._prefetch(run_events)
@@ -138,6 +141,8 @@ class _Page:
                     self._abort_child(event)
                 case frames.Delivered():
                     self._delivered(event)
+                case frames.Refusing():
+                    self._refusing(event)
                 case frames.LogLines():
                     self._log(event)
                 case frames.Returned():
@@ -167,7 +172,10 @@ class _Page:
     def _enqueue(self, index: int, event: frames.Enqueue) -> None:
         """Keep the request; neighbours in the batch are then recorded and leased together by `_settle`."""
         try:
-            self._asked.append((index, event, read_action(event.action)))
+            new = read_action(event.action)
+            if new.failure and event.failure:
+                new = replace(new, failure=event.failure)
+            self._asked.append((index, event, new))
         except FlyteUIError as error:
             self._refuse(index, error)
 
@@ -181,7 +189,7 @@ class _Page:
         asked, self._asked = self._asked, []
         if not asked:
             return
-        book, at = self.book, timezone.now()
+        book, at = self.book, self._clock()
         book.load(new.name for _, _, new in asked)
         created: set[str] = set()
         for index, event, new in asked:
@@ -240,19 +248,26 @@ class _Page:
 
     def _started(self, event: frames.Started) -> None:
         if (row := self._held(event.key, event.epoch)) and row.phase is Phase.INITIALIZING:
-            at = _when(event.at)
+            at = self._when(event.at)
             self.book.move(row, Phase.RUNNING, cause=Cause.STARTED, at=at, actor=str(self.executor))
             self.book.set_attempt(row, started_at=at)
 
     def _delivered(self, event: frames.Delivered) -> None:
         # Without an abort nothing was delivered; an instant here would keep the cancel of a later one from being sent.
         if (row := self._held(event.key, event.epoch)) and row.abort_id is not None:
-            self.book.set(row, delivered_at=_when(event.at))
+            self.book.set(row, delivered_at=self._when(event.at))
+
+    def _refusing(self, event: frames.Refusing) -> None:
+        if (row := self._held(event.key, event.epoch)) is None:
+            return
+        note_refusal(self.book, row, event, at=self._when(event.at), actor=str(self.executor))
+        if row.escalation == Escalation.PROCESS:
+            stop_executor(self.executor, f"{row.name} of run {self.book.run.name} refuses to stop")
 
     def _finished(self, event: frames.Finished) -> None:
         if (row := self._held(event.key, event.epoch)) is None:
             return
-        at = _when(event.at)
+        at = self._when(event.at)
         if event.outcome == "interrupted":
             requeue(
                 self.book,
@@ -302,7 +317,7 @@ class _Page:
     def _returned(self, event: frames.Returned) -> None:
         if (row := self._held(event.key, event.epoch)) and row.phase is Phase.INITIALIZING:
             requeue(
-                self.book, row, cause=Cause.SHUTDOWN, reason="given back before it started", at=timezone.now()
+                self.book, row, cause=Cause.SHUTDOWN, reason="given back before it started", at=self._clock()
             )
 
     def _abort_child(self, event: frames.AbortChild) -> None:
@@ -318,7 +333,7 @@ class _Page:
             return
         abort_row(
             self.book, row, scope=Abort.Scope.ACTION, cause=Cause.CANCELLED_BY_PARENT, actor=event.parent,
-            reason=f"its parent {event.parent} cancelled it", at=_when(event.at),
+            reason=f"its parent {event.parent} cancelled it", at=self._when(event.at),
         )  # fmt: skip
 
     # --- logs ---------------------------------------------------------------------------------------------------

@@ -12,17 +12,19 @@ from django.db import transaction
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from runs import events
+from runs import events, presence
 from runs.executor import frames
 from runs.leases import end_executor, ready
 from runs.models import Action, Executor, Pool
 from runs.phases import LIVE
+from runs.refusals import stop_executor
 
 START_SECONDS = 30.0  # an executor that has not connected by then has failed to start
 ABSENT_SECONDS = (
     15.0  # how long a worker's word "I do not run it" waits for the executor to come back by itself
 )
 _LIVE = sorted(LIVE)
+KILL_AFTER_SECONDS = 4.0  # an executor that is told to stop does so within 3 s, if it can
 AWAY_SECONDS = 5.0  # how long a pool waits for an executor whose link is cut before it gets another
 _ALIVE = [state for state in Executor.State if state != Executor.State.GONE]
 
@@ -91,13 +93,15 @@ def find_lost(worker: str, running: Collection[str]) -> list[tuple[UUID, str]]:
     """Executors to give up, with the reason. One statement.
 
     One that did not start in time; one that its worker does not know and that did not come back by itself; one whose
-    lease has run out.
+    lease has run out. What another worker that is here runs is left to that one.
     """
     now = timezone.now()
     lost: list[tuple[UUID, str]] = []
     for executor in Executor.objects.filter(state__in=_ALIVE).exclude(state=Executor.State.CONNECTED):
         since = executor.disconnected_at or executor.requested_at
         away = (now - since).total_seconds()
+        if executor.worker != worker and presence.is_connected(executor.worker):
+            continue
         unknown = executor.worker == worker and str(executor.pk) not in running
         if executor.state == Executor.State.STARTING and away > START_SECONDS:
             lost.append((executor.pk, f"it did not connect within {START_SECONDS:.0f} s"))
@@ -110,10 +114,25 @@ def find_lost(worker: str, running: Collection[str]) -> list[tuple[UUID, str]]:
     return lost
 
 
-def give_up(lost: Collection[tuple[UUID, str]]) -> None:
-    """End executors that `find_lost` found; what they held is requeued."""
+def give_up(lost: Collection[tuple[UUID, str]], running: Collection[str]) -> None:
+    """End executors that `find_lost` found. What they held is requeued: at once, or after the end of those whose process the
+    worker still runs, because until then it may run there.
+    """
     for executor_id, reason in lost:
-        end_executor(executor_id, reason)
+        if str(executor_id) in running:
+            with transaction.atomic():
+                stop_executor(Executor.objects.select_for_update().get(pk=executor_id), reason)
+        else:
+            end_executor(executor_id, reason)
+
+
+def find_stops(worker: str) -> list[frames.StopExecutor]:
+    """Executors that this worker is to end. One statement."""
+    stopping = Executor.objects.filter(state=Executor.State.STOPPING, worker=worker)
+    return [
+        frames.StopExecutor(executor=str(executor_id), kill_after_seconds=KILL_AFTER_SECONDS, reason=reason)
+        for executor_id, reason in stopping.values_list("pk", "end_reason")
+    ]
 
 
 def forget_connections() -> None:
@@ -122,6 +141,7 @@ def forget_connections() -> None:
     Executor.objects.filter(state__in=there).update(
         state=Executor.State.DISCONNECTED, disconnected_at=timezone.now()
     )
+    Executor.objects.filter(state=Executor.State.STOPPING).update(disconnected_at=timezone.now())
     Executor.objects.filter(state=Executor.State.STARTING).update(
         requested_at=timezone.now() - timedelta(seconds=START_SECONDS)
     )

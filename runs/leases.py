@@ -7,11 +7,12 @@ is refused. A slot is free exactly when its action is no longer live or no longe
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
@@ -20,15 +21,17 @@ from runs import events, transitions
 from runs.aborts import abort_left_behind
 from runs.errors import LeaseLost
 from runs.executor import frames
+from runs.grace import grace_seconds
 from runs.models import Abort, Action, Attempt, Executor, TaskSpec
 from runs.names import ROOT
-from runs.phases import LIVE, TERMINAL, Cause, Kind, Phase
+from runs.phases import LIVE, TERMINAL, Cause, Escalation, Phase
 from runs.timeouts import stopped
 from runs.transitions import Book, Row
 
 MAX_SYSTEM_FAILURES = 3  # consecutive; the fourth ends the action
 TOO_MANY = "MaxSystemFailuresExceeded"
 _LIVE = sorted(LIVE)
+Clock = Callable[[], datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +48,7 @@ class Connected:
     kill: list[frames.Key]
     missing: list[frames.Lease]
     run_ids: list[int]
+    grace_seconds: float
     away_seconds: float | None = None  # None at the first connection
 
 
@@ -57,7 +61,8 @@ def connect_executor(hello: frames.Hello) -> Connected:
         if executor is None or executor.state == Executor.State.GONE or hello.epoch > executor.epoch:
             raise LeaseLost(f"executor {hello.executor} is not known with epoch {hello.epoch}; it must stop")
         executor.epoch += 1
-        executor.state = Executor.State.CONNECTED
+        if executor.state != Executor.State.STOPPING:
+            executor.state = Executor.State.CONNECTED
         executor.host, executor.pid, executor.capacity = hello.host, hello.pid, hello.capacity
         left_at = executor.disconnected_at or executor.heard_at
         executor.connected_at, executor.disconnected_at = timezone.now(), None
@@ -72,9 +77,10 @@ def connect_executor(hello: frames.Hello) -> Connected:
         kill = [frames.Key(*key) for key, epoch in held.items() if mine.get(key) != epoch]
         missing = _lease_again([key for key, epoch in mine.items() if held.get(key) != epoch])
     runs = sorted({run_id for run_id, _ in mine})
+    grace = grace_seconds(executor.pool.env, settings.ABORT_GRACE_SECONDS)
     away = (executor.connected_at - left_at).total_seconds() if left_at else None
     return Connected(
-        executor.pk, executor.pool_id, executor.epoch, executor.acked_seq, kill, missing, runs, away
+        executor.pk, executor.pool_id, executor.epoch, executor.acked_seq, kill, missing, runs, grace, away
     )
 
 
@@ -96,14 +102,20 @@ def _lease_again(keys: Iterable[tuple[int, str]]) -> list[frames.Lease]:
 
 
 def disconnect_executor(executor_id: UUID, epoch: int) -> None:
-    """Its socket has closed. It keeps what it holds until its lease runs out; without anything held it is gone."""
+    """Its socket has closed. It keeps what it holds until its lease runs out; without anything held it is gone.
+
+    One that is being stopped stays so: its worker says when it has ended.
+    """
     with transaction.atomic():
         executor = Executor.objects.select_for_update().filter(pk=executor_id, epoch=epoch).first()
         if executor is None or executor.state == Executor.State.GONE:
             return
         holds = Action.objects.filter(executor=executor, phase__in=_LIVE).exists()
-        executor.state = Executor.State.DISCONNECTED if holds else Executor.State.GONE
         executor.disconnected_at = timezone.now()
+        if executor.state == Executor.State.STOPPING:
+            executor.save()
+            return
+        executor.state = Executor.State.DISCONNECTED if holds else Executor.State.GONE
         if not holds:
             executor.ended_at, executor.end_reason = executor.disconnected_at, "left with nothing held"
         executor.save()
@@ -111,25 +123,31 @@ def disconnect_executor(executor_id: UUID, epoch: int) -> None:
         events.publish(events.WORKERS)
 
 
-def end_executor(executor_id: UUID, reason: str) -> None:
-    """Its process has ended: requeue what it held as a system retry, abort what was asked to stop."""
+def end_executor(executor_id: UUID, reason: str, *, was_stopped: bool = False) -> None:
+    """Its process has ended: requeue what it held as a system retry, abort what was asked to stop.
+
+    was_stopped: in an orderly way, so that nothing that it held counts as a failure. The same holds for one that had to be
+    ended because an action of it refused to stop.
+    """
     with transaction.atomic():
         executor = Executor.objects.select_for_update().filter(pk=executor_id).first()
         if executor is None or executor.state == Executor.State.GONE:
             return
-        executor.state, executor.end_reason = Executor.State.GONE, reason[:500]
+        why = f"{executor.end_reason}: {reason}" if executor.state == Executor.State.STOPPING else reason
+        executor.state, executor.end_reason = Executor.State.GONE, why[:500]
         executor.ended_at = timezone.now()
         executor.save()
         held: dict[int, list[int]] = defaultdict(list)
-        for run_id, action_id in Action.objects.filter(executor=executor, phase__in=_LIVE).values_list(
-            "run_id", "pk"
-        ):
+        mine = Action.objects.filter(executor=executor, phase__in=_LIVE)
+        for run_id, action_id, step in mine.values_list("run_id", "pk", "escalation"):
             held[run_id].append(action_id)
+            was_stopped |= step == Escalation.PROCESS
+        cause = Cause.SHUTDOWN if was_stopped else Cause.EXECUTOR_LOST
         for run_id, action_ids in sorted(held.items()):
             with transitions.open_run(run_id) as book:
                 for row in book.by_id(action_ids):
                     if row.is_live:
-                        requeue(book, row, cause=Cause.EXECUTOR_LOST, reason=reason, at=timezone.now())
+                        requeue(book, row, cause=cause, reason=why, at=timezone.now())
         events.publish(events.pool_group(executor.pool_id))
         events.publish(events.WORKERS)
 
@@ -137,10 +155,11 @@ def end_executor(executor_id: UUID, reason: str) -> None:
 def requeue(book: Book, row: Row, *, cause: Cause, reason: str, at: datetime) -> None:
     """A held action has stopped without an outcome of its own: queue it again, or end it."""
     lost = cause is Cause.EXECUTOR_LOST
-    book.set_attempt(row, ended_at=at, outcome="lost" if lost else "interrupted", error_message=reason)
+    outcome = "aborted" if row.escalation else "lost" if lost else "interrupted"
+    book.set_attempt(row, ended_at=at, outcome=outcome, error_message=reason)
     failures = row.system_failures + 1 if lost else row.system_failures
     if row.abort_id is not None:
-        stopped(book, row, cause=cause, at=at)
+        stopped(book, row, cause=Cause.REFUSED if row.escalation else cause, at=at)
     elif failures > MAX_SYSTEM_FAILURES:
         book.move(
             row, Phase.FAILED, cause=cause, at=at, error_code=TOO_MANY, error_kind="system",
@@ -216,7 +235,9 @@ def get_offer(executor_id: UUID) -> Offer:
     return Offer(max(0, min(waiting, executor.capacity - held)), is_draining=False)
 
 
-def lease_queued(executor_id: UUID, epoch: int, limit: int) -> list[frames.Lease]:
+def lease_queued(
+    executor_id: UUID, epoch: int, limit: int, *, clock: Clock = timezone.now
+) -> list[frames.Lease]:
     """Lease up to `limit` actions that wait in the executor's pool, oldest first.
 
     Raises LeaseLost for the epoch of an older connection: what is leased there would go into a socket that nobody reads.
@@ -229,7 +250,7 @@ def lease_queued(executor_id: UUID, epoch: int, limit: int) -> list[frames.Lease
         if executor.state != Executor.State.CONNECTED:
             return []
         queued: dict[int, list[int]] = defaultdict(list)
-        at = timezone.now()
+        at = clock()
         waiting = Action.objects.filter(ready(at), pool_id=executor.pool_id).order_by("queued_at", "pk")
         for run_id, action_id in waiting.values_list("run_id", "pk")[:limit]:
             queued[run_id].append(action_id)
@@ -258,8 +279,8 @@ _CHILD = [
     "error_code",
     "error_message",
     "error_kind",
-    "kind",
-    "detail",
+    "error_recoverable",
+    "value",
     "abort_id",
 ]
 
@@ -274,11 +295,11 @@ def child_updates(run_id: int, children: QuerySet[Action]) -> list[frames.ChildU
     return [
         frames.ChildUpdate(
             run=run_id, parent=parent or ROOT, name=name, phase=phase, output_uri=output_uri,
-            failure=frames.Failure(code, message, error_kind or "unknown") if code else None,
+            failure=frames.Failure(code, message, error_kind or "unknown", recoverable) if code else None,
             abort=notes.get(abort_id) if phase == Phase.ABORTED else None,
-            value=bytes(detail) if kind == Kind.CONDITION else b"",
+            value=bytes(value),
         )
-        for name, parent, phase, output_uri, code, message, error_kind, kind, detail, abort_id in rows
+        for name, parent, phase, output_uri, code, message, error_kind, recoverable, value, abort_id in rows
     ]  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """Use cases of creating: runs, and the actions that their code asks for. Each opens its own transaction.
 
-Stopping is in aborts.py, executors and their leases in leases.py, what executors report in batches.py.
+Stopping is in aborts.py, signals of conditions in signals.py, executors and their leases in leases.py, what executors report in batches.py.
 """
 
 from __future__ import annotations
@@ -21,13 +21,14 @@ from runs.executor.frames import Failure
 from runs.models import Action, Pool, Project, Run, TaskSpec
 from runs.names import ROOT, ActionRef, RunRef, check_action_name, check_run_name, generate_run_name
 from runs.phases import LIVE, TERMINAL, Cause, Kind, Phase
+from runs.signals import SignalAnswer, signal_condition
 from runs.specs import NewAction, NewRun, TaskFacts
 from runs.timeouts import stopped
 from runs.transitions import Book, Row
 
 __all__ = [
-    "AbortAnswer", "BulkAnswer", "add_action", "check_open", "create_run", "enqueue", "report", "request_abort",
-    "request_aborts",
+    "AbortAnswer", "BulkAnswer", "SignalAnswer", "add_action", "check_open", "create_run", "enqueue", "report",
+    "request_abort", "request_aborts", "signal_condition",
 ]  # fmt: skip
 
 # Rows never change after their commit, so their ids may be remembered for the life of the process.
@@ -35,13 +36,13 @@ _spec_ids: dict[str, int] = {}
 _pool_ids: dict[str, int] = {}
 
 
-def create_run(new: NewRun) -> RunRef:
+def create_run(new: NewRun, *, clock: Callable[[], datetime] = timezone.now) -> RunRef:
     """Record a run and its queued root action.
 
     Raises NotFound (project), AlreadyExists (the name is taken in that project and domain) or Invalid.
     """
     name = check_run_name(new.name) if new.name else generate_run_name()
-    at = timezone.now()
+    at = clock()
     with transaction.atomic():
         project = Project.objects.filter(name=new.project, is_archived=False).first()
         if project is None:
@@ -104,6 +105,8 @@ def add_action(book: Book, new: NewAction, parent: Row, *, at: datetime) -> Acti
         action = Action(
             run=book.run, phase=new.phase, task_name=new.title, short_name=new.title, detail=new.detail
         )
+        if new.timeout_seconds:
+            action.deadline_at = action.due_at = at + timedelta(seconds=new.timeout_seconds)
     if parent.new is not None:
         book.flush()
     action.kind, action.name, action.parent_id = new.kind, new.name, parent.id
@@ -123,7 +126,7 @@ def add_action(book: Book, new: NewAction, parent: Row, *, at: datetime) -> Acti
 def _set_failure(action: Action, failure: Failure | None) -> None:
     if failure:
         action.error_code, action.error_kind = failure.code[:255], failure.kind
-        action.error_message = failure.message
+        action.error_message, action.error_recoverable = failure.message, failure.recoverable
 
 
 def _task_action(book: Book, task: TaskFacts, *, at: datetime) -> Action:
@@ -198,6 +201,8 @@ def report(ref: ActionRef, attempt: int, phase: Phase, *, failure: Failure | Non
             raise Invalid(f"action {ref.name!r} is at attempt {row.attempt}, not {attempt}")
         if row.is_live and row.executor_id is not None:
             raise Conflict(f"action {ref.name!r} is held by an executor; only that one may report it")
+        if row.kind == Kind.CONDITION:
+            raise Conflict(f"action {ref.name!r} is a condition; signal it or abort it")
         if phase in LIVE:
             if phase is not row.phase:
                 book.move(row, phase, cause=Cause.STARTED, at=at, actor="update")

@@ -16,6 +16,10 @@ def worker_left(name: str) -> None:
         _workers.pop(name, None)
 
 
+def is_connected(name: str) -> bool:
+    return name in _workers
+
+
 def workers_connected() -> int:
     """How many workers could start an executor now."""
     return len(_workers)

@@ -37,7 +37,6 @@ class RowView:
     segments: tuple[Segment, ...]
     duration: str
     since_ms: int | None
-    asked_ms: int | None
     attempts: str
 
 
@@ -48,7 +47,6 @@ def view_of(row: ActionRow, origin: datetime) -> RowView:
         segments=segments(origin, created=row.created_at, started=row.started_at, ended=row.ended_at),
         duration=duration_words(between_ms(began, row.ended_at)) if row.ended_at else "",
         since_ms=None if row.ended_at else between_ms(origin, began),
-        asked_ms=between_ms(origin, row.abort.requested_at) if row.abort else None,
         attempts=f"{row.attempt}/{row.max_attempts}" if row.max_attempts > 1 else "",
     )
 

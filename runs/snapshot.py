@@ -8,35 +8,28 @@ from datetime import datetime
 
 from runs import rows, tree
 from runs.errors import NotFound
+from runs.looks import STOPPABLE, WORDS
 from runs.phases import Phase
 from runs.queries.pages import RunHead
 from runs.queries.rows import ActionRow, list_changed_rows
 from runs.timeline import between_ms, duration_words, to_ms
 
-# The order in which the summary counts them: what wants attention first.
-LOOKS = {
-    "failed": Phase.FAILED.label,
-    "timed-out": Phase.TIMED_OUT.label,
-    "aborting": "Aborting",
-    "running": Phase.RUNNING.label,
-    "initializing": Phase.INITIALIZING.label,
-    "waiting-for-resources": Phase.WAITING_FOR_RESOURCES.label,
-    "queued": Phase.QUEUED.label,
-    "paused": Phase.PAUSED.label,
-    "aborted": Phase.ABORTED.label,
-    "succeeded": Phase.SUCCEEDED.label,
-    "recovered": Phase.RECOVERED.label,
-}
 FAILURES = frozenset({Phase.FAILED, Phase.TIMED_OUT})
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """A chip of the summary."""
+    """A chip of the summary. below_root: how many of them are not the root, which no abort of a phase selects."""
 
     look: str
     word: str
     number: int
+    below_root: int
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether all of them can be asked to stop at once."""
+        return self.look in STOPPABLE and self.below_root > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,11 +124,16 @@ class Snapshot:
         root = self._rows[self._root]
         ends = [row.ended_at for row in self._rows.values() if row.ended_at] if not self._live else []
         end_ms = between_ms(self.origin, max(ends)) if ends else None
-        counts = (Count(look, word, self._counts[look]) for look, word in LOOKS.items() if self._counts[look])
+        counts = self._counts
+        shown = (
+            Count(look, word, counts[look], counts[look] - (look == root.look))
+            for look, word in WORDS.items()
+            if counts[look]
+        )
         return Summary(
             head=self.head,
             root=root,
-            counts=tuple(counts),
+            counts=tuple(shown),
             total=len(self._rows),
             origin_ms=to_ms(self.origin),
             end_ms=end_ms,

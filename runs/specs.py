@@ -16,16 +16,17 @@ from functools import lru_cache
 from typing import Any
 
 from flyteidl2.actions import actions_service_pb2
-from flyteidl2.core import execution_pb2, literals_pb2, tasks_pb2, types_pb2
+from flyteidl2.core import execution_pb2, literals_pb2, tasks_pb2
 from flyteidl2.task import run_pb2, task_definition_pb2
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from runs import names
+from runs import conditions, names
 from runs.errors import Invalid
 from runs.executor.frames import Failure
+from runs.grace import check_grace
 from runs.names import ActionRef, RunRef
 from runs.phases import TERMINAL, Kind, Phase
 
@@ -41,7 +42,6 @@ _KIND_NAMES = {
     execution_pb2.ExecutionError.SYSTEM: "system",
     execution_pb2.ExecutionError.UNKNOWN: "unknown",
 }
-_CONDITION_TYPES = {types_pb2.BOOLEAN, types_pb2.INTEGER, types_pb2.FLOAT, types_pb2.STRING}
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +104,7 @@ class NewAction:
     ended_at: datetime | None = None
     output_uri: str = ""
     failure: Failure | None = None
+    timeout_seconds: float = 0.0  # conditions only; 0 is unlimited
     detail: bytes = b""  # the TraceAction or ConditionAction message
 
     @property
@@ -170,6 +171,7 @@ def _facts(message: task_definition_pb2.TaskSpec) -> TaskFacts:
         asked = template.metadata.retries.retries
         raise Invalid(f"task {name!r} asks for {asked} retries, at most {MAX_RETRIES} are allowed")
     args, env, image = _command(template)
+    check_grace(env)
     bundle_uri, is_pickled = _bundle(args)
     spec = message.SerializeToString(deterministic=True)
     return TaskFacts(
@@ -318,13 +320,14 @@ def _trace(bare: NewAction, message: actions_service_pb2.Action) -> NewAction:
 def _condition(bare: NewAction, message: actions_service_pb2.Action) -> NewAction:
     condition = message.condition
     check_text(f"name of condition {bare.name!r}", condition.name, longest=MAX_TASK_NAME)
-    if condition.type.WhichOneof("type") != "simple" or condition.type.simple not in _CONDITION_TYPES:
+    if not conditions.is_possible_type(condition.type):
         raise Invalid(f"condition {condition.name!r} must be a boolean, an integer, a float or a string")
     return replace(
         bare,
         kind=Kind.CONDITION,
         title=condition.name,
         phase=Phase.PAUSED,
+        timeout_seconds=_seconds(f"timeout of condition {condition.name!r}", condition.timeout),
         detail=condition.SerializeToString(deterministic=True),
     )
 
@@ -344,7 +347,9 @@ def read_action_ref(identifier: Any) -> ActionRef:
 
 
 def read_envs(spec: run_pb2.RunSpec) -> dict[str, str]:
-    return {pair.key: pair.value for pair in spec.envs.values}
+    envs = {pair.key: pair.value for pair in spec.envs.values}
+    check_grace(envs)
+    return envs
 
 
 def read_failure(data: bytes) -> Failure:

@@ -16,7 +16,7 @@ from runs import events, transitions
 from runs.aborts import abort_left_behind, abort_row
 from runs.executor.frames import Failure
 from runs.models import Abort, Action, TaskSpec
-from runs.phases import DEADLINE, MAX_RUNTIME, QUEUED_TIMEOUT, UNHELD, Cause, Phase
+from runs.phases import CONDITION_TIMEOUT, DEADLINE, MAX_RUNTIME, QUEUED_TIMEOUT, UNHELD, Cause, Phase
 from runs.specs import read_task_spec
 from runs.transitions import Book, Row
 
@@ -61,6 +61,8 @@ def expire(now: datetime, *, since: datetime | None = None) -> int:
 def _exceeded(book: Book, row: Row, now: datetime) -> None:
     """What nobody runs ends, or is queued again, at once; what runs is asked to stop."""
     code = _code(row, QUEUED_TIMEOUT if row.phase in UNHELD else MAX_RUNTIME, now)
+    if row.phase is Phase.PAUSED:
+        code = CONDITION_TIMEOUT
     if row.phase in UNHELD:
         _end_or_retry(book, row, code, cause=Cause.TIMEOUT, at=now, actor=ACTOR)
         abort_left_behind(book, [row], at=now)
@@ -102,6 +104,9 @@ def _words(row: Row, code: str) -> str:
     if code == DEADLINE:
         assert row.deadline_at is not None
         return f"it did not end before its deadline, {row.deadline_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    if code == CONDITION_TIMEOUT:
+        assert row.deadline_at is not None
+        return f"nobody signalled it before {row.deadline_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
     if code == QUEUED_TIMEOUT:
         return f"attempt {row.attempt} was queued longer than its limit of {row.queued_timeout_seconds:g} s"
     return f"attempt {row.attempt} ran longer than its limit of {row.max_runtime_seconds:g} s"

@@ -105,11 +105,11 @@ def make_log(action: Action, *texts: str, stream: str = "stdout") -> LogChunk:
 
 
 def make_event(
-    action: Action, to: Phase, *, before: Phase | None = None, cause: Cause = Cause.STARTED
+    action: Action, to: Phase, *, before: Phase | None = None, cause: Cause = Cause.STARTED, actor: str = ""
 ) -> ActionEvent:
     return ActionEvent.objects.create(
-        run=action.run, action=action, seq=action.run.seq, from_phase=before, to_phase=to, cause=cause
-    )
+        run=action.run, action=action, seq=action.run.seq, from_phase=before, to_phase=to, cause=cause, actor=actor,
+    )  # fmt: skip
 
 
 def ref_of(run: Run) -> RunRef:

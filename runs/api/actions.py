@@ -12,7 +12,7 @@ from connectrpc.errors import ConnectError
 from connectrpc.request import RequestContext
 from flyteidl2.actions import actions_service_connect, actions_service_pb2
 
-from runs import database, events, operations, specs, storage
+from runs import conditions, database, events, operations, specs, storage
 from runs.api import wire
 from runs.api.identity import actor_of
 from runs.api.watch import watch
@@ -27,7 +27,7 @@ Context = RequestContext[Any, Any]
 
 
 class Actions(actions_service_connect.ActionsService):
-    """Signal is not supported yet."""
+    """Writes go through operations; what a parent hears of its children is read anew after each hint."""
 
     async def enqueue(
         self, request: actions_service_pb2.EnqueueRequest, ctx: Context
@@ -78,6 +78,18 @@ class Actions(actions_service_connect.ActionsService):
             cause = Cause.CANCELLED_BY_PARENT
         await database.write(operations.request_abort, ref, reason=request.reason, actor=actor, cause=cause)
         return actions_service_pb2.AbortResponse()
+
+    async def signal(
+        self, request: actions_service_pb2.SignalRequest, ctx: Context
+    ) -> actions_service_pb2.SignalResponse:
+        await database.write(
+            operations.signal_condition,
+            specs.read_action_ref(request.action_id),
+            conditions.read_literal(request.value),
+            actor=request.signalled_by.user.id.subject or actor_of(ctx),
+            parent=request.parent_action_name,
+        )
+        return actions_service_pb2.SignalResponse()
 
     async def update(
         self, request: actions_service_pb2.UpdateRequest, ctx: Context

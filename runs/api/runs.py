@@ -12,12 +12,13 @@ from connectrpc.request import RequestContext
 from django.conf import settings
 from flyteidl2.workflow import run_definition_pb2, run_service_connect, run_service_pb2
 
-from runs import database, events, operations, specs
+from runs import conditions, database, events, operations, specs
 from runs.api import wire
 from runs.api.creation import read_request
 from runs.api.dataproxy import data_uris
 from runs.api.identity import actor_of
 from runs.api.watch import watch
+from runs.errors import Invalid
 from runs.names import ROOT, ActionRef, RunRef, check_scope
 from runs.phases import Phase
 from runs.queries import api as queries
@@ -28,6 +29,8 @@ Context = RequestContext[Any, Any]
 # AbortRunResponse has no fields, so what the abort found is said in a header, e.g. "already_ended".
 OUTCOME_HEADER = "x-flyteui-outcome"
 PHASE_HEADER = "x-flyteui-phase"
+# Flyte's requests have no field for it: "1" means, do not wait for the grace periods of what runs.
+FORCE_HEADER = "x-flyteui-force"
 _WATCH_CHUNK = 500
 
 
@@ -128,6 +131,18 @@ class Runs(run_service_connect.RunService):
         await _abort(specs.read_action_ref(request.action_id), request.reason, ctx)
         return run_service_pb2.AbortActionResponse()
 
+    async def signal_event(
+        self, request: run_service_pb2.SignalEventRequest, ctx: Context
+    ) -> run_service_pb2.SignalEventResponse:
+        await database.write(
+            operations.signal_condition,
+            specs.read_action_ref(request.action_id),
+            conditions.read_payload(request.payload),
+            actor=actor_of(ctx),
+            parent=request.parent_action_name,
+        )
+        return run_service_pb2.SignalEventResponse()
+
     async def get_action_data_u_r_is(
         self, request: run_service_pb2.GetActionDataURIsRequest, ctx: Context
     ) -> run_service_pb2.GetActionDataURIsResponse:
@@ -141,9 +156,19 @@ async def _root(ref: RunRef) -> queries.ActionView:
 
 
 async def _abort(target: RunRef | ActionRef, reason: str, ctx: Context) -> None:
-    answer = await database.write(operations.request_abort, target, reason=reason, actor=actor_of(ctx))
+    force = _is_forced(ctx)
+    answer = await database.write(
+        operations.request_abort, target, reason=reason, actor=actor_of(ctx), force=force
+    )
     ctx.response_headers()[OUTCOME_HEADER] = answer.outcome
     ctx.response_headers()[PHASE_HEADER] = Phase(answer.phase).slug
+
+
+def _is_forced(ctx: Context) -> bool:
+    said = ctx.request_headers().get(FORCE_HEADER, "0")
+    if said not in {"0", "1"}:
+        raise Invalid(f"the header {FORCE_HEADER} is {said!r}; it must be 1 to force the abort, or 0")
+    return said == "1"
 
 
 async def _watch_details(ref: ActionRef) -> AsyncIterator[queries.ActionDetails]:

@@ -95,7 +95,9 @@ def metadata(view: ActionView, run_spec: bytes = b"") -> run_definition_pb2.Acti
         case Kind.TRACE:
             message.trace.name = view.task_name
         case Kind.CONDITION:
-            message.condition.name = view.task_name
+            asked = run_definition_pb2.ConditionAction.FromString(view.detail)
+            message.condition.name = asked.name
+            message.condition.type.CopyFrom(asked.type)
     if run_spec and view.ref.name == ROOT:
         spec = run_pb2.RunSpec.FromString(run_spec)
         if spec.HasField("relation"):
@@ -143,15 +145,17 @@ def action_details(details: ActionDetails) -> run_definition_pb2.ActionDetails:
         message.abort_info.aborted_by.CopyFrom(identity(view.abort.actor))
     elif view.phase in {Phase.FAILED, Phase.TIMED_OUT}:
         message.error_info.CopyFrom(error_info(view.error or _nameless(view)))
+    elif details.signal:
+        message.signal_info.signalled_by.CopyFrom(identity(details.signal.actor))
+        message.signal_info.output.ParseFromString(details.signal.value)
     match view.kind:
         case Kind.TASK:
             message.task.ParseFromString(details.spec)
         case Kind.TRACE:
-            trace = run_definition_pb2.TraceAction.FromString(details.detail)
+            trace = run_definition_pb2.TraceAction.FromString(view.detail)
             message.trace.CopyFrom(trace.spec)
         case Kind.CONDITION:
-            message.condition.ParseFromString(details.detail)
-            message.metadata.condition.type.CopyFrom(message.condition.type)
+            message.condition.ParseFromString(view.detail)
     return message
 
 
@@ -199,12 +203,21 @@ def child_update(view: ActionView) -> actions_service_pb2.WatchForUpdatesRespons
         update.error.CopyFrom(_aborted(view))
     elif view.phase in {Phase.FAILED, Phase.TIMED_OUT}:
         update.error.CopyFrom(execution_error(view.error or _nameless(view)))
+    if view.value:
+        update.value.ParseFromString(view.value)
     return actions_service_pb2.WatchForUpdatesResponse(action_update=update)
 
 
 def execution_error(error: ErrorFacts) -> execution_pb2.ExecutionError:
     kind = _EXECUTION_KINDS.get(error.kind, execution_pb2.ExecutionError.UNKNOWN)
-    return execution_pb2.ExecutionError(code=error.code, message=error.message, kind=kind)
+    recoverability = (
+        execution_pb2.ContainerError.RECOVERABLE
+        if error.recoverable
+        else execution_pb2.ContainerError.NON_RECOVERABLE
+    )
+    return execution_pb2.ExecutionError(
+        code=error.code, message=error.message, kind=kind, recoverability=recoverability
+    )
 
 
 def _aborted(view: ActionView) -> execution_pb2.ExecutionError:

@@ -16,7 +16,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.utils import timezone
 
-from runs import batches, database, dispatch, events, leases, liveness, metrics, presence, timeouts
+from runs import batches, database, dispatch, events, leases, liveness, metrics, presence, refusals, timeouts
 from runs.errors import LeaseLost, Unavailable
 from runs.executor import frames
 from runs.queries import link
@@ -149,7 +149,7 @@ class ExecutorConsumer(FrameConsumer):
         await self.write_frame(
             frames.Welcome(
                 epoch=connected.epoch, acked=connected.acked, kill=connected.kill,
-                grace_seconds=settings.ABORT_GRACE_SECONDS, idle_seconds=settings.EXECUTOR_IDLE_SECONDS,
+                grace_seconds=connected.grace_seconds, idle_seconds=settings.EXECUTOR_IDLE_SECONDS,
                 lease_seconds=settings.EXECUTOR_LEASE_SECONDS,
             )
         )  # fmt: skip
@@ -241,6 +241,7 @@ class WorkerConsumer(FrameConsumer):
         super().__init__()
         self.name = ""
         self.running: set[str] = set()
+        self.stopped: set[str] = set()  # what it was told to end
 
     async def connect(self) -> None:
         await self.accept()
@@ -257,7 +258,8 @@ class WorkerConsumer(FrameConsumer):
         elif self.name:
             self.running.discard(frame.executor)
             reason = frame.message or f"its process ended with code {frame.code}"
-            await database.write(leases.end_executor, UUID(frame.executor), reason)
+            was_stopped = frame.code == frames.STOPPED
+            await database.write(leases.end_executor, UUID(frame.executor), reason, was_stopped=was_stopped)
             self.wake.set()
         else:
             await self.close(code=BAD_FRAME)
@@ -279,13 +281,22 @@ class WorkerConsumer(FrameConsumer):
             if await database.read(liveness.is_anyone_silent):
                 await database.write(liveness.lose_silent)
             if lost := await database.read(dispatch.find_lost, self.name, frozenset(self.running)):
-                await database.write(dispatch.give_up, lost)
+                await database.write(dispatch.give_up, lost, frozenset(self.running))
+            await self._stop_what_refuses()
             if not await database.read(dispatch.is_needed):
                 continue
             demand = await database.write(dispatch.claim_demand, self.name)
             for launch in demand.launches:
                 self.running.add(launch.executor)
                 await self.write_frame(launch)
+
+    async def _stop_what_refuses(self) -> None:
+        if overdue := await database.read(refusals.find_overdue, timezone.now()):
+            await database.write(refusals.stop_overdue, overdue)
+        for stop in await database.read(dispatch.find_stops, self.name):
+            if stop.executor in self.running - self.stopped:
+                self.stopped.add(stop.executor)
+                await self.write_frame(stop)
 
     async def _keep_time(self) -> None:
         """Nobody hints that time has passed. Looking is one statement; only what is due costs a write."""

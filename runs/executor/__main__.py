@@ -1,5 +1,6 @@
-"""`python -m runs.executor`: one executor process. It reads its configuration from stdin, after its imports: a process
-that waits there starts its pool at once.
+"""`python -m runs.executor [FD]`: one executor process. It reads its configuration from stdin, after its imports: a
+process that waits there starts its pool at once. FD is kept open by it and by what it forks, so that its worker hears
+when the last of them has ended; programs that they start do not get it.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ from runs.executor.process import Process
 
 
 def main() -> None:
+    if len(sys.argv) > 1:
+        os.set_inheritable(int(sys.argv[1]), False)
     line = sys.stdin.buffer.readline()
     if not line.strip():
         return  # whoever kept this process in reserve is gone

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable
 
 from runs.executor.command import Command
-from runs.executor.frames import AbortChild, ChildUpdate, Enqueue, EnqueueResult, Key, Lease, now_us
+from runs.executor.frames import AbortChild, ChildUpdate, Enqueue, EnqueueResult, Failure, Key, Lease, now_us
 from runs.executor.held import Child, Held, Waiter
 from runs.executor.outbox import Outbox
 from runs.executor.pace import pace_of
@@ -50,6 +50,7 @@ class Children:
         command: Command | None,
         *,
         ends_when_accepted: bool = False,
+        failure: Failure | None = None,
     ) -> Child:
         """Ask for a child, unless it is known already: a retried parent derives the same names."""
         with self._lock:
@@ -57,7 +58,7 @@ class Children:
             if child is None or not (child.is_settled or child.is_asked_for):
                 child = parent.children.setdefault(name, Child())
                 child.command = command
-                child.enqueue = action
+                child.enqueue = Enqueue(parent.key.run, parent.key.name, action, failure)
                 child.ends_when_accepted = ends_when_accepted
                 if parent.may_speak:
                     self._send(parent, name, child)
@@ -66,8 +67,10 @@ class Children:
         return child
 
     def _send(self, parent: Held, name: str, child: Child) -> None:
-        event = Enqueue(run=parent.key.run, parent=parent.key.name, action=child.enqueue)
-        child.ticket = self._outbox.put(event, lambda result: self._answered(parent, name, child, result))
+        assert child.enqueue is not None
+        child.ticket = self._outbox.put(
+            child.enqueue, lambda result: self._answered(parent, name, child, result)
+        )
 
     @staticmethod
     def find(parent: Held, name: str) -> ChildUpdate | None:
@@ -108,7 +111,7 @@ class Children:
 
     def _answered(self, parent: Held, name: str, child: Child, result: EnqueueResult | None) -> None:
         if result is None or result.code in ACCEPTED:
-            child.enqueue = b""
+            child.enqueue = None
             child.is_accepted = True
             if result is not None and result.lease is not None:
                 self._take_lease(result.lease, parent, child.command)

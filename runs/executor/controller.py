@@ -12,13 +12,15 @@ from datetime import UTC, datetime
 from typing import Any, cast
 
 import flyte.errors
+from flyte.storage import join
 from flyteidl2.common import phase_pb2
 from flyteidl2.core import literals_pb2
 
 from runs.executor import sdk
 from runs.executor.children import Children
 from runs.executor.command import parse_command
-from runs.executor.frames import AbortNote, abort_text
+from runs.executor.failures import read_failure
+from runs.executor.frames import AbortNote, Failure, abort_text
 from runs.executor.held import CURRENT, Child, Held
 from runs.executor.messages import container_args, enqueue_message, execution_error
 from runs.executor.pace import pace_of
@@ -96,7 +98,11 @@ class HostController(RemoteController):
         return await super().submit(_task, *args, **kwargs)
 
     async def submit_and_wait_for_action(self, action: Action) -> Action:
-        return await self._end_of(action, self._submitted(action))
+        failure = None
+        if action.type == "trace" and action.err is not None:
+            # What the SDK has just written there says whether a retry may run the function again; action.err does not.
+            failure = await read_failure(join(action.run_output_base or "", action.name))
+        return await self._end_of(action, self._submitted(action, failure))
 
     async def start_action(self, action: Action) -> None:
         self._submitted(action)
@@ -119,7 +125,7 @@ class HostController(RemoteController):
     async def stop(self) -> None:
         pass
 
-    def _submitted(self, action: Action) -> Child:
+    def _submitted(self, action: Action, failure: Failure | None = None) -> Child:
         parent = _current()
         return self._children.submit(
             parent,
@@ -127,6 +133,7 @@ class HostController(RemoteController):
             enqueue_message(action).SerializeToString(),
             parse_command(container_args(action.task)) if action.task else None,
             ends_when_accepted=action.type == "trace",
+            failure=failure,
         )
 
     async def _end_of(self, action: Action, child: Child) -> Action:

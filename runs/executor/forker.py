@@ -9,22 +9,10 @@ import socket
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Protocol
 
+from runs.executor.forks import Began, Ended, Refused, Reply, Request, Signal, Start, decode_reply, encode
 from runs.executor.modules import ROOT
-from runs.executor.zygote import (
-    Began,
-    Ended,
-    Refused,
-    Reply,
-    Request,
-    Signal,
-    Signalled,
-    Start,
-    decode_reply,
-    encode,
-)
 
 
 class Listener(Protocol):
@@ -40,8 +28,7 @@ class Forker:
         self._zygote_pid: int = zygote[0] if zygote else 0
         self._control: socket.socket | None = zygote[1] if zygote else None
         self._environment = dict(os.environ)  # before user code has a chance to change it
-        self._pids: dict[int, int] = {}
-        self._asked: set[int] = set()
+        self._asked: dict[int, bool] = {}  # whether the process is known to exist
         self._line = b""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._listener: Listener | None = None
@@ -52,10 +39,10 @@ class Forker:
         if self._control is not None:
             self._listen(self._control)
 
-    def start(self, number: int, args: list[str], env: dict[str, str], fds: list[int]) -> None:
-        """Ask for a child in the current folder, which gets these descriptors. The answer is Began or Refused."""
-        self._asked.add(number)
-        self._send(Start(number, args, str(Path.cwd()), env), fds)
+    def start(self, start: Start, fds: list[int]) -> None:
+        """Ask for a child, which gets these descriptors. The answer is Began or Refused."""
+        self._asked[start.id] = False
+        self._send(start, fds)
 
     def signal(self, number: int, which: int) -> None:
         if number in self._asked:
@@ -105,28 +92,23 @@ class Forker:
 
     def _heard(self, reply: Reply) -> None:
         match reply:
-            case Began(id=number, pid=pid):
-                self._pids[number] = pid
+            case Began(id=number):
+                self._asked[number] = True
             case Ended(id=number) | Refused(id=number):
-                self._pids.pop(number, None)
-                self._asked.discard(number)
-            case Signalled():
-                pass
+                del self._asked[number]
         assert self._listener is not None
         self._listener.heard(reply)
 
     def _lost(self) -> None:
-        """The zygote has died, and the kernel has killed its children; what these have started is killed here."""
+        """The zygote and all of its keepers have ended; these have killed what they kept."""
         if self._control is None:
             return
         assert self._loop is not None
         self._loop.remove_reader(self._control)
         self._control.close()
         self._control = None
-        for pid in self._pids.values():
-            with suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid, signal.SIGKILL)
         with suppress(ChildProcessError):
             os.waitpid(self._zygote_pid, os.WNOHANG)
-        for number in list(self._asked):
-            self._heard(Ended(number, -signal.SIGKILL))
+        for number, has_begun in list(self._asked.items()):
+            reason = "the process that forks others was killed"
+            self._heard(Ended(number, -signal.SIGKILL) if has_begun else Refused(number, reason))

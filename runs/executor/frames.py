@@ -11,6 +11,8 @@ import time
 import msgspec
 
 PROTOCOL_VERSION = 1
+# Exit code of an executor that was stopped in order while code on its loop did not let itself be interrupted.
+STOPPED = 75
 
 
 def now_us() -> int:
@@ -126,11 +128,15 @@ class Hello(msgspec.Struct, tag="hello"):
 
 
 class Enqueue(msgspec.Struct, tag="enqueue", array_like=True):
-    """A parent asks for a child. action: a serialised flyteidl2.actions.Action. Answered in Ack.results."""
+    """A parent asks for a child. action: a serialised flyteidl2.actions.Action. Answered in Ack.results.
+
+    failure: of a trace that failed, for which the message has no place.
+    """
 
     run: int
     parent: str
     action: bytes
+    failure: Failure | None = None
 
 
 class Started(msgspec.Struct, tag="started", array_like=True):

@@ -11,7 +11,7 @@ from enum import Enum, auto
 from typing import NamedTuple
 
 from runs.executor.command import Command
-from runs.executor.frames import AbortNote, ChildUpdate, Failure, Key, Lease, RunInfo
+from runs.executor.frames import AbortNote, ChildUpdate, Enqueue, Failure, Key, Lease, RunInfo
 
 
 class Stage(Enum):
@@ -54,7 +54,7 @@ class Child:
         self.problem: tuple[str, str] | None = None  # the server's refusal: code and message
         self.waiters: list[Waiter] = []
         self.ticket = 0  # of its last Enqueue in the outbox
-        self.enqueue = b""  # kept until it is accepted: the server may ask to try later
+        self.enqueue: Enqueue | None = None  # kept until it is accepted: the server may ask to try later
         self.is_accepted = False
         self.command: Command | None = None
         self.refusals = 0
@@ -69,7 +69,7 @@ class Child:
 
     @property
     def is_asked_for(self) -> bool:
-        return self.is_accepted or bool(self.enqueue)
+        return self.is_accepted or self.enqueue is not None
 
 
 class Held:
@@ -80,8 +80,12 @@ class Held:
         "cancel",
         "children",
         "command",
+        "is_closed",
+        "is_forced",
+        "is_function",
         "is_interrupted",
         "is_isolated",
+        "is_watched",
         "lease",
         "partial_lines",
         "run",
@@ -96,10 +100,14 @@ class Held:
         self.command = command  # known already when this process sent the spec
         self.stage = Stage.WAITING
         self.task: asyncio.Task[Ending | None] | None = None
+        self.is_function = False  # plain, so that an abort can interrupt it in the main thread of its process
         self.is_isolated = False  # a child process runs it, or will; for ever true once set
         self.spawned: set[asyncio.Future[object]] = set()  # what its code started and may leave behind
         self.cancel: AbortNote | None = None
         self.is_interrupted = False  # cancelled by an orderly stop, not by an abort
+        self.is_watched = False  # the server asked to stop it, and `Escalation` sees to it
+        self.is_forced = False  # ... without its grace periods
+        self.is_closed = False  # its tasks were ended by force, so what they came to says nothing
         self.children: dict[str, Child] = {update.name: Child(update) for update in lease.children}
         self.partial_lines: dict[str, str] = {}
 

@@ -16,7 +16,9 @@ from typing import Any
 
 from runs.executor import frames
 from runs.executor.children import Children
+from runs.executor.closing import close_tasks, end_left_behind
 from runs.executor.command import Command
+from runs.executor.escalation import Escalation
 from runs.executor.frames import Cancel, Key, Lease, RunInfo, now_us
 from runs.executor.held import CURRENT, Ending, Held, Stage
 from runs.executor.isolation import Isolation
@@ -43,6 +45,7 @@ class Host:
         self.children = Children(
             self.held, link.outbox, call_later=link.call_later, take_lease=self._take_for_parent
         )
+        self.escalation = Escalation(self.held, link, post=self._post, finish=self.finish)
         self._runner: Runner | None = None
         self._runs: dict[int, RunInfo] = {}
         self._inbox: deque[tuple[Callable[[Any], None], Any]] = deque()
@@ -68,6 +71,7 @@ class Host:
             if known.lease.epoch >= lease.epoch:
                 return  # told again after a reconnect
             self._post(self._kill, known)
+            self.escalation.lost(known)
         if not self.takes_leases:
             self._link.outbox.put(frames.Returned(key=lease.key, epoch=lease.epoch))
             return
@@ -78,9 +82,10 @@ class Host:
         for cancel in message.cancels:
             held = self.held.get(cancel.key)
             if held is not None and held.is_isolated and held.lease.epoch == cancel.epoch:
-                self._isolation.cancel(held, cancel.note)
+                self._isolation.cancel(held, cancel.note, is_forced=cancel.is_forced)
             else:
                 self._post(self._cancel, cancel)
+        self.escalation.watch(message.cancels)
 
     def kill(self, keys: list[Key]) -> None:
         for key in keys:
@@ -90,6 +95,7 @@ class Host:
                 self._kill(held)
             else:
                 self._post(self._kill, held)
+                self.escalation.lost(held)
 
     def give_back(self) -> None:
         """Return every lease that has not begun; its task, if it has one, then ends by itself."""
@@ -148,7 +154,7 @@ class Host:
     def _ended(self, held: Held, task: asyncio.Task[Ending | None]) -> None:
         if held.stage is Stage.GONE:
             return
-        if task.cancelled():
+        if task.cancelled() or held.is_closed:
             ending: Ending | None = Ending("cancelled")
         elif (problem := task.exception()) is not None:
             ending = Ending(
@@ -170,7 +176,9 @@ class Host:
         if held is None or held.lease.epoch != cancel.epoch or held.cancel is not None or not held.may_speak:
             return
         if held.is_isolated:
-            self._link.call_soon(self._isolation.cancel, held, cancel.note)
+            self._link.call_soon(
+                partial(self._isolation.cancel, held, cancel.note, is_forced=cancel.is_forced)
+            )
             return
         held.cancel = cancel.note
         if held.task is None:
@@ -189,7 +197,7 @@ class Host:
             return
         if held.task is not None:
             held.task.cancel("the lease is lost")
-        cancel_spawned(held)
+        end_left_behind(held, self.escalation.grace_seconds)
 
     def interrupt_all(self) -> None:
         for held in list(self.held.values()):
@@ -198,6 +206,13 @@ class Host:
                 if held.task is not None and not held.is_isolated:
                     held.task.cancel(SHUTDOWN)
 
+    def close_all(self) -> None:
+        """End what did not let itself be interrupted."""
+        for held in list(self.held.values()):
+            if held.may_speak and not held.is_isolated:
+                held.is_closed = True
+                close_tasks(held)
+
     def _release(self, held: Held) -> None:
         """The end is acknowledged. What its code left behind is cancelled now, and not before: the server has recorded
         the descendants as ended by their parent, so that their cause is not what this cancel would make of it.
@@ -205,7 +220,7 @@ class Host:
         held.stage = Stage.GONE
         if self.held.get(held.key) is held:
             del self.held[held.key]
-        cancel_spawned(held)
+        end_left_behind(held, self.escalation.grace_seconds)
         self.on_end()
 
     # Any thread.
@@ -224,11 +239,6 @@ class Host:
         )
         self._link.outbox.put(finished, lambda _: self._post(self._release, held))
         self.on_end()
-
-
-def cancel_spawned(held: Held) -> None:
-    for task in list(held.spawned):
-        task.cancel("its action has ended")
 
 
 def task_factory(

@@ -8,25 +8,27 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 from collections import deque
 from collections.abc import Coroutine, Mapping
+from pathlib import Path
 from typing import Any, Protocol
 
 from runs.executor import failures
 from runs.executor.command import render_command
 from runs.executor.crashes import describe_crash
+from runs.executor.demands import Demand
 from runs.executor.environ import variables_of
 from runs.executor.forker import Forker
-from runs.executor.frames import AbortNote, Delivered, Failure, Started
+from runs.executor.forks import STACK_SIGNAL, Began, Ended, Refused, Reply, Signalled, Start
+from runs.executor.frames import AbortNote, Delivered, Failure, Refusing, Started, now_us
 from runs.executor.held import Ending, Held, Stage
 from runs.executor.outbox import Outbox
 from runs.executor.output import Output
-from runs.executor.pipes import ASK, GIVE, Pipes
-from runs.executor.zygote import Began, Ended, Refused, Reply, Signalled
+from runs.executor.pipes import ASK, GIVE, TOLD, Pipes
+from runs.phases import Escalation
 
-ABORT_SIGNAL = signal.SIGTERM  # sent once; the process' part of an abort begins with it
-STOP_SECONDS = 1.0  # between SIGTERM and SIGKILL in an orderly stop of the executor
+STOP_SECONDS = 1.0  # between CancelledError and SIGKILL in an orderly stop of the executor
+SHUTDOWN = "shutdown"  # the reason that a task gets then
 
 
 class Finish(Protocol):
@@ -70,31 +72,39 @@ class Isolation:
             self._waiting.append(held)
             self._fill()
 
-    def cancel(self, held: Held, note: AbortNote) -> None:
-        """An abort. What has not begun never does; what runs is asked to end, and after the grace period it is ended."""
-        if held.cancel is not None or not held.may_speak:
+    def cancel(self, held: Held, note: AbortNote, *, is_forced: bool = False) -> None:
+        """An abort. What has not begun never does; what runs gets CancelledError, once, and after the grace period it is
+        ended. is_forced: it is ended at once; that may follow an abort which was not.
+        """
+        if not held.may_speak:
             return
-        held.cancel = note
-        self._end(held, self.grace_seconds)
+        is_first, held.cancel = held.cancel is None, held.cancel or note
+        child = self._find(held)
+        if child is None:
+            self._drop(held)
+        elif is_forced:
+            child.demand.kill()
+        elif is_first:
+            child.demand.ask(note.reason or note.cause, self.grace_seconds)
 
     def stop(self) -> None:
         """The executor is to end: interrupt everything."""
         for held in [*self._waiting, *(child.held for child in self._children.values())]:
             held.is_interrupted = True
-            self._end(held, STOP_SECONDS)
+            if (child := self._find(held)) is not None:
+                child.demand.ask_briefly(SHUTDOWN, STOP_SECONDS)
+            else:
+                self._drop(held)
 
-    def _end(self, held: Held, grace_seconds: float) -> None:
-        child = self._find(held)
-        if child is not None:
-            child.ask_to_end(grace_seconds)
-        elif held in self._waiting:
+    def _drop(self, held: Held) -> None:
+        if held in self._waiting:
             self._waiting.remove(held)
             self._finish(held, Ending("cancelled"))
 
     def kill(self, held: Held) -> None:
         """The lease is lost: end it at once, and say nothing."""
         if (child := self._find(held)) is not None:
-            child.kill()
+            child.demand.kill()
         elif held in self._waiting:
             self._waiting.remove(held)
 
@@ -139,25 +149,36 @@ class Isolation:
         env = {**self._variables, **{name: value for name, value in variables_of(held).items() if value}}
         theirs = child.pipes.open()
         try:
-            self.forker.start(child.number, args, env, theirs)
+            self.forker.start(Start(child.number, args, str(Path.cwd()), env, held.is_function), theirs)
         finally:
             for fd in theirs:
                 os.close(fd)
 
     def heard(self, reply: Reply) -> None:
         child = self._children[reply.id]
-        key, epoch = child.held.key, child.held.lease.epoch
         match reply:
             case Began(at=at):
                 if child.held.may_speak:
-                    self._outbox.put(Started(key=key, epoch=epoch, at=at))
+                    self._outbox.put(Started(key=child.held.key, epoch=child.held.lease.epoch, at=at))
             case Signalled(number=number, at=at):
-                if number == ABORT_SIGNAL and child.held.cancel is not None and child.held.may_speak:
-                    self._outbox.put(Delivered(key=key, epoch=epoch, at=at))
+                if number != STACK_SIGNAL:
+                    self.delivered(child, at)
             case Ended(code=code):
                 self._gone(child, ending_of(child.held, code))
             case Refused(reason=reason):
                 self._gone(child, ending_of_refused(reason))
+
+    def delivered(self, child: _Child, at: int) -> None:
+        """The code has got its CancelledError; or, when that could not be raised, its process a signal."""
+        held = child.held
+        if held.cancel is not None and held.may_speak and not child.is_told:
+            child.is_told = True
+            self._outbox.put(Delivered(key=held.key, epoch=held.lease.epoch, at=at))
+
+    def refuses(self, child: _Child, step: Escalation, stack: str, next_at: int) -> None:
+        held = child.held
+        if held.cancel is not None and held.may_speak:
+            self._outbox.put(Refusing(held.key, held.lease.epoch, now_us(), step, stack, next_at))
 
     def _gone(self, child: _Child, conclusion: Coroutine[Any, Any, Ending]) -> None:
         """The process has ended, and so has all that it had started."""
@@ -199,33 +220,19 @@ async def ending_of_refused(reason: str) -> Ending:
 
 
 class _Child:
-    """A process that runs, or is about to."""
+    """A process that runs, or is about to. It is its demand's target."""
 
     def __init__(self, number: int, held: Held, owner: Isolation) -> None:
         self.number = number
         self.held = held
         self.has_slot = True
+        self.is_told = False
         self.pipes = Pipes(self._write, self._said)
+        self.demand = Demand(self)
         self._owner = owner
-        self._escalation: asyncio.TimerHandle | None = None
-
-    def ask_to_end(self, grace_seconds: float) -> None:
-        """Ask once; when it is asked again, the shorter time counts."""
-        loop = asyncio.get_running_loop()
-        if self._escalation is None:
-            self._owner.forker.signal(self.number, ABORT_SIGNAL)
-        elif self._escalation.when() <= loop.time() + grace_seconds:
-            return
-        else:
-            self._escalation.cancel()
-        self._escalation = loop.call_later(grace_seconds, self.kill)
-
-    def kill(self) -> None:
-        self._owner.forker.signal(self.number, signal.SIGKILL)
 
     def close(self) -> None:
-        if self._escalation is not None:
-            self._escalation.cancel()
+        self.demand.drop()
         self.pipes.close()
 
     def _write(self, stream: str, text: str) -> None:
@@ -236,3 +243,19 @@ class _Child:
             self._owner.give(self)
         elif byte == ASK:
             self._owner.ask(self)
+        elif byte == TOLD:
+            self._owner.delivered(self, now_us())
+
+    # The demand's `Target`.
+
+    def cancel(self, reason: str) -> None:
+        self.pipes.cancel(reason)
+
+    def signal(self, number: int) -> None:
+        self._owner.forker.signal(self.number, number)
+
+    def stack(self) -> str:
+        return self.pipes.stack()
+
+    def refuses(self, step: Escalation, stack: str, next_at: int) -> None:
+        self._owner.refuses(self, step, stack, next_at)

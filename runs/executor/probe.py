@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
-import traceback
 from collections.abc import Callable
+
+from runs.executor.closing import stack_of_loop
 
 PROBE_SECONDS = 0.5
 BLOCKED_SECONDS = 2.0
@@ -15,11 +15,8 @@ BLOCKED_SECONDS = 2.0
 class LoopProbe:
     """Asks the loop to answer, again and again. `changed` is called on the link's thread with (answers?, stack)."""
 
-    def __init__(
-        self, loop: asyncio.AbstractEventLoop, thread_id: int, changed: Callable[[bool, str], None]
-    ) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, changed: Callable[[bool, str], None]) -> None:
         self._loop = loop
-        self._thread_id = thread_id
         self._changed = changed
         self._asked_at: float | None = None
         self._is_responsive = True
@@ -40,11 +37,7 @@ class LoopProbe:
             self._loop.call_soon_threadsafe(self._answer)
         elif self._is_responsive and now - self._asked_at >= BLOCKED_SECONDS:
             self._is_responsive = False
-            self._changed(False, self._stack())
+            self._changed(False, stack_of_loop())
 
     def _answer(self) -> None:
         self._asked_at = None
-
-    def _stack(self) -> str:
-        frame = sys._current_frames().get(self._thread_id)
-        return "".join(traceback.format_stack(frame)) if frame is not None else ""

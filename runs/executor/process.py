@@ -11,7 +11,6 @@ import os
 import signal
 import socket
 import sys
-import threading
 import time
 import traceback
 from pathlib import Path
@@ -30,6 +29,9 @@ from runs.executor.probe import LoopProbe
 from runs.executor.runner import Runner
 
 STOP_SECONDS = 2.0
+CLOSE_AFTER_SECONDS = 1.5  # of them: what did not let itself be interrupted until then is closed
+# After the last step of an escalation the server has this process ended by its worker. When nobody does, it ends itself.
+ABANDONED_SECONDS = 10.0
 LAST_WORDS_SECONDS = 1.0
 # How long before its lease runs out an executor out of reach begins to end; for a short lease, half of it.
 FENCE_SECONDS = 10.0
@@ -54,6 +56,7 @@ class Process:
         )
         self._host = Host(self._loop, self._link, self._output, self._isolation)
         self._host.on_end = self._one_has_ended
+        self._host.escalation.on_last_step = self._stop_if_nobody_does
         self._idle_seconds = config.idle_seconds
         self._idle_since = time.monotonic()
         self._lease_seconds = 600.0  # until the server says otherwise
@@ -67,7 +70,7 @@ class Process:
         lay_over_environ()
         controller = tasks.install(self._host.children)
         self._listen_to_signals()
-        probe = LoopProbe(self._loop, threading.get_ident(), self._loop_changed)
+        probe = LoopProbe(self._loop, self._loop_changed)
         self._link.call_soon(self._start_loops, probe)
         self._link.start()
         forget_ourselves()
@@ -108,7 +111,7 @@ class Process:
 
     def welcomed(self, welcome: frames.Welcome) -> None:
         self._idle_seconds, self._lease_seconds = welcome.idle_seconds, welcome.lease_seconds
-        self._isolation.grace_seconds = welcome.grace_seconds
+        self._isolation.grace_seconds = self._host.escalation.grace_seconds = welcome.grace_seconds
         self._host.kill(welcome.kill)
 
     def received(self, message: frames.ToExecutor) -> None:
@@ -158,6 +161,7 @@ class Process:
 
     def _loop_changed(self, responsive: bool, stack: str) -> None:
         self._link.outbox.put(frames.LoopState(responsive=responsive, at=frames.now_us(), stack=stack))
+        self._host.escalation.is_loop_blocked = not responsive
         self._host.takes_leases = responsive and not self._is_draining and self._stopping is None
         if not responsive:
             self._host.give_back()
@@ -194,33 +198,52 @@ class Process:
             "runs out, so it ends",
             file=sys.__stderr__,
         )
-        self._stop_soon()
+        self._begin_stop()
 
     async def _stop(self) -> None:
-        """An orderly stop: interrupt what runs, report it, and end. The server starts it again elsewhere."""
+        """An orderly stop: interrupt what runs, report it, and end. The server starts it again elsewhere.
+
+        What does not let itself be interrupted runs until this process ends. So nothing is said of it here, and its exit
+        code tells that it was stopped.
+        """
         self._host.takes_leases = False
         self._host.children.is_stopping = True
         self._quiet.clear()
+        self._host.give_back()
         self._loop.call_soon_threadsafe(self._host.interrupt_all)
         self._isolation.stop()
         self._look_if_quiet()
+        is_quiet = await self._gets_quiet(CLOSE_AFTER_SECONDS)
+        if not is_quiet:
+            self._loop.call_soon_threadsafe(self._host.close_all)
+            is_quiet = await self._gets_quiet(STOP_SECONDS - CLOSE_AFTER_SECONDS)
+        await self._exit(0 if is_quiet else frames.STOPPED)
+
+    async def _gets_quiet(self, seconds: float) -> bool:
         try:
-            async with asyncio.timeout(STOP_SECONDS):
+            async with asyncio.timeout(seconds):
                 await self._quiet.wait()
         except TimeoutError:
-            pass
-        for held in list(self._host.held.values()):
-            self._give_up(held)
-        await self._exit()
+            return False
+        return True
 
-    def _give_up(self, held: Held) -> None:
-        held.is_interrupted = True
-        self._host.finish(held, Ending("interrupted"))
+    def _stop_if_nobody_does(self) -> None:
+        self._link.call_later(ABANDONED_SECONDS, self._end_by_itself)
 
-    async def _exit(self) -> None:
+    def _end_by_itself(self) -> None:
+        self._begin_stop()
+
+    def _begin_stop(self) -> bool:
+        """Begin an orderly stop; False when one has begun already."""
+        if self._stopping is not None:
+            return False
+        self._stopping = asyncio.get_running_loop().create_task(watched(self._stop()), name="stop")
+        return True
+
+    async def _exit(self, code: int = 0) -> None:
         await self._link.flushed(LAST_WORDS_SECONDS)
         await self._link.close()
-        leave(0)
+        leave(code)
 
     # Signals.
 
@@ -239,15 +262,8 @@ class Process:
         numbers = self._signal_sockets[0].recv(64)
         if not {signal.SIGTERM, signal.SIGINT}.intersection(numbers):
             return
-        if not self._stop_soon():
+        if not self._begin_stop():
             leave(1)
-
-    def _stop_soon(self) -> bool:
-        """Begin an orderly stop; False when one has begun already."""
-        if self._stopping is not None:
-            return False
-        self._stopping = asyncio.get_running_loop().create_task(watched(self._stop()), name="stop")
-        return True
 
 
 async def watched(loop: object) -> None:

@@ -54,6 +54,7 @@ class Runner:
         except BaseException as problem:  # a module may do anything while it is imported, sys.exit() too
             return Ending("failed", await failures.record_failure(problem, uri, with_traceback=True))
         if not tasks.runs_in_loop(task):
+            held.is_function = tasks.is_function(task)
             return ISOLATE
         self._outbox.put(Started(key=held.key, epoch=held.lease.epoch, at=now_us()))
         try:

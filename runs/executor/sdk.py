@@ -30,6 +30,6 @@ IMPORTED_BY_AN_ACTION = (_client, asyncify, controlplane, default, entrypoints, 
 
 __all__ = [
     "IMPORTED_BY_AN_ACTION", "Action", "AsyncFunctionTaskTemplate", "ControllerState", "ImageCache", "RemoteController",
-    "TaskTemplate", "adjust_sys_path", "contextual_run", "controller_module", "convert", "entry_point", "entry_points",
-    "flyte_logger", "init", "internal_ctx", "io", "rusty", "taskrunner", "translate_task_to_wire", "user_logger",
+    "TaskTemplate", "adjust_sys_path", "asyncify", "contextual_run", "controller_module", "convert", "entry_point",
+    "entry_points", "entrypoints",    "flyte_logger", "init", "internal_ctx", "io", "rusty", "taskrunner", "translate_task_to_wire", "user_logger",
 ]  # fmt: skip

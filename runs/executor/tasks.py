@@ -95,6 +95,15 @@ def runs_in_loop(task: TaskTemplate[Any, Any, Any]) -> bool:
     )
 
 
+def is_function(task: TaskTemplate[Any, Any, Any]) -> bool:
+    """Whether the SDK calls it in a thread: a plain function, without a plugin that has its own way to run it."""
+    return (
+        isinstance(task, AsyncFunctionTaskTemplate)
+        and type(task).execute is AsyncFunctionTaskTemplate.execute
+        and not inspect.iscoroutinefunction(task.func)
+    )
+
+
 async def run_task(
     task: TaskTemplate[Any, Any, Any], bundle: CodeBundle | None, held: Held, controller: HostController
 ) -> Failure | None:

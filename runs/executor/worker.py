@@ -44,6 +44,7 @@ class Worker:
         self._config = config
         self._launcher = launcher
         self._running: dict[str, Running] = {}
+        self._stopping: dict[str, asyncio.TimerHandle] = {}
         self._watches: set[asyncio.Task[None]] = set()
         self._unsent: list[frames.Exited] = []
         self._socket: ClientConnection | None = None
@@ -74,8 +75,9 @@ class Worker:
 
     async def _stop_executors(self) -> None:
         # They tell the server themselves, over their own connections, what they had to interrupt.
-        for running in self._running.values():
-            running.stop()
+        for executor, running in self._running.items():
+            if executor not in self._stopping:
+                running.stop()
         if self._watches:
             _, late = await asyncio.wait(self._watches, timeout=STOP_SECONDS)
             for running in self._running.values():
@@ -95,7 +97,7 @@ class Worker:
                     backoff = FIRST_BACKOFF_SECONDS
                     while True:
                         frame = await self._socket.recv(decode=False)
-                        await self._launch(frames.decode_to_worker(frame))
+                        await self._obey(frames.decode_to_worker(frame))
             except ConnectionClosed as closed:
                 if closed.rcvd is not None and closed.rcvd.code == BAD_TOKEN:
                     raise BadToken(closed.rcvd.reason) from closed
@@ -118,6 +120,23 @@ class Worker:
         while self._unsent:
             await connection.send(frames.encode(self._unsent[0]))
             self._unsent.pop(0)
+
+    async def _obey(self, message: frames.ToWorker) -> None:
+        match message:
+            case frames.Launch():
+                await self._launch(message)
+            case frames.StopExecutor():
+                self._stop_executor(message)
+
+    def _stop_executor(self, asked: frames.StopExecutor) -> None:
+        """End one that has to; asked again after a reconnect, it is not told twice: a second signal means hurry."""
+        running = self._running.get(asked.executor)
+        if running is None or asked.executor in self._stopping:
+            return
+        print(f"flyteui worker: stopping executor {asked.executor}: {asked.reason}", file=sys.stderr)
+        running.stop()
+        loop = asyncio.get_running_loop()
+        self._stopping[asked.executor] = loop.call_later(asked.kill_after_seconds, running.kill)
 
     async def _launch(self, launch: frames.Launch) -> None:
         if launch.executor in self._running:
@@ -146,8 +165,9 @@ class Worker:
 
     async def _watch(self, executor: str, running: Running) -> None:
         code = await running.ended()
-        running.kill()  # the child processes of one that died; nothing if it ended in order
         del self._running[executor]
+        if (killing := self._stopping.pop(executor, None)) is not None:
+            killing.cancel()
         if code:
             print(f"flyteui worker: executor {executor} ended with {code}", file=sys.stderr)
         await self._tell(frames.Exited(executor, code, describe_exit(code)))
@@ -164,6 +184,8 @@ class Worker:
 
 def describe_exit(code: int) -> str:
     """What an exit code says, for people; empty for an ordinary end."""
+    if code == frames.STOPPED:
+        return "it was stopped while code on its event loop did not let itself be interrupted"
     if code >= 0:
         return f"exit code {code}" if code else ""
     try:

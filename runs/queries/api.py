@@ -13,9 +13,10 @@ from django.db.models import QuerySet
 from runs.errors import NotFound
 from runs.models import Action, ActionEvent, Attempt, LogChunk, Project, Run
 from runs.names import ActionRef, RunRef
-from runs.phases import TERMINAL, Kind, Phase
+from runs.phases import TERMINAL, Cause, Kind, Phase
 
-_LEAN = ("run__spec", "spec__spec", "detail")
+# Tasks have no detail; those of traces and conditions are small.
+LEAN = ("run__spec", "spec__spec")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,15 @@ class ErrorFacts:
     code: str
     message: str
     kind: str
+    recoverable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SignalFacts:
+    """Who gave a condition its value: a serialised Literal."""
+
+    actor: str
+    value: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +77,8 @@ class ActionView:
     changed_seq: int
     error: ErrorFacts | None
     abort: AbortFacts | None
+    detail: bytes  # a TraceAction or ConditionAction message; empty for tasks
+    value: bytes  # the Literal that a condition was signalled with
 
     @property
     def is_terminal(self) -> bool:
@@ -98,13 +110,13 @@ class AttemptView:
 
 @dataclass(frozen=True, slots=True)
 class ActionDetails:
-    """An action with what its page needs. spec: TaskSpec bytes; detail: TraceAction or ConditionAction bytes."""
+    """An action with what its page needs. spec: TaskSpec bytes; signal: of a condition that has its value."""
 
     action: ActionView
     spec: bytes
-    detail: bytes
     run_spec: bytes
     attempts: tuple[AttemptView, ...]
+    signal: SignalFacts | None
 
 
 def _actions(ref: RunRef) -> QuerySet[Action]:
@@ -131,30 +143,39 @@ def view(row: Action) -> ActionView:
         abort=AbortFacts(abort.cause, abort.actor, abort.reason, abort.target.name, abort.requested_at)
         if abort
         else None,
+        detail=bytes(row.detail), value=bytes(row.value),
     )  # fmt: skip
 
 
 def _error(row: Action | Attempt) -> ErrorFacts | None:
     if not row.error_code and not row.error_message:
         return None
-    return ErrorFacts(row.error_code, row.error_message, row.error_kind or "unknown")
+    recoverable = isinstance(row, Action) and row.error_recoverable
+    return ErrorFacts(row.error_code, row.error_message, row.error_kind or "unknown", recoverable)
 
 
 def get_action(ref: ActionRef) -> ActionView:
     """One action. One statement, two more when it is not there, to say what is missing."""
-    return view(_get(ref, _actions(ref.run).defer(*_LEAN)))
+    return view(_get(ref, _actions(ref.run).defer(*LEAN)))
 
 
 def get_action_details(ref: ActionRef) -> ActionDetails:
-    """One action with its attempts. Four statements."""
+    """One action with its attempts. Four statements, five for a condition that was signalled."""
     row = _get(ref, _actions(ref.run))
     return ActionDetails(
         action=view(row),
         spec=bytes(row.spec.spec) if row.spec else b"",
-        detail=bytes(row.detail),
         run_spec=bytes(row.run.spec),
         attempts=_attempts(row),
+        signal=_signal(row),
     )
+
+
+def _signal(row: Action) -> SignalFacts | None:
+    if row.kind != Kind.CONDITION or row.phase != Phase.SUCCEEDED:
+        return None
+    actors = ActionEvent.objects.filter(action=row, cause=Cause.SIGNALLED).values_list("actor", flat=True)
+    return SignalFacts(actors.first() or "", bytes(row.value))
 
 
 def _get(ref: ActionRef, rows: QuerySet[Action]) -> Action:
@@ -208,7 +229,7 @@ def _attempt(
 
 def list_changed(run_id: int, *, after: int, parent_id: int | None = None) -> list[ActionView]:
     """Actions of a run (or children of one) that changed after a seq, in that order. One statement."""
-    rows = joined().defer(*_LEAN).filter(run_id=run_id, changed_seq__gt=after)
+    rows = joined().defer(*LEAN).filter(run_id=run_id, changed_seq__gt=after)
     if parent_id is not None:
         rows = rows.filter(parent_id=parent_id)
     return [view(row) for row in rows.order_by("changed_seq", "id")]

@@ -17,7 +17,7 @@ from django.db.models.functions import Cast, Coalesce
 
 from runs.errors import Invalid
 from runs.phases import Kind, Phase
-from runs.queries.api import ActionView, check_project, joined, view
+from runs.queries.api import LEAN, ActionView, check_project, joined, view
 
 M = TypeVar("M", bound=Model)
 DEFAULT_LIMIT = 50
@@ -196,7 +196,7 @@ def list_runs(
     project: str, domain: str, query: ListQuery, *, domains: Sequence[str], paused_only: bool = False
 ) -> ActionPage:
     """Root actions. An empty project means all of them. Two statements at most."""
-    rows = joined().defer("run__spec", "spec__spec", "detail").filter(parent__isnull=True)
+    rows = joined().defer(*LEAN).filter(parent__isnull=True)
     if project:
         check_project(project, domain, domains)
         rows = rows.filter(run__project__name=project, run__domain=domain)
@@ -207,5 +207,5 @@ def list_runs(
 
 def list_actions(run_id: int, query: ListQuery) -> ActionPage:
     """Actions of a run. One statement."""
-    rows = joined().defer("run__spec", "spec__spec", "detail").filter(run_id=run_id)
+    rows = joined().defer(*LEAN).filter(run_id=run_id)
     return _page(rows, ACTION_FIELDS, query)

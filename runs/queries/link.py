@@ -15,7 +15,8 @@ from runs.phases import LIVE, TERMINAL
 
 _LIVE, _TERMINAL = sorted(LIVE), sorted(TERMINAL)
 _ASKED = [
-    "name", "lease_epoch", "abort__cause", "abort__actor", "abort__reason", "abort__target__name", "abort__requested_at",
+    "name", "lease_epoch", "forced_at",
+    "abort__cause", "abort__actor", "abort__reason", "abort__target__name", "abort__requested_at",
 ]  # fmt: skip
 
 
@@ -39,11 +40,15 @@ def get_changes(executor_id: UUID, seen: Mapping[int, int]) -> Changes:
             continue
         changed = Action.objects.filter(run_id=run_id, changed_seq__gt=seen[run_id])
         asked = changed.filter(
-            executor_id=executor_id, phase__in=_LIVE, abort__isnull=False, delivered_at__isnull=True
-        )
-        for name, epoch, cause, actor, reason, target, at in asked.order_by("pk").values_list(*_ASKED):
+            Q(delivered_at__isnull=True) | Q(forced_at__isnull=False),
+            executor_id=executor_id, phase__in=_LIVE, abort__isnull=False,
+        )  # fmt: skip
+        for name, epoch, forced_at, cause, actor, reason, target, at in asked.order_by("pk").values_list(
+            *_ASKED
+        ):
             note = frames.AbortNote(cause, actor, reason, target, int(at.timestamp() * 1e6))
-            changes.cancels.append(frames.Cancel(frames.Key(run_id, name), epoch, note))
+            is_forced = forced_at is not None
+            changes.cancels.append(frames.Cancel(frames.Key(run_id, name), epoch, note, is_forced))
         ended = changed.filter(
             Q(parent__executor_id=executor_id, parent__phase__in=_LIVE), phase__in=_TERMINAL
         )

@@ -1,4 +1,4 @@
-"""What the pages show of one action: its times, attempts, abort chain, inputs, outputs and events."""
+"""What the pages show of one action: its times, limits, attempts, inputs, outputs and events; its abort is in chains.py."""
 
 from __future__ import annotations
 
@@ -6,36 +6,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from runs import literals, storage
+from runs.conditions import Question, read_question
 from runs.errors import NotFound
 from runs.literals import Value
+from runs.looks import LIMITS, look_of, word_of
 from runs.models import Action, ActionEvent, Attempt
-from runs.phases import TERMINAL, Cause, Kind, Phase
-from runs.queries.rows import AbortMark
+from runs.phases import DEADLINE, MAX_RUNTIME, QUEUED_TIMEOUT, TERMINAL, Cause, Kind, Phase
+from runs.queries.answers import Answer, find_answer
+from runs.queries.chains import AbortChain, find_chain
 from runs.timeline import between_ms, duration_words
 
 MAX_EVENTS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class Instant:
-    """A moment of an abort, and how long after the request it came."""
-
-    word: str
-    at: datetime | None
-    after: str
-
-
-@dataclass(frozen=True, slots=True)
-class AbortChain:
-    """Who or what stopped the action, why, when, and through which ancestor (law 12)."""
-
-    mark: AbortMark
-    reason: str
-    scope: str
-    target_name: str
-    target_label: str
-    is_target: bool
-    instants: tuple[Instant, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +30,15 @@ class AttemptLine:
     duration: str
     executor: str
     error: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A limit of time. until: the moment when a deadline passes."""
+
+    word: str
+    text: str
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +70,11 @@ class Panel:
     input_uri: str
     output_uri: str
     abort: AbortChain | None
+    question: Question | None
+    answer: Answer | None
+    limits: tuple[Limit, ...]
+    retries_at: datetime | None
+    deadline_at: datetime | None
     attempts: tuple[AttemptLine, ...]
     changed_seq: int
 
@@ -91,10 +86,14 @@ class Panel:
     def is_aborting(self) -> bool:
         return self.abort is not None and not self.is_terminal
 
+    @property
+    def can_be_answered(self) -> bool:
+        return self.question is not None and self.phase is Phase.PAUSED and self.abort is None
+
 
 CACHE_WORDS = {
     1: "missed",
-    2: "hit",
+    2: "hit: its outputs were taken from the cache",
     3: "stored",
     4: "lookup failed",
     5: "store failed",
@@ -104,10 +103,10 @@ CACHE_WORDS = {
 
 
 def get_panel(run_id: int, name: str) -> Panel:
-    """Two statements."""
+    """Two statements, and one each for what a refusal would cost and who answered a condition."""
     action = _action(run_id, name)
-    phase = Phase(action.phase)
-    aborting = action.abort is not None and phase not in TERMINAL
+    look = _look(action)
+    is_condition = action.kind == Kind.CONDITION and bool(action.detail)
     began, ended = action.started_at, action.ended_at
     waited_until = began or ended
     return Panel(
@@ -117,9 +116,9 @@ def get_panel(run_id: int, name: str) -> Panel:
         task_name=action.task_name,
         kind=Kind(action.kind).name.lower(),
         group=action.group,
-        look="aborting" if aborting else phase.slug,
-        word="Aborting" if aborting else phase.label,
-        phase=phase,
+        look=look,
+        word=word_of(look, action.attempt, action.max_attempts),
+        phase=Phase(action.phase),
         parent=action.parent.name if action.parent else "",
         attempt=action.attempt,
         max_attempts=action.max_attempts,
@@ -135,7 +134,12 @@ def get_panel(run_id: int, name: str) -> Panel:
         executor=str(action.executor_id or "")[:8],
         input_uri=action.input_uri,
         output_uri=action.output_uri,
-        abort=_chain(action),
+        abort=find_chain(action, look),
+        question=read_question(bytes(action.detail)) if is_condition else None,
+        answer=find_answer(action) if is_condition else None,
+        limits=_limits(action),
+        retries_at=action.not_before if look == "retrying" else None,
+        deadline_at=action.deadline_at,
         attempts=tuple(_attempt(attempt) for attempt in action.attempts.order_by("lease_epoch")),
         changed_seq=action.changed_seq,
     )
@@ -148,30 +152,24 @@ def _action(run_id: int, name: str) -> Action:
     return found
 
 
-def _chain(action: Action) -> AbortChain | None:
-    abort = action.abort
-    if abort is None:
-        return None
-    stopped = action.ended_at if action.phase == Phase.ABORTED else None
-    asked = abort.requested_at
-    instants = (
-        Instant("requested", asked, ""),
-        Instant("delivered", action.delivered_at, _after(asked, action.delivered_at)),
-        Instant("stopped", stopped, _after(asked, stopped)),
-    )
-    return AbortChain(
-        mark=AbortMark(abort.actor, Cause(abort.cause), asked),
-        reason=abort.reason,
-        scope=abort.scope,
-        target_name=abort.target.name,
-        target_label=abort.target.short_name or abort.target.name,
-        is_target=abort.target_id == action.id,
-        instants=instants,
+def _look(action: Action) -> str:
+    return look_of(
+        Phase(action.phase),
+        is_asked=action.abort_id is not None,
+        exceeded=action.exceeded,
+        is_refusing=action.refusing_since is not None,
+        is_held_back=action.not_before is not None,
+        cache_status=action.cache_status,
     )
 
 
-def _after(start: datetime, end: datetime | None) -> str:
-    return f"+{between_ms(start, end):,} ms" if end else ""
+def _limits(action: Action) -> tuple[Limit, ...]:
+    """The limits that the action has, those of one attempt first."""
+    seconds = ((MAX_RUNTIME, action.max_runtime_seconds), (QUEUED_TIMEOUT, action.queued_timeout_seconds))
+    found = [Limit(LIMITS[code], f"{value:g} s an attempt") for code, value in seconds if value]
+    if action.deadline_at:
+        found.append(Limit(LIMITS[DEADLINE], "", action.deadline_at))
+    return tuple(found)
 
 
 def _attempt(attempt: Attempt) -> AttemptLine:
@@ -185,6 +183,9 @@ def _attempt(attempt: Attempt) -> AttemptLine:
         executor=str(attempt.executor_id or "")[:8],
         error=": ".join(filter(None, (attempt.error_code, attempt.error_message.strip()))),
     )
+
+
+NOTES: dict[str, str] = {Cause.REFUSED: "Refused to stop", Cause.FORCED: "Forced to stop"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,11 +210,11 @@ def list_events(action_id: int) -> tuple[EventLine, ...]:
 
 def _event(event: ActionEvent, first: datetime) -> EventLine:
     phase = Phase(event.to_phase)
-    is_request = event.from_phase == event.to_phase
+    is_request = event.from_phase == event.to_phase and event.cause != Cause.RETRIED
     return EventLine(
         seq=event.seq,
         at=event.at,
-        text="Asked to stop" if is_request else phase.label,
+        text=NOTES.get(event.cause, "Asked to stop") if is_request else phase.label,
         look="aborting" if is_request else phase.slug,
         attempt=event.attempt,
         cause=event.cause,

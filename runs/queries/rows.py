@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
+from runs.conditions import Question, read_question
+from runs.looks import LIMITS, look_of, word_of
 from runs.models import Action
-from runs.phases import TERMINAL, Cause, Kind, Phase
+from runs.phases import TERMINAL, Cause, Escalation, Kind, Phase
 
 MAX_ERROR = 200
 
@@ -26,10 +29,30 @@ class AbortMark:
 
 
 @dataclass(frozen=True, slots=True)
+class Refusal:
+    """That an action does not stop, since when, and when the next step of law 6 comes (None: it is the last)."""
+
+    since: datetime
+    step: Escalation
+    next_at: datetime | None
+
+    @property
+    def next_word(self) -> str:
+        """What comes next, before `in 18 s`."""
+        return "closed" if self.step < Escalation.CLOSED else "its process ends"
+
+    @property
+    def is_last(self) -> bool:
+        """Whether only the end of its process is left."""
+        return self.step is Escalation.PROCESS
+
+
+@dataclass(frozen=True, slots=True)
 class ActionRow:
     """What a row of the tree is made of. Equal rows look equal, so that their HTML can be kept.
 
-    label: the function; scope: its environment.
+    label: the function; scope: its environment; exceeded: the limit for which it is being stopped; not_before: until
+    when a retry waits; deadline_at: of a condition, until when it can be answered.
     """
 
     id: int
@@ -47,6 +70,12 @@ class ActionRow:
     ended_at: datetime | None
     error: str
     abort: AbortMark | None
+    exceeded: str
+    refusal: Refusal | None
+    not_before: datetime | None
+    deadline_at: datetime | None
+    cache_status: int
+    question: Question | None
     changed_seq: int
 
     @property
@@ -59,12 +88,28 @@ class ActionRow:
 
     @property
     def look(self) -> str:
-        """The slug that picks icon and colour."""
-        return "aborting" if self.is_aborting else self.phase.slug
+        """The slug that picks mark and colour."""
+        return look_of(
+            self.phase,
+            is_asked=self.abort is not None,
+            exceeded=self.exceeded,
+            is_refusing=self.refusal is not None,
+            is_held_back=self.not_before is not None,
+            cache_status=self.cache_status,
+        )
 
     @property
     def word(self) -> str:
-        return "Aborting" if self.is_aborting else self.phase.label
+        return word_of(self.look, self.attempt, self.max_attempts)
+
+    @property
+    def limit(self) -> str:
+        """The limit for which it is being stopped, in words."""
+        return LIMITS.get(self.exceeded, "limit")
+
+    @property
+    def can_be_answered(self) -> bool:
+        return self.question is not None and self.phase is Phase.PAUSED and self.abort is None
 
 
 ROW_FIELDS = (
@@ -86,6 +131,14 @@ ROW_FIELDS = (
     "abort__actor",
     "abort__cause",
     "abort__requested_at",
+    "exceeded",
+    "escalation",
+    "refusing_since",
+    "escalates_at",
+    "not_before",
+    "deadline_at",
+    "cache_status",
+    "detail",
     "changed_seq",
 )
 
@@ -102,45 +155,45 @@ def list_changed_rows(run_id: int, *, since: int) -> list[ActionRow]:
     return [to_row(*fields) for fields in found.iterator(chunk_size=5000)]
 
 
-def to_row(  # noqa: PLR0913, PLR0917  # one parameter for each of ROW_FIELDS, in their order
-    id_: int,
-    name: str,
-    parent_id: int | None,
-    kind: int,
-    phase: int,
-    short_name: str,
-    task_name: str,
-    group: str,
-    attempt: int,
-    max_attempts: int,
-    created_at: datetime,
-    started_at: datetime | None,
-    ended_at: datetime | None,
-    error_code: str,
-    error_message: str,
-    actor: str | None,
-    cause: str | None,
-    requested_at: datetime | None,
-    changed_seq: int,
-) -> ActionRow:
+def to_row(*values: Any) -> ActionRow:
+    """The row of these values, one for each of ROW_FIELDS, in their order."""
+    of = dict(zip(ROW_FIELDS, values, strict=True))
+    kind = Kind(of["kind"])
     return ActionRow(
-        id=id_,
-        name=name,
-        parent_id=parent_id,
-        kind=Kind(kind),
-        phase=Phase(phase),
-        label=short_name or task_name.rpartition(".")[2] or name,
-        scope=task_name.rpartition(".")[0],
-        group=group,
-        attempt=attempt,
-        max_attempts=max_attempts,
-        created_at=created_at,
-        started_at=started_at,
-        ended_at=ended_at,
-        error=error_line(error_code, error_message),
-        abort=AbortMark(actor or "", Cause(cause), requested_at) if cause and requested_at else None,
-        changed_seq=changed_seq,
+        id=of["id"],
+        name=of["name"],
+        parent_id=of["parent_id"],
+        kind=kind,
+        phase=Phase(of["phase"]),
+        label=of["short_name"] or of["task_name"].rpartition(".")[2] or of["name"],
+        scope=of["task_name"].rpartition(".")[0],
+        group=of["group"],
+        attempt=of["attempt"],
+        max_attempts=of["max_attempts"],
+        created_at=of["created_at"],
+        started_at=of["started_at"],
+        ended_at=of["ended_at"],
+        error=error_line(of["error_code"], of["error_message"]),
+        abort=_mark(of),
+        exceeded=of["exceeded"],
+        refusal=refusal_of(of["escalation"], of["refusing_since"], of["escalates_at"]),
+        not_before=of["not_before"],
+        deadline_at=of["deadline_at"] if kind is Kind.CONDITION else None,
+        cache_status=of["cache_status"],
+        question=read_question(of["detail"]) if kind is Kind.CONDITION and of["detail"] else None,
+        changed_seq=of["changed_seq"],
     )
+
+
+def _mark(of: dict[str, Any]) -> AbortMark | None:
+    if not (of["abort__cause"] and of["abort__requested_at"]):
+        return None
+    return AbortMark(of["abort__actor"] or "", Cause(of["abort__cause"]), of["abort__requested_at"])
+
+
+def refusal_of(step: int, since: datetime | None, next_at: datetime | None) -> Refusal | None:
+    """The refusal of these columns, or None when there is none."""
+    return Refusal(since, Escalation(step), next_at) if since else None
 
 
 def error_line(code: str, message: str) -> str:

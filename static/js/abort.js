@@ -1,41 +1,84 @@
-// <abort-dialog>: one dialog for every Abort button of the page. The row changes only when the server says so.
+// <abort-dialog>: one dialog for all that can be aborted on the page, and the ways around it.
 
-import { toast } from "./announce.js";
+import { say } from "./announce.js";
+import { get, post, tell } from "./ask.js";
+
+/** What each attribute of a button means to the server. */
+const MEANS = { abort: "action", abortPhase: "phase", abortGroup: "group" };
+const SETTLED_MS = 500;
 
 export class AbortDialog extends HTMLElement {
   connectedCallback() {
     this.dialog = this.querySelector("dialog");
     this.body = this.querySelector("#abort-body");
-    document.addEventListener("click", (event) => {
-      const button = event.target.closest("[data-abort]");
-      if (button && !button.disabled) this.open(button.dataset.abort);
-    });
+    document.addEventListener("click", (event) => this.clicked(event));
+    document.addEventListener("submit", (event) => this.submitted(event));
     this.addEventListener("click", (event) => {
       if (event.target === this.dialog || event.target.closest("[data-close]")) this.dialog.close();
     });
     this.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) this.querySelector("form")?.requestSubmit();
+      if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) this.querySelector("[type=submit]:enabled")?.click();
     });
-    this.addEventListener("htmx:after:swap", () => this.answered());
   }
 
-  /** Show what would stop, and ask. @param {string} action its name, or empty for the whole run */
-  async open(action) {
-    if (this.dialog.open) return;
-    const url = `${this.dataset.url}?action=${encodeURIComponent(action)}`;
-    await window.htmx.ajax("GET", url, { source: "#abort-body", target: "#abort-body", swap: "innerHTML" });
+  /** @param {MouseEvent} event */
+  clicked(event) {
+    const button = event.target.closest("[data-abort], [data-abort-phase], [data-abort-group]");
+    if (!button || button.disabled) return;
+    const [attribute, field] = Object.entries(MEANS).find(([name]) => name in button.dataset);
+    const fields = { [field]: button.dataset[attribute] };
+    const row = button.closest("#rows > .row");
+    if (field === "action" && row && mayAbortAtOnce(row)) this.abortAtOnce(button, fields);
+    else this.open(fields);
+  }
+
+  /** Show what would stop, and ask. @param {Record<string, string>} fields what is meant: action (empty: the run), names, phase or group */
+  async open(fields) {
+    if (this.dialog.open || this.isOpening) return;
+    this.isOpening = true;
+    const answer = await get(`${this.dataset.url}?${new URLSearchParams(fields)}`);
+    this.isOpening = false;
+    this.show(answer);
     this.dialog.showModal();
     this.querySelector("[data-close]")?.focus();
   }
 
-  /** When the abort is asked for, the page itself shows what comes of it; else the dialog says why not. */
-  answered() {
-    const answer = this.querySelector(".abort-answer");
-    if (answer?.dataset.outcome === "requested") {
-      this.dialog.close();
-      toast(answer.querySelector("p").innerHTML);
-    } else if (answer) {
-      answer.querySelector("[data-close]").focus();
+  /** A row without children: nothing else would stop. @param {HTMLButtonElement} button @param {Record<string, string>} fields */
+  async abortAtOnce(button, fields) {
+    button.disabled = true;
+    const answer = await post(this.dataset.url, fields);
+    if (answer.outcome === "requested") say("Abort asked");
+    else {
+      button.disabled = answer.outcome === "already_requested";
+      tell(answer);
     }
   }
+
+  /** Forms that ask: that of the dialog, and those with data-ask. @param {SubmitEvent} event */
+  async submitted(event) {
+    const form = event.target;
+    const isMine = this.contains(form);
+    if (!isMine && !form.matches("[data-ask]")) return;
+    event.preventDefault();
+    const button = form.querySelector("[type=submit]");
+    button.disabled = true;
+    const answer = await post(form.getAttribute("action"), new FormData(form));
+    button.disabled = false;
+    if (!isMine) return tell(answer);
+    if (answer.outcome !== "requested") return this.show(answer);
+    this.dialog.close();
+    tell(answer);
+    this.dispatchEvent(new CustomEvent("abort-asked", { bubbles: true }));
+  }
+
+  /** @param {import("./ask.js").Answer} answer */
+  show(answer) {
+    this.body.replaceChildren(answer.body);
+    if (this.dialog.open) this.querySelector("[data-close]")?.focus();
+  }
+}
+
+/** A row that has just moved may not be the one that was meant. @param {HTMLElement} row */
+function mayAbortAtOnce(row) {
+  return !row.ariaExpanded && performance.now() - (row.closest("run-tree").movedAt ?? 0) > SETTLED_MS;
 }

@@ -1,9 +1,10 @@
 // What the page says beside its content: counts to screen readers, the phase in the tab's icon.
 
 const GAP_MS = 2000;
+const TOAST_MS = 6000;
 const ICONS = {
-  running: "running", initializing: "running", aborting: "aborted", aborted: "aborted", succeeded: "succeeded",
-  recovered: "succeeded", failed: "failed", "timed-out": "failed",
+  running: "running", initializing: "running", aborting: "aborted", refusing: "aborted", aborted: "aborted",
+  succeeded: "succeeded", cached: "succeeded", recovered: "succeeded", failed: "failed", "timing-out": "failed", "timed-out": "failed",
 };
 
 const region = document.createElement("div");
@@ -18,7 +19,7 @@ let timer = 0;
 export function announceCounts() {
   timer ||= window.setTimeout(() => {
     timer = 0;
-    const counts = [...document.querySelectorAll("#run-summary .count")].map((count) => count.textContent.trim());
+    const counts = [...document.querySelectorAll("#run-summary .said")].map((count) => count.textContent.trim());
     const text = counts.join(", ").replace(/\s+/g, " ");
     if (text !== said) say(text);
   }, GAP_MS);
@@ -39,11 +40,23 @@ export function showFavicon() {
   if (link.getAttribute("href") !== href) link.setAttribute("href", href);
 }
 
-/** A short message to everyone. @param {string} html that the server rendered */
-export function toast(html) {
+/** A message to everyone. @param {string} html that the server rendered @param {boolean} stays until it is closed */
+export function toast(html, stays = false) {
   const box = document.createElement("div");
   box.className = "toast";
-  box.innerHTML = html;
+  box.innerHTML = `<div>${html}</div>`;
+  if (stays) box.append(closeButton(box));
+  else setTimeout(() => box.remove(), TOAST_MS);
   document.getElementById("toasts").append(box);
-  setTimeout(() => box.remove(), 5000);
+}
+
+/** @param {HTMLElement} box */
+function closeButton(box) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "icon-button";
+  button.setAttribute("aria-label", "Close the message");
+  button.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#i-close"></use></svg>';
+  button.addEventListener("click", () => box.remove());
+  return button;
 }

@@ -6,6 +6,7 @@ import { LiveClock } from "./clock.js";
 import { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "./controls.js";
 import { LogView } from "./inspector.js";
 import { ConnectionStatus } from "./live.js";
+import "./signal.js";
 import { RunTree } from "./tree.js";
 
 customElements.define("relative-time", RelativeTime);

@@ -1,7 +1,7 @@
 // <live-clock>: the one clock of the page. It fills in what passes with time, so that rows need no server for it.
 // It stands still while the connection is lost: what the page does not know, it does not claim.
 
-import { agoWords, durationWords, niceStep, tickWords } from "./time.js";
+import { agoWords, durationWords, niceStep, secondsWords, tickWords, untilWords } from "./time.js";
 
 const TICK_MS = 250;
 const MIN_SPAN_MS = 2000;
@@ -42,15 +42,14 @@ export class LiveClock extends HTMLElement {
   }
 
   tick() {
-    const now = this.time - this.origin;
-    for (const element of document.querySelectorAll("[data-since]")) {
-      write(element, durationWords(now - Number(element.dataset.since)));
-    }
-    for (const element of document.querySelectorAll("[data-ago]")) write(element, agoWords(now - Number(element.dataset.ago)));
-    for (const element of document.querySelectorAll("[data-open]")) {
-      write(element, durationWords(this.time - Number(element.dataset.open)));
-    }
-    for (const element of document.querySelectorAll("relative-time")) element.say?.(this.time);
+    const { time } = this;
+    const now = time - this.origin;
+    fill("since", (since) => durationWords(now - since));
+    fill("open", (since) => durationWords(time - since));
+    fill("ago", (at) => agoWords(time - at));
+    fill("for", (since) => secondsWords(time - since));
+    fill("until", (at) => untilWords(at - time));
+    for (const element of document.querySelectorAll("relative-time")) element.say?.(time);
     const tree = document.querySelector(".tree");
     if (tree) this.draw(tree, now);
   }
@@ -71,6 +70,12 @@ export class LiveClock extends HTMLElement {
     }
     drawAxis(tree.querySelector(".axis"), span, step);
   }
+}
+
+/** Write what has passed, or is left, into each element that has this data attribute. `since` counts from the run's
+ * start, the others are moments. @param {string} name @param {(ms: number) => string} words */
+function fill(name, words) {
+  for (const element of document.querySelectorAll(`[data-${name}]`)) write(element, words(Number(element.dataset[name])));
 }
 
 /** The page's clock, if it has one. */

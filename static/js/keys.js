@@ -20,12 +20,12 @@ function focusCell(cell) {
 /** Do what the key says, if it says anything here. @param {import("./tree.js").RunTree} tree @param {KeyboardEvent} event */
 export function pressed(tree, event) {
   const row = event.target.closest("#rows > .row");
-  if (!row || event.altKey || event.ctrlKey || event.metaKey || event.target.matches("input, textarea")) return;
+  if (!row || event.altKey || event.ctrlKey || event.metaKey || event.target.matches("input:not([type=checkbox]), textarea")) return;
   const cells = cellsOf(row);
   const column = cells.findIndex((cell) => cell.contains(event.target));
-  // Enter and space on a button in a cell are the button's own.
-  if (event.target.matches("button") && (event.key === "Enter" || event.key === " ")) return;
-  const action = meanings(tree, row, cells, column)[event.key];
+  // Enter and space on a control in a cell are its own.
+  if (event.target.matches("button, input") && (event.key === "Enter" || event.key === " ")) return;
+  const action = meanings(tree, row, cells, column)[event.shiftKey ? `Shift${event.key}` : event.key];
   if (!action) return;
   event.preventDefault();
   action();
@@ -37,16 +37,33 @@ function meanings(tree, row, cells, column) {
   return {
     ArrowDown: by(1),
     ArrowUp: by(-1),
+    " ": () => tree.picks.pick(row),
+    ShiftArrowDown: () => extend(tree, row, 1),
+    ShiftArrowUp: () => extend(tree, row, -1),
     PageDown: by(PAGE),
     PageUp: by(-PAGE),
     Home: () => tree.edge("first"),
     End: () => tree.edge("last"),
     ArrowRight: () => (column < 0 && row.ariaExpanded === "false" ? tree.toggle(row) : focusCell(cells[column + 1])),
     ArrowLeft: () => left(tree, row, cells, column),
-    Enter: () => (cells[column]?.querySelector("button") ?? { click: () => tree.select(nameOf(row)) }).click(),
-    Escape: () => tree.close(),
-    c: () => row.querySelector("[data-abort]")?.click(),
+    Enter: () => (cells[column]?.querySelector("button, input") ?? { click: () => tree.select(nameOf(row)) }).click(),
+    Escape: () => (tree.picks.names.size ? tree.picks.clear() : tree.close()),
+    c: () => row.querySelector("[data-abort]:enabled") && document.querySelector("abort-dialog").open(meant(tree, row)),
   };
+}
+
+/** What the key for Abort means: what is picked, or else the row. It always asks. @param {HTMLElement} row */
+function meant(tree, row) {
+  return tree.picks.names.size ? { names: [...tree.picks.names].join(" ") } : { action: nameOf(row) };
+}
+
+/** Pick this row and the next one. @param {import("./tree.js").RunTree} tree @param {HTMLElement} row */
+function extend(tree, row, steps) {
+  tree.picks.pick(row, true);
+  const next = tree.rows[tree.rows.indexOf(row) + steps];
+  if (!next) return;
+  tree.picks.pick(next, true);
+  tree.focusRow(next);
 }
 
 /** Up or down, in the same column. @param {import("./tree.js").RunTree} tree @param {HTMLElement} row */

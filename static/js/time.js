@@ -13,6 +13,16 @@ export function durationWords(ms) {
   return `${Math.floor(hours / 24)}d ${two(hours % 24)}h`;
 }
 
+/** A duration that ticks: whole seconds. @param {number} ms */
+export function secondsWords(ms) {
+  return ms < 60_000 ? `${Math.max(0, Math.floor(ms / 1000))} s` : durationWords(ms);
+}
+
+/** @param {number} ms until the moment */
+export function untilWords(ms) {
+  return ms > 0 ? `in ${secondsWords(Math.ceil(ms / 1000) * 1000)}` : "now";
+}
+
 /** @param {number} ms since the moment */
 export function agoWords(ms) {
   if (ms < 10_000) return `${(Math.max(0, ms) / 1000).toFixed(1)} s ago`;

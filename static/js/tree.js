@@ -4,9 +4,15 @@ import { announceCounts, showFavicon } from "./announce.js";
 import { nameOf, pressed } from "./keys.js";
 import { send } from "./live.js";
 import { closePanel, openPanel, refreshPanel } from "./inspector.js";
+import { Picks } from "./picks.js";
 
 const WINDOW = 100;
 const MARGIN = 20;
+
+/** The control for which the panel was opened. */
+function focusFirst() {
+  document.querySelector("#panel [data-first]")?.focus();
+}
 
 export class RunTree extends HTMLElement {
   connectedCallback() {
@@ -15,6 +21,8 @@ export class RunTree extends HTMLElement {
     this.collapsed = new Set();
     this.selected = this.dataset.selected;
     this.wanted = null;
+    this.picks = new Picks(this);
+    this.addEventListener("mousedown", (event) => event.shiftKey && event.preventDefault()); // it would select text
     this.addEventListener("click", (event) => this.clicked(event));
     this.addEventListener("keydown", (event) => pressed(this, event));
     this.grid.addEventListener("focusin", (event) => this.rove(event.target.closest(".rows > .row")));
@@ -34,16 +42,23 @@ export class RunTree extends HTMLElement {
   beforeFrame() {
     const row = document.activeElement?.closest?.(".rows > .row");
     this.hadFocus = row ? { name: nameOf(row), index: this.rows.indexOf(row) } : null;
+    this.hadRows = this.order;
   }
 
   /** @param {{seq: number}} frame */
   afterFrame(frame) {
     this.seq = frame.seq;
+    if (this.order !== this.hadRows) this.movedAt = performance.now();
     this.sizeSpacers();
     this.settle();
     announceCounts();
     showFavicon();
     if (this.selected) refreshPanel(this, this.selected);
+  }
+
+  /** Which rows there are, and in which order. */
+  get order() {
+    return `${this.before} ${this.rows.map(nameOf).join(" ")}`;
   }
 
   get rows() {
@@ -87,6 +102,7 @@ export class RunTree extends HTMLElement {
     } else if (this.hadFocus && !this.row(this.hadFocus.name)) {
       this.focusRow(rows[Math.min(this.hadFocus.index, rows.length - 1)]);
     }
+    this.picks.settle();
     this.rove(rows.find((row) => row.tabIndex === 0) || (this.selected && this.row(this.selected)) || rows[0]);
   }
 
@@ -108,10 +124,15 @@ export class RunTree extends HTMLElement {
   /** @param {MouseEvent} event */
   clicked(event) {
     const row = event.target.closest("#rows > .row");
-    if (!row || event.target.closest("[data-abort]") || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    event.preventDefault();
-    if (event.target.closest(".twist") && row.ariaExpanded) this.toggle(row);
-    else this.select(nameOf(row));
+    if (!row || event.target.closest("[data-abort], [data-abort-group]")) return;
+    const isLink = event.target.closest("a") && !event.shiftKey;
+    const picks = event.target.closest(".pick") || event.shiftKey || event.ctrlKey || event.metaKey;
+    if (picks && isLink) return; // a new tab
+    if (picks && event.shiftKey) this.picks.pickTo(row);
+    else if (picks) this.picks.pick(row, event.target.matches("input") ? event.target.checked : undefined);
+    else if (event.target.closest(".twist") && row.ariaExpanded) this.toggle(row);
+    else this.select(nameOf(row)).then(() => event.target.closest("[data-opens]") && focusFirst());
+    if (!event.target.matches("input")) event.preventDefault();
     this.focusRow(row);
   }
 
@@ -128,7 +149,7 @@ export class RunTree extends HTMLElement {
   select(name) {
     this.selected = name;
     this.settle();
-    openPanel(this, name);
+    return openPanel(this, name);
   }
 
   close() {

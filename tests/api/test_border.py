@@ -65,7 +65,7 @@ async def test_other_methods_and_services_are_refused(web: httpx.AsyncClient) ->
     assert (await web.options(LIST)).status_code == 405
     unknown = await web.post("/flyteidl2.app.AppService/List", json={})
     assert (unknown.status_code, unknown.json()["code"]) == (501, "unimplemented")
-    unsupported = await web.post("/flyteidl2.workflow.RunService/SignalEvent", json={})
+    unsupported = await web.post("/flyteidl2.workflow.RunService/GetActionLogContext", json={})
     assert unsupported.json()["code"] == "unimplemented"
     assert (await web.post("/flyteidl2.workflow.RunService/Nothing", json={})).status_code == 404
 

@@ -51,6 +51,9 @@ PROFILE = settings(
     # Not `explain`: it traces each line, and the ORM has many.
     phases=[Part.reuse, Part.generate, Part.shrink],
 )
+pytestmark = pytest.mark.timeout(
+    300 + EXAMPLES
+)  # a machine may be busy; a history that hangs is ended by PATIENCE
 AGES = timedelta(days=1)
 PATIENCE = 60  # rounds in which everything must have come to its end
 some = st.integers(0, 30)  # which of those there are

@@ -42,7 +42,7 @@ def test_an_executor_of_a_web_process_that_died_is_given_up_after_its_lease(scen
     assert dispatch.find_lost("worker", []) == []
     assert liveness.is_anyone_silent()
     assert liveness.lose_silent() == 1
-    dispatch.give_up(dispatch.find_lost("worker", []))
+    dispatch.give_up(dispatch.find_lost("worker", []), [])
 
     assert executor_of(scene).state == Executor.State.GONE
     assert scene.phase() is Phase.QUEUED

@@ -106,7 +106,7 @@ class Server:
         """Run the CLI to its end; returns what it printed."""
         process = self.flyte(*arguments)
         printed, _ = process.communicate(timeout=120)
-        assert process.returncode == code, printed
+        assert process.returncode == code, f"it ended with {process.returncode}:\n{printed}"
         return printed
 
     def submit(self, *arguments: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
@@ -92,6 +93,17 @@ def test_more_plain_functions_than_cores_nested_two_deep_all_finish(server: Serv
     assert server.phase(run) is Phase.SUCCEEDED, server.actions(run)["a0"]["error_message"]
     assert len(server.named(run, "leaf")) == 10
     assert str(sum(2 * i + 2 * (i + 1) for i in range(5))) in server.cli("get", "io", run)
+
+
+def test_plain_functions_that_hold_all_slots_and_wait_for_other_runs_finish(server: Server):
+    count = os.cpu_count() or 1
+    server.cli("deploy", FILE, "env")
+    run = server.submit("deployed-task", "plain_aborts.waits_for_runs", "--n", str(count))
+
+    server.wait_all_ended(run)
+
+    assert server.phase(run) is Phase.SUCCEEDED, server.actions(run)["a0"]["error_message"]
+    assert str(sum(2 * i for i in range(count))) in server.cli("get", "io", run)
 
 
 def test_an_orderly_stop_ends_the_process_and_the_next_start_runs_it_again(tmp_path: Path):

@@ -23,7 +23,7 @@ STOP_SECONDS = 10.0
 
 @dataclass
 class Bench:
-    """A server, an executor process, and runs of the workflow `held` on it."""
+    """A server, an executor process, and runs of one workflow on it."""
 
     server: FakeServer
     folder: Path
@@ -94,12 +94,13 @@ def note(reason: str = "too slow", *, target: str = "a0", cause: str = "external
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+async def bench(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator[Bench]:
+    """The workflow is `WORKFLOW` of the test's module."""
     server = FakeServer()
     await server.start()
-    module = flows.load("held")
+    name = getattr(request.module, "WORKFLOW", "held")
     made = Bench(
-        server, tmp_path, module, flows.bundle(tmp_path, "held"), env={"GATE": str(tmp_path / "gate")}
+        server, tmp_path, flows.load(name), flows.bundle(tmp_path, name), env={"GATE": str(tmp_path / "gate")}
     )
     yield made
     await made.stop()

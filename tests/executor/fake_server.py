@@ -90,6 +90,12 @@ class FakeServer:
         cancels = self._abort(key, note, include=True)
         await self._send(frames.Cancels(cancels))
 
+    async def force(self, key: Key, note: AbortNote) -> None:
+        """Ask for the end of one action without grace, whether it was asked before or not."""
+        action = self.actions[key]
+        action.note = action.note or note
+        await self._send(frames.Cancels([frames.Cancel(key, action.epoch, note, is_forced=True)]))
+
     async def push(self, message: frames.ToExecutor) -> None:
         await self._send(message)
 

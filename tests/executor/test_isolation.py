@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import signal
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
@@ -14,37 +12,10 @@ import pytest
 from runs.executor import frames
 from runs.executor.frames import Key
 from runs.phases import Phase
-from tests.e2e.server import wait_until
 from tests.executor.conftest import Bench, note
-from tests.executor.fake_server import FakeAction, FakeServer
+from tests.executor.fake_server import FakeAction
+from tests.executor.isolating import ROOT, events, running, until_gone, zygote_of
 from tests.processes import is_alive
-
-ROOT = Key(1, "a0")
-
-
-def events(server: FakeServer, kind: type[Any], key: Key = ROOT) -> list[Any]:
-    of_kind: list[Any] = [event for event in server.events if isinstance(event, kind)]
-    return [event for event in of_kind if event.key == key]
-
-
-def pids(server: FakeServer, run: int = 1) -> list[int]:
-    return [int(text[4:]) for _, text in server.lines("a0", run) if text.startswith("pid ")]
-
-
-async def running(bench: Bench, task: str, count: int = 1, *, run: int = 1, **values) -> list[int]:
-    """Start a task that prints its processes; return their numbers."""
-    await bench.start(task, run=run, **values)
-    await bench.server.until(lambda: len(pids(bench.server, run)) == count, f"{count} processes")
-    return pids(bench.server, run)
-
-
-async def until_gone(*numbers: int) -> None:
-    await asyncio.to_thread(wait_until, lambda: not any(map(is_alive, numbers)), f"{numbers} are gone", 10)
-
-
-def zygote_of(process: asyncio.subprocess.Process) -> int:
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
-    return int(children[0])
 
 
 async def test_a_plain_function_runs_in_a_process_and_hands_its_output_up(bench: Bench) -> None:
@@ -140,18 +111,6 @@ async def test_what_the_process_has_started_ends_with_it(bench: Bench) -> None:
     await bench.server.until_ended(ROOT)
 
     await until_gone(*numbers)
-
-
-async def test_who_ignores_the_abort_is_killed_after_the_grace_period(bench: Bench) -> None:
-    bench.server.grace_seconds = 0.3
-    (pid,) = await running(bench, "plain_and_deaf")
-
-    await bench.server.abort(ROOT, note())
-    await bench.server.until_ended(ROOT)
-
-    assert not is_alive(pid)
-    (delivered,), (finished,) = events(bench.server, frames.Delivered), events(bench.server, frames.Finished)
-    assert finished.at - delivered.at >= 300_000
 
 
 async def test_who_waits_for_a_slot_never_starts_when_it_is_aborted(bench: Bench) -> None:

@@ -101,9 +101,9 @@ async def test_a_stop_does_not_wait_for_a_blocked_loop(bench: Bench) -> None:
 
     bench.process.send_signal(signal.SIGTERM)
 
-    assert await exit_code(bench) == 0
-    (end,) = [e for e in bench.server.events if isinstance(e, frames.Finished)]
-    assert end.outcome == "interrupted"
+    assert await exit_code(bench) == frames.STOPPED
+    # It ran until the process ended, so only who saw that may say that it is over.
+    assert not any(isinstance(e, frames.Finished) for e in bench.server.events)
 
 
 async def test_a_blocked_loop_is_reported_and_its_leases_go_back(bench: Bench) -> None:

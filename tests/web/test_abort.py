@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import re
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from runs.models import Abort, Action
 from runs.phases import Phase
@@ -15,7 +19,7 @@ FRAGMENT = {"HX-Request": "true"}
 
 
 def post(client: Client | None = None, **fields: str):
-    return (client or Client(headers=FRAGMENT)).post(URL, fields, headers=FRAGMENT)
+    return (client or Client()).post(URL, fields, headers=FRAGMENT)
 
 
 def test_the_form_says_what_would_stop():
@@ -95,6 +99,107 @@ def test_a_post_without_its_token_is_refused():
 
     assert answer.status_code == 403
     assert not Abort.objects.exists()
+
+
+def form(**query: str) -> str:
+    answer = Client(headers=FRAGMENT).get(URL, query)
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().split())
+
+
+def test_the_form_counts_what_stays_and_what_was_asked_before():
+    run = factories.make_run("2x3")
+    factories.make_action(run, "done", parent=run.actions.get(name="a0-0"), phase=Phase.SUCCEEDED)
+    post(action="a0-0-1")
+
+    text = form(action="a0-0")
+
+    assert '<b class="num">3</b> running' in text
+    assert '<b class="num">1</b> finished: stays as it is' in text
+    assert '<b class="num">1</b> asked already' in text
+
+
+def test_the_form_is_for_names_a_phase_or_a_group_too():
+    run = factories.make_run("2x3")
+    factories.make_action(run, "q", parent=run.actions.get(name="a0-0"), phase=Phase.QUEUED, group="<g>")
+
+    names, phase, group = form(names="a0-0-0 a0-1"), form(phase="running"), form(group="<g>")
+
+    assert "Abort 2 selected actions?" in names
+    assert 'name="names" value="a0-0-0 a0-1"' in names
+    assert '<b class="num">5</b> running' in names
+    assert "Abort everything that is running?" in phase
+    assert 'name="phase" value="running"' in phase
+    assert "Abort the group &lt;g&gt;?" in group
+    assert '<b class="num">1</b> waiting: will not start' in group
+
+
+def test_a_selection_with_nothing_left_to_stop_cannot_be_asked():
+    run = factories.make_run()
+    factories.make_action(run, "x", parent=run.actions.get(), phase=Phase.SUCCEEDED)
+
+    text = form(names="x")
+
+    assert "There is nothing left to stop" in text
+    assert 'aria-keyshortcuts="Meta+Enter Control+Enter" disabled' in text
+
+
+def test_a_selection_is_asked_and_the_answer_counts():
+    run = factories.make_run("2x3")
+    root = run.actions.get(name="a0")
+    factories.make_action(run, "q", parent=root, phase=Phase.QUEUED)
+    factories.make_action(run, "done", parent=root, phase=Phase.SUCCEEDED)
+    post(action="a0-0-1")
+
+    answer = post(names="a0-0-0 a0-0-1 q done", reason="too slow")
+
+    text = re.sub(r"<[^>]*>", "", " ".join(answer.content.decode().split()))
+    assert 'data-outcome="requested"' in answer.content.decode()
+    assert "2 asked, 1 of them stopped at once; 1 had ended already; 1 was asked before." in text
+    assert set(Abort.objects.filter(reason="too slow").values_list("target__name", flat=True)) == {
+        "a0-0-0", "q",
+    }  # fmt: skip
+
+
+def test_a_selection_that_had_ended_says_so():
+    run = factories.make_run()
+    factories.make_action(run, "done", parent=run.actions.get(), phase=Phase.SUCCEEDED)
+
+    answer = post(names="done")
+
+    assert 'data-outcome="nothing"' in answer.content.decode()
+    assert "Nobody was asked" in answer.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"),
+    [
+        ({"names": "nope"}, 404),
+        ({"group": "nope"}, 404),
+        ({"phase": "failed"}, 400),
+        ({"phase": "running", "group": "g"}, 400),
+        ({"phase": "running", "action": "a0-0"}, 400),
+    ],
+)
+def test_a_selection_that_cannot_be_changes_nothing(fields: dict[str, str], status: int):
+    factories.make_run("2")
+
+    assert Client(headers=FRAGMENT).post(URL, fields).status_code == status
+    assert Client(headers=FRAGMENT).get(URL, fields).status_code == status
+    assert not Abort.objects.exists()
+
+
+def test_who_came_too_late_is_told_by_how_much():
+    run = factories.make_run()
+    factories.make_action(
+        run, "x", parent=run.actions.get(), phase=Phase.FAILED,
+        ended_at=timezone.now() - timedelta(seconds=4),
+    )  # fmt: skip
+
+    answer = post(action="x")
+
+    assert answer.status_code == 409
+    assert re.search(r"<code>x</code> had failed 4\.\d s before", answer.content.decode())
 
 
 def test_without_javascript_the_form_is_a_page():

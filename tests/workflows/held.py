@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import os
 import subprocess
 import sys
@@ -193,13 +192,6 @@ def plain_sleeper_with_a_process() -> None:
     process = subprocess.Popen(["sleep", "3600"])
     print(f"pid {os.getpid()}\npid {process.pid}")
     process.wait()
-
-
-@env.task
-def plain_and_deaf() -> None:
-    ctypes.CDLL(None).signal(15, 1)
-    print(f"pid {os.getpid()}")
-    time.sleep(3600)
 
 
 @env.task

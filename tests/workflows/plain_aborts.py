@@ -6,6 +6,7 @@ import time
 
 import flyte
 import flyte.errors
+import flyte.remote
 
 env = flyte.TaskEnvironment(name="plain_aborts")
 
@@ -53,3 +54,19 @@ def middle(n: int) -> int:
 @env.task
 async def nests(n: int) -> int:
     return sum(await asyncio.gather(*[middle.aio(i) for i in range(n)]))
+
+
+@env.task
+def waits_for_a_run(n: int, depth: int) -> int:
+    """Runs that tasks start are of one pool: the client gives them other variables than the shell gave the first."""
+    if depth == 0:
+        return n * 2
+    task = flyte.remote.Task.get("plain_aborts.waits_for_a_run", auto_version="latest")
+    run = flyte.with_runcontext(mode="remote").run(task, n=n, depth=depth - 1)
+    run.wait(quiet=True)
+    return run.outputs()[0]
+
+
+@env.task
+async def waits_for_runs(n: int) -> int:
+    return sum(await asyncio.gather(*[waits_for_a_run.aio(i, 2) for i in range(n)]))

@@ -1,4 +1,4 @@
-"""`manage.py abort RUN [ACTION | --subtree ACTION | --phase PHASE | --group GROUP] [--dry-run]`.
+"""`manage.py abort RUN [ACTION | --subtree ACTION | --phase PHASE | --group GROUP] [--dry-run | --force]`.
 
 Asks the running server; when none listens, records the abort for when it starts.
 """
@@ -40,7 +40,13 @@ class Command(BaseCommand):
         what.add_argument("--subtree", metavar="ACTION", help="the action with all that is below it")
         what.add_argument("--phase", help="all actions in this phase but the root, e.g. running or queued")
         what.add_argument("--group", help="all actions of this group")
-        parser.add_argument("--dry-run", action="store_true", help="only say what would be aborted")
+        how = parser.add_mutually_exclusive_group()
+        how.add_argument("--dry-run", action="store_true", help="only say what would be aborted")
+        how.add_argument(
+            "--force",
+            action="store_true",
+            help="do not wait for what refuses to stop; of a run or an action, which may be asked already",
+        )
         parser.add_argument("--reason", default=REASON)
         parser.add_argument("--project", default=settings.DEFAULT_PROJECT)
         parser.add_argument("--domain", default=settings.DOMAINS[0])
@@ -53,9 +59,15 @@ class Command(BaseCommand):
             if options["dry_run"]:
                 told = preview_here(ref, select_from(options, default=action or ROOT))
             elif options["subtree"] or options["phase"] or options["group"]:
+                if options["force"]:
+                    raise CommandError("--force works on a run or on an action, not on a selection")
                 told = abort_many(ref, select_from(options), reason)
             else:
-                told = abort_one(ActionRef(ref, check_action_name(action)) if action else ref, reason)
+                told = abort_one(
+                    ActionRef(ref, check_action_name(action)) if action else ref,
+                    reason,
+                    force=options["force"],
+                )
         except FlyteUIError as error:
             raise CommandError(str(error)) from error
         self.stdout.write(told)
@@ -77,11 +89,11 @@ def preview_here(run: RunRef, selection: Selection) -> str:
     )
 
 
-def abort_one(target: RunRef | ActionRef, reason: str) -> str:
+def abort_one(target: RunRef | ActionRef, reason: str, *, force: bool) -> str:
     try:
-        return ask_server(target, reason)
+        return ask_server(target, reason, force=force)
     except (httpx.ConnectError, httpx.ConnectTimeout):
-        return abort_here(target, reason)
+        return abort_here(target, reason, force=force)
 
 
 def abort_many(run: RunRef, selection: Selection, reason: str) -> str:
@@ -117,7 +129,7 @@ def ask_server_for_many(run: RunRef, selection: Selection, reason: str) -> dict[
     return found
 
 
-def ask_server(target: RunRef | ActionRef, reason: str) -> str:
+def ask_server(target: RunRef | ActionRef, reason: str, *, force: bool) -> str:
     """Abort through the API; raises httpx.ConnectError when nobody listens."""
     run = target.run if isinstance(target, ActionRef) else target
     identifier: dict[str, Any] = {"project": run.project, "domain": run.domain, "name": run.name}
@@ -128,7 +140,7 @@ def ask_server(target: RunRef | ActionRef, reason: str) -> str:
     answer = httpx.post(
         f"{SERVER}{SERVICE}{method}",
         json={**body, "reason": reason},
-        headers={"x-flyteui-actor": ACTOR},
+        headers={"x-flyteui-actor": ACTOR, "x-flyteui-force": str(int(force))},
         timeout=TIMEOUT_SECONDS,
     )
     if answer.status_code != httpx.codes.OK:
@@ -145,11 +157,11 @@ def _message(answer: httpx.Response) -> str:
         return f"{answer.status_code} {answer.text[:200]}"
 
 
-def abort_here(target: RunRef | ActionRef, reason: str) -> str:
+def abort_here(target: RunRef | ActionRef, reason: str, *, force: bool) -> str:
     """Write the request to the database; executors hear of it when they meet the server again."""
-    answer = operations.request_abort(target, reason=reason, actor=ACTOR)
+    answer = operations.request_abort(target, reason=reason, actor=ACTOR, force=force)
     told = describe(target, answer.outcome, Phase(answer.phase).slug)
-    if answer.outcome == "requested":
+    if answer.outcome in {"requested", "forced"}:
         told += NO_SERVER
     return told
 
@@ -162,5 +174,7 @@ def describe(target: RunRef | ActionRef, outcome: str, phase: str) -> str:
             return f"{what} had ended already ({phase}); nothing changes."
         case "already_requested":
             return f"{what} is being aborted already; the first reason stays."
+        case "forced":
+            return f"{what} is being aborted without its grace periods."
         case _:
             return f"Abort of {what[0].lower()}{what[1:]} requested."

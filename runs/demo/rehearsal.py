@@ -1,0 +1,95 @@
+"""Tells a whole demonstration at once, on a clock of its own: through the operations, without a server."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from itertools import islice
+
+from runs import aborts, batches, leases
+from runs.demo.scripts import REASON, Script
+from runs.demo.stage import Stage, set_stage
+from runs.executor import frames
+from runs.names import ActionRef, RunRef
+from runs.queries import link
+
+TICK_US = 100_000  # what happens within one tick is one transaction
+BATCH = 2000  # events
+PEOPLE = ("ann", "bo", "chris")
+
+Progress = Callable[[int], None]
+
+
+def tell(scripts: Mapping[str, Script], *, actor: str, ends_at: datetime, said: Progress) -> RunRef:
+    """Make a finished run. `said` is called now and then with the number of events so far."""
+    stage = set_stage(scripts, actor=actor, ends_at=ends_at, logs=len(scripts) <= BATCH)
+    _Rehearsal(stage, said).run()
+    return stage.ref
+
+
+class _Rehearsal:
+    def __init__(self, stage: Stage, said: Progress) -> None:
+        self._stage = stage
+        self._said = said
+        self._now = int(stage.begins_at.timestamp() * 1e6)
+        self._seq = self._events = 0
+        self._seen = {stage.run_id: 0}
+        self._asked = 0
+        hello = frames.Hello(
+            "", str(stage.executor_id), stage.pool, 0, socket.gethostname(), os.getpid(), stage.capacity
+        )
+        self._epoch = leases.connect_executor(hello).epoch
+
+    def _clock(self) -> datetime:
+        return datetime.fromtimestamp(self._now / 1e6, UTC)
+
+    def run(self) -> None:
+        while True:
+            moved = self._speak()
+            moved |= self._listen()
+            if moved:
+                continue
+            if (next_at := self._stage.play.next_at) is None:
+                break
+            self._now = max(self._now + TICK_US, next_at)
+        leases.end_executor(self._stage.executor_id, "the demonstration is over")
+
+    def _speak(self) -> bool:
+        """Say what is due; whether there was something."""
+        play = self._stage.play
+        events = iter(play.advance(self._now))
+        moved = False
+        while batch := list(islice(events, BATCH)):
+            self._seq += 1
+            applied = batches.apply_batch(
+                self._stage.executor_id, self._epoch, frames.Batch(self._seq, batch), clock=self._clock
+            )
+            play.take_leases((one.lease for one in applied.results if one.lease), self._now)
+            self._events += len(batch)
+            self._said(self._events)
+            moved = True
+        for name in play.take_aborts():
+            person = PEOPLE[self._asked % len(PEOPLE)]
+            self._asked += 1
+            aborts.request_abort(
+                ActionRef(self._stage.ref, name), reason=REASON, actor=person, clock=self._clock
+            )
+            moved = True
+        return moved
+
+    def _listen(self) -> bool:
+        """Take in what the server has to tell; whether there was something."""
+        play = self._stage.play
+        changes, offer = link.get_news(self._stage.executor_id, self._seen)
+        self._seen.update(changes.seqs)
+        play.take_cancels(changes.cancels, self._now)
+        play.take_children(changes.children, self._now)
+        if not offer.count:
+            return bool(changes.cancels or changes.children)
+        play.take_leases(
+            leases.lease_queued(self._stage.executor_id, self._epoch, offer.count, clock=self._clock),
+            self._now,
+        )
+        return True

@@ -1,0 +1,112 @@
+"""What each action of a demonstration does: how long it takes, what it comes to, whom it waits for. Pure.
+
+The same numbers and the same seed give the same scripts.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from runs.names import ROOT
+
+MAX_ACTIONS = 200_000
+CHILDREN = 20  # of each branch, when only the number of actions is given
+ROUND = 25  # branches in one group
+TASKS = ("main", "train", "epoch", "step", "shard")  # by level; deeper levels repeat the last
+REASON = "the loss does not fall"
+ERRORS = (
+    ("ValueError", "loss is NaN after 120 steps"),
+    ("ConnectionError", "reading shard 17: connection reset by peer"),
+    ("KeyError", "'label'"),
+    ("MemoryError", "cannot allocate 2.1 GiB for the gradient"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Take:
+    """One attempt. seconds: of work beside waiting for children; error: (code, message), or None when it succeeds."""
+
+    seconds: float
+    error: tuple[str, str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """An action. waits: whether it waits for its children before it ends; else it leaves them behind."""
+
+    name: str
+    parent: str | None
+    task: str
+    group: str
+    takes: tuple[Take, ...]
+    children: tuple[str, ...] = ()
+    waits: bool = True
+    aborted_after: float | None = None  # seconds after its start, when somebody aborts it
+
+
+def widths_for(actions: int) -> tuple[int, ...]:
+    """The shape of a run of about so many actions: branches under the root, leaves under each."""
+    return (max(1, round((actions - 1) / (CHILDREN + 1))), CHILDREN)
+
+
+def parse_shape(text: str) -> tuple[int, ...]:
+    """`30x10x4`: 30 children of the root, 10 of each of them, 4 of each of those. Raises ValueError."""
+    try:
+        widths = tuple(int(part) for part in text.split("x"))
+    except ValueError:
+        widths = ()
+    if not widths or min(widths) < 1:
+        raise ValueError(f"the shape {text!r} must be numbers from 1 on with x between them, like 30x10x4")
+    if count(widths) > MAX_ACTIONS:
+        raise ValueError(
+            f"the shape {text!r} has {count(widths):,} actions, at most {MAX_ACTIONS:,} are made"
+        )
+    return widths
+
+
+def count(widths: Sequence[int]) -> int:
+    """How many actions a shape has, the root included."""
+    total = level = 1
+    for width in widths:
+        level *= width
+        total += level
+    return total
+
+
+def write_scripts(widths: Sequence[int], *, seed: int = 0) -> dict[str, Script]:
+    """The scripts by name, parents before their children."""
+    rng = random.Random(seed)  # noqa: S311 -- something to look at
+    return {script.name: script for script in _branch(ROOT, None, 0, 0, tuple(widths), rng)}
+
+
+def _branch(
+    name: str, parent: str | None, place: int, level: int, widths: tuple[int, ...], rng: random.Random
+) -> Iterator[Script]:
+    task = TASKS[min(level, len(TASKS) - 1)]
+    group = f"round-{place // ROUND + 1}" if level == 1 else ""
+    if level == len(widths):
+        yield Script(name, parent, task, group, _takes(rng))
+        return
+    stem = "" if name == ROOT else f"{name}."
+    children = tuple(f"{stem}{task[0]}{number}" for number in range(widths[level]))
+    chance = rng.random() if level else 1.0
+    yield Script(
+        name, parent, task, group, children=children, waits=chance > 0.02,
+        takes=(Take(0.4 if chance <= 0.02 else 0.05, ERRORS[0] if chance <= 0.02 else None),),
+        aborted_after=rng.uniform(0.2, 2.0) if 0.02 < chance < 0.08 else None,
+    )  # fmt: skip
+    for number, child in enumerate(children):
+        yield from _branch(child, name, number, level + 1, widths, rng)
+
+
+def _takes(rng: random.Random) -> tuple[Take, ...]:
+    """The attempts of a leaf: most succeed, some at the second try, a few never."""
+    seconds = min(rng.lognormvariate(-0.4, 0.7), 12.0)
+    chance = rng.random()
+    if chance < 0.015:
+        return (Take(seconds, rng.choice(ERRORS)),)
+    if chance < 0.04:
+        return (Take(seconds / 2, rng.choice(ERRORS)), Take(seconds))
+    return (Take(seconds),)

@@ -1,0 +1,72 @@
+"""Sets a demonstration up: its run, the files that its actions share, and an executor's row before anybody looks for one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from flyteidl2.core import literals_pb2
+from flyteidl2.task import common_pb2, run_pb2
+
+from runs import operations, storage
+from runs.demo.play import Play
+from runs.demo.scripts import Script
+from runs.demo.tasks import task_message
+from runs.models import Action, Executor, Run
+from runs.names import ROOT, RunRef
+from runs.specs import NewRun, read_task_message
+
+WORKER = "demonstration"
+SECONDS = 90.0  # about how long a demonstration takes, whatever its size
+FEWEST_SLOTS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A run that is about to be played. pool: its key."""
+
+    ref: RunRef
+    run_id: int
+    executor_id: UUID
+    pool: str
+    capacity: int
+    play: Play
+    begins_at: datetime
+
+
+def set_stage(scripts: Mapping[str, Script], *, actor: str, ends_at: datetime | None, logs: bool) -> Stage:
+    """Create the run. ends_at: when it is to be over at the latest; None: it begins now."""
+    work = sum(take.seconds for script in scripts.values() for take in script.takes)
+    slots = max(FEWEST_SLOTS, round(work / SECONDS))
+    begins_at = datetime.now().astimezone()
+    if ends_at is not None:
+        begins_at = ends_at - timedelta(seconds=1.3 * work / slots + 20)
+    project, domain = settings.DEFAULT_PROJECT, settings.DOMAINS[0]
+    folder = storage.inputs_uri(project, domain, "demonstration")
+    input_uri = storage.join(folder, "inputs.pb")
+    storage.write_bytes(input_uri, _inputs().SerializeToString(deterministic=True))
+    task = task_message(scripts[ROOT].task)
+    new = NewRun(
+        project=project, domain=domain, task=read_task_message(task), input_uri=input_uri, created_by=actor,
+        spec=run_pb2.RunSpec().SerializeToString(), started_from=begins_at, labels={"made": "demo"},
+    )  # fmt: skip
+    with transaction.atomic():
+        ref = operations.create_run(new, clock=lambda: begins_at)
+        run = Run.objects.get(project__name=project, domain=domain, name=ref.name)
+        pool = Action.objects.select_related("pool").get(run=run, name=ROOT).pool
+        assert pool is not None
+        # In the same transaction as the queued root, so that no worker starts an executor for it.
+        executor = Executor.objects.create(pool=pool, worker=WORKER, capacity=2 * len(scripts))
+    play = Play(scripts, ref, input_uri, slots=slots, logs=logs)
+    return Stage(ref, run.pk, executor.pk, pool.key, executor.capacity, play, begins_at)
+
+
+def _inputs() -> common_pb2.Inputs:
+    value = literals_pb2.Literal(
+        scalar=literals_pb2.Scalar(primitive=literals_pb2.Primitive(string_value="a demonstration"))
+    )
+    return common_pb2.Inputs(literals=[common_pb2.NamedLiteral(name="what", value=value)])

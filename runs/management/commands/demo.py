@@ -1,0 +1,86 @@
+"""`manage.py demo`: a run of any size, finished at once or performed live, for a first look at the pages."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, ArgumentTypeError
+from typing import Any
+
+import httpx
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from runs.demo import scripts
+from runs.demo.performance import Performance
+from runs.demo.rehearsal import tell
+from runs.demo.stage import set_stage
+from runs.queries.pages import run_path
+
+ACTIONS = 500
+ACTOR = "demo"
+
+
+class Command(BaseCommand):
+    """Make a run out of scripts, with failures, retries, aborts and groups in it."""
+
+    help = "Make a demonstration run of any size, with failures, retries, aborts and groups; no executor is needed."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        size = parser.add_mutually_exclusive_group()
+        size.add_argument(
+            "--actions", type=_actions, default=ACTIONS, help="about how many (default: %(default)s)"
+        )
+        size.add_argument("--shape", type=_shape, help="children on each level, like 30x10x4")
+        parser.add_argument("--live", action="store_true", help="perform it on the running server, now")
+        parser.add_argument(
+            "--seed", type=int, default=0, help="another one, another run (default: %(default)s)"
+        )
+
+    def handle(self, *args: Any, actions: int, shape: Any, live: bool, seed: int, **options: Any) -> None:
+        del args, options
+        widths = shape or scripts.widths_for(actions)
+        made = scripts.write_scripts(widths, seed=seed)
+        if live:
+            self._perform(made)
+        else:
+            ref = tell(made, actor=ACTOR, ends_at=timezone.now(), said=self._say_progress)
+            self.stdout.write(f"\r{len(made):,} actions: {settings.PUBLIC_URL}{run_path(ref)}")
+
+    def _say_progress(self, events: int) -> None:
+        if self.stdout.isatty():
+            self.stdout.write(f"\r{events:,} events", ending="")
+            self.stdout.flush()
+
+    def _perform(self, made: dict[str, scripts.Script]) -> None:
+        try:
+            httpx.get(f"{settings.PUBLIC_URL}/healthz", timeout=5).raise_for_status()
+        except httpx.HTTPError as error:
+            raise CommandError(
+                f"no server answers at {settings.PUBLIC_URL} ({error}); start one with `manage.py up`"
+            ) from error
+        stage = set_stage(made, actor=ACTOR, ends_at=None, logs=True)
+        self.stdout.write(f"{len(made):,} actions: {settings.PUBLIC_URL}{run_path(stage.ref)}")
+        socket_url = f"ws{settings.PUBLIC_URL.removeprefix('http')}/ws/executor/"
+        performance = Performance(
+            stage, socket_url=socket_url, api_url=settings.PUBLIC_URL, token=settings.EXECUTOR_TOKEN
+        )
+        try:
+            problem = performance.run()
+        except KeyboardInterrupt:
+            problem = "stopped; the server gives what was left of the run up"
+        if problem:
+            raise CommandError(problem)
+
+
+def _actions(text: str) -> int:
+    number = int(text)
+    if not 2 <= number <= scripts.MAX_ACTIONS:
+        raise ArgumentTypeError(f"{number:,} is not between 2 and {scripts.MAX_ACTIONS:,}")
+    return number
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    try:
+        return scripts.parse_shape(text)
+    except ValueError as error:
+        raise ArgumentTypeError(str(error)) from error

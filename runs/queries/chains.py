@@ -1,0 +1,124 @@
+"""The story of an abort as the panel tells it: who, why, through whom, the three instants, and a refusal to stop."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from runs.looks import LIMITS
+from runs.models import Abort, Action
+from runs.phases import HELD, TERMINAL, Cause, Escalation, Phase
+from runs.queries.rows import AbortMark, Refusal, refusal_of
+from runs.timeline import between_ms, duration_words
+
+HEADINGS = {
+    "aborting": "Aborting",
+    "refusing": "Refusing to stop",
+    "timing-out": "Timing out",
+    "aborted": "Aborted",
+    "timed-out": "Timed out",
+}
+# How what had refused came to its end, by the step that its executor had reached.
+ENDED_BY = {
+    Escalation.NONE: "ended by itself",
+    Escalation.ASKED_AGAIN: "ended after it was asked again",
+    Escalation.CLOSED: "ended when it was closed (the coroutine of an async def task, the process of a def task)",
+    Escalation.PROCESS: "ended with the process that held it",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """A moment of an abort, and how long after the request it came."""
+
+    word: str
+    at: datetime | None
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalStory:
+    """A refusal to stop, while it lasts and afterwards.
+
+    stack: where it was stuck; neighbours: how many others lose their process if that of this action must end; lasted
+    and ended_by: empty while it lasts.
+    """
+
+    now: Refusal
+    stack: str
+    forced_at: datetime | None
+    neighbours: int
+    lasted: str
+    ended_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class AbortChain:
+    """Who or what stopped the action, why, when, and through which ancestor (law 12). limit: the one that it exceeded."""
+
+    heading: str
+    mark: AbortMark
+    reason: str
+    limit: str
+    scope: str
+    target_name: str
+    target_label: str
+    is_target: bool
+    instants: tuple[Instant, ...]
+    refusal: RefusalStory | None
+
+
+def find_chain(action: Action, look: str) -> AbortChain | None:
+    """The story of the abort that reached the action, with abort__target joined. One statement while it refuses."""
+    abort = action.abort
+    if abort is None:
+        return None
+    return AbortChain(
+        heading=HEADINGS.get(look, "Asked to stop"),
+        mark=AbortMark(abort.actor, Cause(abort.cause), abort.requested_at),
+        reason=abort.reason,
+        limit=LIMITS.get(action.exceeded, "") if abort.target_id == action.pk else "",
+        scope=abort.scope,
+        target_name=abort.target.name,
+        target_label=abort.target.short_name or abort.target.name,
+        is_target=abort.target_id == action.pk,
+        instants=_instants(action, abort),
+        refusal=_refusal(action),
+    )
+
+
+def _instants(action: Action, abort: Abort) -> tuple[Instant, ...]:
+    has_stopped = action.phase in {Phase.ABORTED, Phase.TIMED_OUT}
+    stopped, asked = action.ended_at if has_stopped else None, abort.requested_at
+    return (
+        Instant("requested", asked, ""),
+        Instant("delivered", action.delivered_at, _after(asked, action.delivered_at)),
+        Instant("stopped", stopped, _after(asked, stopped)),
+    )
+
+
+def _after(start: datetime, end: datetime | None) -> str:
+    return f"+{between_ms(start, end):,} ms" if end else ""
+
+
+def _refusal(action: Action) -> RefusalStory | None:
+    refusal = refusal_of(action.escalation, action.refusing_since, action.escalates_at)
+    if refusal is None:
+        return None
+    ended = action.ended_at
+    return RefusalStory(
+        now=refusal,
+        stack=action.stuck_in,
+        forced_at=action.forced_at,
+        neighbours=0 if action.phase in TERMINAL else count_neighbours(action),
+        lasted=duration_words(between_ms(refusal.since, ended)) if ended else "",
+        ended_by=ENDED_BY[refusal.step] if ended else "",
+    )
+
+
+def count_neighbours(action: Action) -> int:
+    """How many other actions the executor of this one holds. One statement, on the index action_held."""
+    if action.executor_id is None:
+        return 0
+    held = Action.objects.filter(executor_id=action.executor_id, phase__in=sorted(HELD))
+    return held.exclude(pk=action.pk).count()

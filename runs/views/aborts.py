@@ -1,0 +1,150 @@
+"""Aborts: the form with its preview, and what is answered; as fragments for the pages, and as JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from http import HTTPStatus
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.shortcuts import render
+from django.views.decorators.csrf import ensure_csrf_cookie
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from runs import database, errors, operations
+from runs.looks import HAD_ENDED
+from runs.names import ROOT, ActionRef, RunRef
+from runs.queries import pages, previews
+from runs.selections import Selection, select
+from runs.timeline import duration_words
+from runs.views.answers import actor_of, error_page, is_fragment, json_error, page
+
+
+@require_http_methods(["GET", "POST"])
+async def abort(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
+    """GET: what an abort would stop, and the form. POST: ask for it; the answer says what was found.
+
+    What is meant is the run, or `action`, or one of `names` (separated by spaces), `phase` and `group`.
+    """
+    ref = RunRef(project, domain, run)
+    if request.method == "GET":
+        return await abort_form(request, ref=ref)
+    try:
+        selection = read_fields(request.POST)
+        answer = await (ask_for_many(request, ref, selection) if selection else ask_for_one(request, ref))
+    except errors.FlyteUIError as error:
+        return error_page(request, error)
+    is_late = answer.get("outcome") == "already_ended"
+    template = "runs/_abort_answer.html" if is_fragment(request) else "runs/abort.html"
+    context = {**answer, "project": project, "domain": domain, "run": run}
+    return render(request, template, context, status=HTTPStatus.CONFLICT if is_late else HTTPStatus.OK)
+
+
+async def ask_for_one(request: HttpRequest, ref: RunRef) -> dict[str, Any]:
+    """Abort the run, or the action that is named; the answer as the template wants it."""
+    action = request.POST.get("action", "")
+    answer = await database.write(
+        operations.request_abort,
+        ActionRef(ref, action) if action else ref,
+        reason=request.POST.get("reason", "").strip(),
+        actor=await actor_of(request),
+        force=request.POST.get("force") == "1",
+    )
+    before = duration_words(answer.ended_ago_ms) if answer.ended_ago_ms is not None else ""
+    return {
+        "answer": answer, "name": action or ref.name, "outcome": answer.outcome, "before": before,
+        "had_ended": HAD_ENDED.get(answer.phase, ""),
+    }  # fmt: skip
+
+
+async def ask_for_many(request: HttpRequest, ref: RunRef, selection: Selection) -> dict[str, Any]:
+    """Abort what is selected; the answer as the template wants it."""
+    bulk = await database.write(
+        operations.request_aborts,
+        ref,
+        selection,
+        reason=request.POST.get("reason", "").strip(),
+        actor=await actor_of(request),
+    )
+    return {"bulk": bulk, "outcome": "requested" if bulk.reached else "nothing"}
+
+
+@page
+def abort_form(request: HttpRequest, *, ref: RunRef) -> HttpResponse:
+    head = pages.get_run(ref)
+    said = request.GET
+    context: dict[str, Any] = {"head": head, "project": ref.project, "domain": ref.domain}
+    if selection := read_fields(said):
+        counts = previews.preview_aborts(head.id, ref.name, selection)
+        context |= {"counts": counts, "selection": selection, "kept": ("names", "phase", "group")}
+    else:
+        preview = previews.preview_abort(head.id, ActionRef(ref, said.get("action") or ROOT))
+        context |= {"counts": preview.counts, "preview": preview, "kept": ("action",)}
+    context["kept"] = [(name, said.get(name, "")) for name in context["kept"]]
+    return render(request, "runs/_abort_form.html" if is_fragment(request) else "runs/abort.html", context)
+
+
+def read_fields(said: QueryDict) -> Selection | None:
+    """The selection in a form's fields; None when they mean the run or one action. Raises Invalid."""
+    names, phase, group = said.get("names", "").split(), said.get("phase", ""), said.get("group", "")
+    if not (names or phase or group):
+        return None
+    if said.get("action"):
+        raise errors.Invalid("abort either one action or a selection")
+    return select(names=names, phase=phase, group=group)
+
+
+@ensure_csrf_cookie
+@require_GET
+async def preview_aborts(request: HttpRequest, *, project: str, domain: str, run: str) -> JsonResponse:
+    """JSON: what a bulk abort would find. The selection is in the query: name (may repeat), phase or group.
+
+    It sets the cookie whose value the POST sends back as X-CSRFToken, so that a script needs no page.
+    """
+
+    def count() -> previews.BulkPreview:
+        selection = select(
+            names=request.GET.getlist("name"),
+            phase=request.GET.get("phase", ""),
+            group=request.GET.get("group", ""),
+        )
+        return previews.preview_aborts(pages.get_run(RunRef(project, domain, run)).id, run, selection)
+
+    try:
+        return JsonResponse(asdict(await database.read(count)))
+    except errors.FlyteUIError as error:
+        return json_error(error)
+
+
+@require_POST
+async def request_aborts(request: HttpRequest, *, project: str, domain: str, run: str) -> JsonResponse:
+    """JSON: abort a selection of one run. The body has names, phase or group, and may have a reason."""
+    try:
+        selection, reason = read_selection(request.body)
+        answer = await database.write(
+            operations.request_aborts,
+            RunRef(project, domain, run),
+            selection,
+            reason=reason,
+            actor=await actor_of(request),
+        )
+    except errors.FlyteUIError as error:
+        return json_error(error)
+    return JsonResponse(asdict(answer))
+
+
+def read_selection(body: bytes) -> tuple[Selection, str]:
+    """The selection and the reason in a JSON body, or Invalid."""
+    try:
+        said = json.loads(body)
+    except ValueError as error:
+        raise errors.Invalid(f"the body is not JSON: {error}") from error
+    if not isinstance(said, dict) or (unknown := said.keys() - {"names", "phase", "group", "reason"}):
+        extra = f", not {', '.join(sorted(unknown))}" if isinstance(said, dict) else ""
+        raise errors.Invalid(f"the body must be an object of names, phase or group, and reason{extra}")
+    names, texts = said.get("names", []), [said.get(key, "") for key in ("phase", "group", "reason")]
+    if not isinstance(names, list) or not all(isinstance(one, str) for one in (*names, *texts)):
+        raise errors.Invalid("names must be a list of strings; phase, group and reason strings")
+    phase, group, reason = texts
+    return select(names=names, phase=phase, group=group), reason.strip()

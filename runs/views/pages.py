@@ -1,0 +1,71 @@
+"""The list of runs, and the page of one run. Reads and renders happen in the reader threads."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from runs import errors, rows, tree
+from runs.names import ROOT, RunRef
+from runs.queries import pages
+from runs.snapshot import Snapshot
+from runs.timeline import to_ms
+from runs.views.answers import page
+from runs.views.panels import panel_context
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """The runs of the default project, in the first domain."""
+    return HttpResponseRedirect(pages.runs_path(settings.DEFAULT_PROJECT, settings.DOMAINS[0]))
+
+
+@require_GET
+@page
+def run_list(request: HttpRequest, *, project: str, domain: str) -> HttpResponse:
+    projects = pages.list_projects()
+    if project not in projects and project != settings.DEFAULT_PROJECT:
+        raise errors.NotFound(f"project {project!r} does not exist")
+    if domain not in settings.DOMAINS:
+        raise errors.NotFound(f"domain {domain!r} does not exist; there are {', '.join(settings.DOMAINS)}")
+    before = request.GET.get("before", "")
+    context = {
+        "project": project,
+        "domain": domain,
+        "projects": [(name, pages.runs_path(name, domain)) for name in projects],
+        "domains": [(name, pages.runs_path(project, name)) for name in settings.DOMAINS],
+        "runs": pages.list_runs(project, domain, before=before),
+        "is_newest": not before,
+        "endpoint": settings.PUBLIC_URL,
+        "now_ms": to_ms(timezone.now()),
+    }
+    return render(request, "runs/run_list.html", context)
+
+
+@require_GET
+@page
+def run_detail(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
+    """The run page; ?action= selects an action, ?tab= a tab of its panel."""
+    snapshot = Snapshot(pages.get_run(RunRef(project, domain, run)))
+    snapshot.refresh()
+    selected = request.GET.get("action", "")
+    total = len(snapshot.places())
+    start, stop = tree.window_around(total, snapshot.index_of(selected or ROOT))
+    window = snapshot.window(start, stop)
+    summary = snapshot.summary()
+    context = {
+        "summary": summary,
+        "project": project,
+        "domain": domain,
+        "window_html": rows.window_html(window),
+        "first": start,
+        "shown": stop - start,
+        "seq": snapshot.seq,
+        "now_ms": to_ms(timezone.now()),
+        "selected": selected,
+        **(panel_context(summary.head, selected, request.GET.get("tab", "")) if selected else {}),
+    }
+    return render(request, "runs/run_detail.html", context)

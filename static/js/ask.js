@@ -1,0 +1,42 @@
+// Asks the server to change something, and shows what it answers. The page changes only when the server says so.
+
+import { toast } from "./announce.js";
+
+const DONE = ["requested", "forced"];
+const NO_ANSWER = "<p>The server did not answer, so it is not known whether this was done. The page shows what is true.</p>";
+
+/** @typedef {{ok: boolean, outcome: string, html: string, body: DocumentFragment}} Answer html: the sentence of it */
+
+/** @param {string} url @param {FormData | Record<string, string>} fields @returns {Promise<Answer>} */
+export async function post(url, fields) {
+  const token = document.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "";
+  const headers = { "HX-Request": "true", "X-CSRFToken": token };
+  const body = new URLSearchParams(fields);
+  return answered(fetch(url, { method: "POST", headers, body }));
+}
+
+/** @param {string} url @returns {Promise<Answer>} */
+export async function get(url) {
+  return answered(fetch(url, { headers: { "HX-Request": "true" } }));
+}
+
+/** @param {Promise<Response>} asked @returns {Promise<Answer>} */
+async function answered(asked) {
+  const template = document.createElement("template");
+  let ok = false;
+  try {
+    const response = await asked;
+    ({ ok } = response);
+    template.innerHTML = await response.text();
+  } catch {
+    template.innerHTML = NO_ANSWER;
+  }
+  const outcome = template.content.querySelector("[data-outcome]")?.dataset.outcome ?? "";
+  const html = template.content.querySelector("p")?.innerHTML ?? template.innerHTML;
+  return { ok, outcome, html, body: template.content };
+}
+
+/** What was not done stays on the page until it is closed. @param {Answer} answer */
+export function tell(answer) {
+  if (answer.html.trim()) toast(answer.html, !DONE.includes(answer.outcome));
+}

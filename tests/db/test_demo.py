@@ -1,0 +1,77 @@
+"""Demonstrations: told through the operations, so that they obey the same laws as any run."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db.models import F, Q
+from django.utils import timezone
+
+from runs.demo.rehearsal import tell
+from runs.demo.scripts import write_scripts
+from runs.management.commands.doctor import limits
+from runs.models import Action, Executor, Run
+from runs.names import ROOT
+from runs.phases import TERMINAL, Phase
+from runs.queries import doctor
+from runs.registry import seed as seed_projects
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def _projects():
+    seed_projects()
+
+
+@pytest.mark.usefixtures("_projects")
+def test_a_demonstration_shows_every_way_to_end_and_keeps_the_laws():
+    before = timezone.now()
+
+    ref = tell(write_scripts((40, 8), seed=3), actor="demo", ends_at=before, said=lambda events: None)
+
+    actions = Action.objects.filter(run__name=ref.name)
+    assert {Phase(phase) for phase in actions.values_list("phase", flat=True)} == TERMINAL - {
+        Phase.TIMED_OUT, Phase.RECOVERED,
+    }  # fmt: skip
+    assert actions.filter(attempt=2, phase=Phase.SUCCEEDED).exists()
+    assert actions.filter(abort__cause="external abort").exists()
+    assert actions.filter(abort__cause="parent ended").exists()
+    assert actions.exclude(group="").exists()
+    assert doctor.list_findings(limits(60)) == []
+    assert Executor.objects.get().state == Executor.State.GONE
+
+
+@pytest.mark.usefixtures("_projects")
+def test_its_times_lie_in_the_past_and_in_their_order():
+    before = timezone.now()
+
+    ref = tell(write_scripts((5, 4)), actor="demo", ends_at=before, said=lambda events: None)
+
+    rows = Action.objects.filter(run__name=ref.name)
+    misplaced = Q(started_at__lt=F("created_at")) | Q(ended_at__lt=F("started_at")) | Q(ended_at__gt=before)
+    assert not rows.filter(misplaced).exists()
+    created_at, ended_at = rows.values_list("created_at", "ended_at").get(name=ROOT)
+    assert ended_at is not None
+    assert ended_at - created_at > timedelta(seconds=1)
+
+
+@pytest.mark.usefixtures("_projects")
+def test_the_command_says_where_to_look(capsys):
+    call_command("demo", "--shape", "2x3")
+
+    run = Run.objects.get()
+    assert capsys.readouterr().out.strip().endswith(f"/runs/{run.name}")
+    assert run.actions.count() == 9
+
+
+@pytest.mark.usefixtures("_projects")
+@pytest.mark.parametrize("option", [["--actions", "1"], ["--shape", "3xx"], ["--actions", "300000"]])
+def test_a_size_that_cannot_be_makes_nothing(option):
+    with pytest.raises(CommandError):
+        call_command("demo", *option)
+
+    assert not Run.objects.exists()

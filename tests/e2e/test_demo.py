@@ -1,0 +1,69 @@
+"""`manage.py demo --live`: an executor without user code, on the real link of a real server."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+import pytest
+
+from runs.phases import Phase
+from tests.e2e.server import ROOT, RUN_URL, Server
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
+
+
+@contextmanager
+def performing(server: Server, shape: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """Start a demonstration; gives its process, and the name of its run once that is there."""
+    command = [sys.executable, "manage.py", "demo", "--live", "--shape", shape, "--seed", "5"]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=server.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        found = RUN_URL.search(line)
+        assert found, line + process.stdout.read()
+        try:
+            yield process, found.group(4)
+        finally:
+            process.kill()
+
+
+def test_a_live_demonstration_grows_and_ends_by_itself(server: Server):
+    with performing(server, "3x5") as (process, run):
+        assert server.wait_ended(run) is Phase.SUCCEEDED
+        assert process.wait(20) == 0
+
+    assert len(server.actions(run)) == 19
+    left = server.query("SELECT state FROM runs_executor WHERE worker = 'demonstration'")
+    assert {row["state"] for row in left} == {"gone"}
+
+
+def test_a_live_demonstration_can_be_aborted_like_any_run(server: Server):
+    with performing(server, "20x20") as (process, run):
+        server.wait_running(run, "epoch", 5)
+
+        body = {"runId": server.run_id(run), "reason": "seen enough"}
+        answer = server.call("flyteidl2.workflow.RunService/AbortRun", body)
+
+        assert answer.status_code == httpx.codes.OK
+        assert server.wait_ended(run) is Phase.ABORTED
+        server.wait_all_ended(run)
+        assert process.wait(20) == 0
+    assert server.actions(run)["a0"]["reason"] == "seen enough"
+
+
+def test_without_a_server_it_says_how_to_start_one(tmp_path):
+    server = Server(tmp_path)
+
+    done = subprocess.run(
+        [sys.executable, "manage.py", "demo", "--live"], cwd=ROOT, env=server.env, capture_output=True, text=True,
+        timeout=60, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 1
+    assert "start one with `manage.py up`" in done.stderr
