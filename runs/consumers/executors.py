@@ -16,7 +16,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.utils import timezone
 
-from runs import batches, database, dispatch, events, leases, liveness, presence, refusals, timeouts
+from runs import batches, database, dispatch, events, leases, liveness, metrics, presence, refusals, timeouts
 from runs.errors import LeaseLost, Unavailable
 from runs.executor import frames
 from runs.queries import link
@@ -140,6 +140,7 @@ class ExecutorConsumer(FrameConsumer):
             log.warning("executor refused", executor=hello.executor, reason=error.message)
             await self.close(code=SUPERSEDED)
             return
+        metrics.connected(connected.away_seconds)
         self.executor_id, self.epoch = connected.executor_id, connected.epoch
         await self.join(events.pool_group(connected.pool_id))
         await self.join(events.executor_group(connected.executor_id))
@@ -176,7 +177,9 @@ class ExecutorConsumer(FrameConsumer):
     async def _apply_batches(self, executor_id: UUID) -> None:
         while True:
             batch = await self.batches.get()
-            applied = await database.write(batches.apply_batch, executor_id, self.epoch, batch)
+            with metrics.BATCH_SECONDS.time():
+                applied = await database.write(batches.apply_batch, executor_id, self.epoch, batch)
+            metrics.BATCH_EVENTS.observe(len(batch.events))
             # What the batch changed in its runs comes to the feed as a hint, like anybody else's changes.
             await self.write_frame(frames.Ack(batch.seq, applied.results))
 
