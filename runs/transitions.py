@@ -66,6 +66,7 @@ class Row:
     deadline_at: datetime | None
     due_at: datetime | None
     exceeded: str
+    cache_key: str
     updates: dict[str, Any] = field(default_factory=dict)
     stored_phase: Phase = Phase.QUEUED
     new: Action | None = None
@@ -135,7 +136,7 @@ class Book:
     def load(self, names: Iterable[str]) -> None:
         """Read the actions of these names (one statement per 900); `find` then needs no database."""
         missing = [name for name in dict.fromkeys(names) if name not in self._by_name]
-        for chunk in _chunks(missing):
+        for chunk in chunks(missing):
             self._remember(Action.objects.filter(run_id=self.run.pk, name__in=chunk))
 
     def find(self, name: str) -> Row | None:
@@ -153,7 +154,7 @@ class Book:
     def by_id(self, ids: Iterable[int]) -> list[Row]:
         """The actions of these ids, in that order."""
         ids = list(ids)
-        for chunk in _chunks([i for i in ids if i not in self._rows]):
+        for chunk in chunks([i for i in ids if i not in self._rows]):
             self._remember(Action.objects.filter(pk__in=chunk))
         return [self._rows[i] for i in ids]
 
@@ -172,7 +173,7 @@ class Book:
         """All actions below these, nearest to the top first: whoever creates is older than what it creates."""
         self.flush()
         below: list[int] = []
-        for chunk in _chunks(list(ids)):
+        for chunk in chunks(list(ids)):
             with connection.cursor() as cursor:
                 cursor.execute(_DESCENDANTS % ",".join(["%s"] * len(chunk)), chunk)
                 below.extend(row[0] for row in cursor.fetchall())
@@ -182,7 +183,7 @@ class Book:
         """Which of these have a non-terminal child."""
         self.flush()
         found: set[int] = set()
-        for chunk in _chunks(list(ids)):
+        for chunk in chunks(list(ids)):
             found.update(
                 Action.objects.filter(parent_id__in=chunk, phase__in=_LIVE).values_list(
                     "parent_id", flat=True
@@ -226,6 +227,8 @@ class Book:
         row.phase = to
         if to in TERMINAL:
             row.ended_at = fields["ended_at"] = at
+            if row.cache_key:
+                events.publish(events.WORKERS)  # its outputs are to be kept, and others may wait for them
         elif to is Phase.RUNNING and row.started_at is None:
             row.started_at = fields["started_at"] = at
         elif to is Phase.QUEUED:
@@ -259,17 +262,8 @@ class Book:
 
     def open_attempt(self, row: Row, *, at: datetime, output_uri: str) -> None:
         """Record a start of the attempt that the row's lease_epoch stands for."""
-        opened = (
-            row.attempt,
-            _plain(row.executor_id),
-            row.lease_epoch,
-            _plain(at),
-            output_uri,
-            "",
-            "",
-            "",
-            "",
-        )
+        number, executor = row.attempt, _plain(row.executor_id)
+        opened = (number, executor, row.lease_epoch, _plain(at), output_uri, "", "", "", "")
         self._attempts.append((row, opened))
 
     def set_attempt(self, row: Row, **fields: Any) -> None:
@@ -296,7 +290,7 @@ class Book:
             _INSERTED,
             [[_plain(getattr(row.new, name)) for name in _INSERTED] for row in self._new],
         )
-        for chunk in _chunks([row.name for row in self._new]):
+        for chunk in chunks([row.name for row in self._new]):
             made = Action.objects.filter(run_id=self.run.pk, name__in=chunk).values_list("name", "id")
             for name, row_id in made:
                 row = self._by_name[name]
@@ -364,7 +358,8 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _chunks(items: list[Any]) -> Iterator[list[Any]]:
+def chunks(items: list[Any]) -> Iterator[list[Any]]:
+    """Pieces that fit into one statement as parameters."""
     for start in range(0, len(items), _CHUNK):
         yield items[start : start + _CHUNK]
 
