@@ -72,6 +72,13 @@ def test_a_function_that_refuses_is_ended_by_force_after_its_grace_period(tmp_pa
         server.stop()
 
 
+def test_a_function_that_outlasts_its_limit_cleans_up(server: Server):
+    run = server.submit(FILE, "outlasts_its_limit")
+
+    assert server.wait_ended(run) is Phase.TIMED_OUT
+    assert server.output(run).endswith("cleaned up\n")
+
+
 def test_what_a_parent_leaves_behind_cleans_up(server: Server, tmp_path: Path):
     gate = tmp_path / "gate"
     run = server.submit("--env", f"GATE={gate}", FILE, "leaves_a_sleeper")

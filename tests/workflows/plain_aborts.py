@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import flyte
@@ -26,6 +27,11 @@ def sleeper(n: int) -> int:
         time.sleep(0.2)
         print("cleaned up")
     return n
+
+
+@env.task(timeout=timedelta(seconds=1))
+def outlasts_its_limit() -> None:
+    sleeper.func(0)
 
 
 @env.task
