@@ -238,38 +238,37 @@ def get_last_end(run_id: int) -> datetime | None:
 
 def to_row(*values: Any) -> ActionRow:
     """The row of these values, one for each of ROW_FIELDS, in their order."""
-    of = dict(zip(ROW_FIELDS, values, strict=True))
-    kind = Kind(of["kind"])
+    (
+        id_, name, parent_id, kind, phase, short_name, task_name, group, attempt, max_attempts, created_at, started_at,
+        ended_at, error_code, error_message, actor, cause, requested_at, exceeded, escalation, refusing_since,
+        escalates_at, not_before, deadline_at, cache_status, detail, changed_seq,
+    ) = values  # fmt: skip
+    scope, _, function = task_name.rpartition(".")
+    is_condition = kind == Kind.CONDITION and bool(detail)
     return ActionRow(
-        id=of["id"],
-        name=of["name"],
-        parent_id=of["parent_id"],
-        kind=kind,
-        phase=Phase(of["phase"]),
-        label=of["short_name"] or of["task_name"].rpartition(".")[2] or of["name"],
-        scope=of["task_name"].rpartition(".")[0],
-        group=of["group"],
-        attempt=of["attempt"],
-        max_attempts=of["max_attempts"],
-        created_at=of["created_at"],
-        started_at=of["started_at"],
-        ended_at=of["ended_at"],
-        error=error_line(of["error_code"], of["error_message"]),
-        abort=_mark(of),
-        exceeded=of["exceeded"],
-        refusal=refusal_of(of["escalation"], of["refusing_since"], of["escalates_at"]),
-        not_before=of["not_before"],
-        deadline_at=of["deadline_at"] if kind is Kind.CONDITION else None,
-        cache_status=of["cache_status"],
-        question=read_question(of["detail"]) if kind is Kind.CONDITION and of["detail"] else None,
-        changed_seq=of["changed_seq"],
+        id=id_,
+        name=name,
+        parent_id=parent_id,
+        kind=Kind(kind),
+        phase=Phase(phase),
+        label=short_name or function or name,
+        scope=scope,
+        group=group,
+        attempt=attempt,
+        max_attempts=max_attempts,
+        created_at=created_at,
+        started_at=started_at,
+        ended_at=ended_at,
+        error=error_line(error_code, error_message) if error_code or error_message else "",
+        abort=AbortMark(actor or "", Cause(cause), requested_at) if cause and requested_at else None,
+        exceeded=exceeded,
+        refusal=refusal_of(escalation, refusing_since, escalates_at) if refusing_since else None,
+        not_before=not_before,
+        deadline_at=deadline_at if is_condition else None,
+        cache_status=cache_status,
+        question=read_question(detail) if is_condition else None,
+        changed_seq=changed_seq,
     )
-
-
-def _mark(of: dict[str, Any]) -> AbortMark | None:
-    if not (of["abort__cause"] and of["abort__requested_at"]):
-        return None
-    return AbortMark(of["abort__actor"] or "", Cause(of["abort__cause"]), of["abort__requested_at"])
 
 
 def refusal_of(step: int, since: datetime | None, next_at: datetime | None) -> Refusal | None:
