@@ -170,7 +170,8 @@ class Host:
         if held is None or held.lease.epoch != cancel.epoch or held.cancel is not None or not held.may_speak:
             return
         if held.is_isolated:
-            self._link.call_soon(self._isolation.cancel, held, cancel.note)
+            handed_on = partial(self._isolation.cancel, held, cancel.note, is_forced=cancel.is_forced)
+            self._link.call_soon(handed_on)
             return
         held.cancel = cancel.note
         if held.task is None:
