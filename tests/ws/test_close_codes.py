@@ -28,7 +28,7 @@ class Sender(WebSocketProtocol):
     def sendCloseFrame(  # noqa: N802 -- autobahn's name
         self,
         code: int | None = None,
-        reasonUtf8: bytes | None = None,
+        reasonUtf8: bytes | None = None,  # noqa: N803
         isReply: bool = False,  # noqa: N803
     ) -> None:
         self.sent.append(code)
