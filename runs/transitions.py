@@ -69,6 +69,7 @@ class Row:
     forced_at: datetime | None
     escalation: int
     refusing_since: datetime | None
+    cache_key: str
     updates: dict[str, Any] = field(default_factory=dict)
     stored_phase: Phase = Phase.QUEUED
     new: Action | None = None
@@ -236,6 +237,8 @@ class Book:
             row.ended_at = fields["ended_at"] = at
             self._ended.append(row)
             fields |= {"escalates_at": None} if row.escalation else {}
+            if row.cache_key:
+                events.publish(events.WORKERS)  # its outputs are to be kept, and others may wait for them
         elif to is Phase.RUNNING and row.started_at is None:
             row.started_at = fields["started_at"] = at
         elif to is Phase.QUEUED:
@@ -270,9 +273,8 @@ class Book:
 
     def open_attempt(self, row: Row, *, at: datetime, output_uri: str) -> None:
         """Record a start of the attempt that the row's lease_epoch stands for."""
-        opened = (
-            row.attempt, plain(row.executor_id), row.lease_epoch, plain(at), output_uri, "", "", "", "",
-        )  # fmt: skip
+        number, executor = row.attempt, plain(row.executor_id)
+        opened = (number, executor, row.lease_epoch, plain(at), output_uri, "", "", "", "")
         self._attempts.append((row, opened))
 
     def set_attempt(self, row: Row, **fields: Any) -> None:

@@ -6,6 +6,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from urllib.parse import parse_qs
 
 import pytest
@@ -247,6 +248,36 @@ def test_a_refusal_ticks_and_can_be_forced(page: Page, server: Server, scene: st
     fields = parse_qs(asked.value.post_data or "")
     assert (fields["action"], fields["force"]) == (["a0-refusing"], ["1"])
     expect(toasts(page)).to_contain_text("a0-refusing")
+
+
+def test_force_ends_a_real_refusal_and_its_neighbour_goes_on(page: Page, server: Server, tmp_path: Path):
+    grace = "FLYTEUI_ABORT_GRACE_SECONDS=15"
+    gate = ("--gate", str(tmp_path))
+    run = server.submit("--env", grace, "tests/workflows/refusing.py", "main", "--kind", "swallows", *gate)
+    name = server.wait_running(run, "swallows", 1)[0]
+    wait_until(lambda: "began" in server.output(run, name), "it refuses from now on")
+    open_run(page, server, run)
+    settle(page)
+
+    row(page, name).locator("[data-abort]").click()
+    expect_phase(page, name, "aborting")
+    expect(row(page, name)).to_have_attribute("data-phase", "refusing", timeout=40_000)
+    row(page, name).get_by_role("button", name="Force").click()
+    panel = page.locator("#panel")
+    expect(panel).to_contain_text("2 other actions there are queued again")
+    expect(panel.get_by_role("region", name="Stack")).to_contain_text("for_ever")
+    panel.get_by_role("button", name="Force").click()
+
+    expect_phase(page, name, "aborted")
+    expect(panel).to_contain_text("Refused for")
+    expect(panel).to_contain_text("ended when it was closed")
+    expect(panel).to_contain_text("It was forced at")
+    Path(tmp_path, "open").touch()
+    expect_phase(page, "a0", "succeeded")
+    assert len(server.query(
+        "SELECT 1 FROM runs_attempt t JOIN runs_action a ON a.id = t.action_id JOIN runs_run r ON r.id = a.run_id "
+        "WHERE r.name = ? AND a.short_name = 'neighbour'", run,
+    )) == 1  # fmt: skip
 
 
 def test_limits_and_retries_count_down(page: Page, server: Server, scene: str):
