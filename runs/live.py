@@ -129,7 +129,9 @@ class Feed(ABC):
         while True:
             await self._credit.wait()
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._dirty.wait(), self.patience)
+                # Not wait_for: before Python 3.12 it swallows a cancel that comes together with a hint.
+                async with asyncio.timeout(self.patience):
+                    await self._dirty.wait()
             self._dirty.clear()
             self._asked.clear()
             if content := await database.read(self.compose):
@@ -153,7 +155,8 @@ class Feed(ABC):
         if self._frames_due >= 1:
             return
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._asked.wait(), self._gap)
+            async with asyncio.timeout(self._gap):
+                await self._asked.wait()
 
     seq = 0
     patience = POLL_SECONDS
