@@ -101,7 +101,10 @@ _COLUMNS = [f.name for f in fields(Row) if f.name not in {"updates", "stored_pha
 
 # As columns of the table; Django's model objects and bulk_create cost more than the database does.
 _INSERTED = tuple(column.attname for column in Action._meta.concrete_fields if not column.primary_key)
-_TAKE_SEQ = "UPDATE runs_run SET seq = seq + 1 WHERE id = %s RETURNING id, seq, name, base_uri, envs"
+_TAKE_SEQ = (
+    "UPDATE runs_run SET seq = seq + 1 WHERE id = %s "
+    "RETURNING id, seq, name, base_uri, envs, relation, related_to_id"
+)
 _EVENT = ["run_id", "action_id", "seq", "from_phase", "to_phase", "attempt", "cause", "actor", "at"]
 _ATTEMPT = [
     "action_id", "number", "executor_id", "lease_epoch", "leased_at", "output_uri", "outcome", "error_code",
