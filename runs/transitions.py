@@ -88,11 +88,13 @@ class Row:
         """When the first of its limits passes that count in this phase, which it enters at `at`."""
         if phase in TERMINAL or self.abort_id is not None:
             return None
-        seconds = {Phase.QUEUED: self.queued_timeout_seconds, Phase.RUNNING: self.max_runtime_seconds}.get(
-            phase
-        )
+        seconds = 0.0
+        if phase in {Phase.QUEUED, Phase.WAITING_FOR_RESOURCES}:
+            seconds = self.queued_timeout_seconds
+        elif phase is Phase.RUNNING:
+            seconds = self.max_runtime_seconds
         if not seconds:
-            return self.due_at if phase is Phase.WAITING_FOR_RESOURCES else self.deadline_at
+            return self.deadline_at
         limit = at + timedelta(seconds=seconds)
         return min(limit, self.deadline_at) if self.deadline_at else limit
 
