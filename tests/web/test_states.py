@@ -126,7 +126,7 @@ def test_the_panel_tells_of_a_refusal_and_what_force_costs(run: Run):
 def test_what_was_forced_is_not_offered_force_again(run: Run):
     Action.objects.filter(name="a0-refusing").update(forced_at=timezone.now())
 
-    assert "Forced at" in panel("a0-refusing")
+    assert "it is given no more time" in panel("a0-refusing")
     assert 'name="force"' not in panel("a0-refusing")
 
 
@@ -143,6 +143,32 @@ def test_after_the_end_the_panel_tells_how_long_it_refused_and_what_ended_it(run
     assert "Refused for 42.0 s" in text
     assert "ended when it was closed" in text
     assert 'name="force"' not in panel("a0-trial9")
+
+
+def test_what_was_killed_by_force_says_so(run: Run):
+    Action.objects.filter(name="a0-trial9").update(
+        forced_at=timezone.now(), escalation=Escalation.ASKED_AGAIN
+    )
+
+    assert "It ended by force." in words(panel("a0-trial9"))
+
+
+def test_a_process_that_was_killed_has_no_next_step(run: Run):
+    Action.objects.filter(name="a0-refusing").update(escalation=Escalation.CLOSED, escalates_at=None)
+
+    assert "Its process is being ended" in panel("a0-refusing")
+
+
+def test_the_header_says_how_the_root_stops(run: Run):
+    root = Action.objects.get(parent__isnull=True)
+    abort = factories.make_abort(root)
+    Action.objects.filter(pk=root.pk).update(abort=abort)
+    assert "Aborting, asked just now by bob. What runs is given time" in words(
+        Client().get(RUN).content.decode()
+    )
+
+    Action.objects.filter(pk=root.pk).update(refusing_since=timezone.now(), escalation=Escalation.ASKED_AGAIN)
+    assert "Refusing, since just now. See its panel." in words(Client().get(RUN).content.decode())
 
 
 def test_the_panel_names_the_limit(run: Run):
