@@ -11,7 +11,7 @@ PY := $(BIN)/python
 STAMP = $(CURDIR) $(shell cat requirements.lock pyproject.toml | cksum)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-fast test-e2e browser check format bench lock clean
+.PHONY: help setup up test test-fast test-e2e browser check format bench soak lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -63,6 +63,9 @@ format: setup ## Rewrite the code in its standard form
 
 bench: setup ## Measure and print the table of budgets
 	@$(PY) -m benchmarks
+
+soak: setup ## Random flows, aborts and kills for SOAK_SECONDS (180) from SOAK_SEED; fails unless all is kept
+	@$(PY) -m benchmarks.soak
 
 lock: setup ## Pin the newest versions that pyproject.toml allows
 	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --all-extras \

@@ -51,3 +51,10 @@ async def first_line() -> float:
     import time
 
     return time.time()
+
+
+@env.task
+def plain_first_line() -> float:
+    import time
+
+    return time.time()

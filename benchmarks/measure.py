@@ -70,6 +70,24 @@ def cold_and_warm(url: str, scale: float) -> Lines:
     ]
 
 
+def plain(url: str, scale: float) -> Lines:
+    """From CreateRun's row to the first line of a plain function, in a process of its own, in a warm pool."""
+    del url, scale
+    seconds = []
+    for _ in range(6):
+        run = flyte.run(flows.plain_first_line)
+        run.wait(quiet=True)
+        created_at: datetime = actions(run.name).get().created_at
+        seconds.append(run.outputs()[0] - created_at.timestamp())
+    return [
+        (
+            "CreateRun → first line of a plain `def`, warm pool (median of 5)",
+            "≤ 150 ms",
+            f"{statistics.median(seconds[1:]) * 1e3:.0f} ms",
+        )
+    ]
+
+
 def fan_out(url: str, scale: float) -> Lines:
     """A root gathers no-op children, each durable: queued, started and ended with events and attempt."""
     del url
@@ -243,6 +261,7 @@ def browser(url: str, scale: float) -> Lines:
 
 MEASUREMENTS: dict[str, Callable[[str, float], Lines]] = {
     "start": cold_and_warm,
+    "plain": plain,
     "fan_out": fan_out,
     "abort": abort_latency,
     "browser": browser,

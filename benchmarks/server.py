@@ -26,12 +26,18 @@ def free_port() -> int:
 
 
 @contextmanager
-def running_server() -> Iterator[str]:
-    """Start `manage.py up` and yield its URL. The environment of this process then points at the same home."""
-    home, port = tempfile.mkdtemp(prefix="flyteui-bench-"), free_port()
-    os.environ |= {"FLYTEUI_HOME": home, "FLYTEUI_PORT": str(port), "DO_NOT_TRACK": "1"}
+def running_server(home: str = "", **settings: str) -> Iterator[str]:
+    """Start `manage.py up` and yield its URL. The environment of this process then points at the same home.
+
+    A home that is given is kept, with the server's output in up.log.
+    """
+    made, port = home or tempfile.mkdtemp(prefix="flyteui-bench-"), free_port()
+    os.environ |= {"FLYTEUI_HOME": made, "FLYTEUI_PORT": str(port), "DO_NOT_TRACK": "1", **settings}
     url = f"http://127.0.0.1:{port}"
-    server = subprocess.Popen([sys.executable, "manage.py", "up"], cwd=ROOT, stdout=subprocess.DEVNULL)
+    with (Path(made) / "up.log").open("wb") as said:
+        server = subprocess.Popen(
+            [sys.executable, "manage.py", "up"], cwd=ROOT, stdout=said, stderr=said if home else None
+        )
     try:
         deadline = time.monotonic() + 60
         while True:
@@ -47,4 +53,5 @@ def running_server() -> Iterator[str]:
     finally:
         server.send_signal(signal.SIGTERM)
         server.wait(15)
-        shutil.rmtree(home, ignore_errors=True)
+        if not home:
+            shutil.rmtree(made, ignore_errors=True)

@@ -25,6 +25,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACTION}/log.txt", panels.log_file, name="log-file"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
+    path("metrics", health.metrics_text),
     path("favicon.ico", RedirectView.as_view(url="/static/mark.svg")),
     path("admin/", admin.site.urls),
 ]

@@ -8,14 +8,14 @@ from datetime import datetime
 from typing import Literal
 
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
 from runs import transitions
 from runs.errors import Invalid, NotFound
-from runs.models import Abort, Action, Run
+from runs.models import Abort, Run
 from runs.names import ROOT, ActionRef, RunRef
 from runs.phases import HELD, UNHELD, Cause, Phase
+from runs.queries.rows import list_selected
 from runs.selections import Selection, check_found
 from runs.transitions import Book, Row
 
@@ -115,15 +115,9 @@ def request_aborts(run: RunRef, selection: Selection, *, reason: str, actor: str
 
 def _find_selected(book: Book, selection: Selection) -> list[Row]:
     """The selected actions, whatever their phase; NotFound when one of the names, or the group, is not there."""
-    if selection.names:
-        book.load(selection.names)
-        rows = [row for name in selection.names if (row := book.find(name))]
-    else:
-        wanted = Q(group=selection.group) if selection.phase is None else Q(phase=selection.phase)
-        below_root = Action.objects.filter(run_id=book.run.pk, parent_id__isnull=False)
-        rows = book.by_id(below_root.filter(wanted).values_list("pk", flat=True))
-    check_found(selection, [row.name for row in rows], book.run.name)
-    return rows
+    selected = list_selected(book.run.pk, selection)
+    check_found(selection, list(selected), book.run.name)
+    return book.by_id(selected.values())
 
 
 def _share_out(scope: Iterable[Row], selected: Collection[int]) -> dict[int, list[Row]]:

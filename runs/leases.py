@@ -49,6 +49,7 @@ class Connected:
     missing: list[frames.Lease]
     run_ids: list[int]
     grace_seconds: float
+    away_seconds: float | None = None  # None at the first connection
 
 
 def connect_executor(hello: frames.Hello) -> Connected:
@@ -63,6 +64,7 @@ def connect_executor(hello: frames.Hello) -> Connected:
         if executor.state != Executor.State.STOPPING:
             executor.state = Executor.State.CONNECTED
         executor.host, executor.pid, executor.capacity = hello.host, hello.pid, hello.capacity
+        left_at = executor.disconnected_at or executor.heard_at
         executor.connected_at, executor.disconnected_at = timezone.now(), None
         executor.heard_at = executor.connected_at
         executor.save()
@@ -76,8 +78,9 @@ def connect_executor(hello: frames.Hello) -> Connected:
         missing = _lease_again([key for key, epoch in mine.items() if held.get(key) != epoch])
     runs = sorted({run_id for run_id, _ in mine})
     grace = grace_seconds(executor.pool.env, settings.ABORT_GRACE_SECONDS)
+    away = (executor.connected_at - left_at).total_seconds() if left_at else None
     return Connected(
-        executor.pk, executor.pool_id, executor.epoch, executor.acked_seq, kill, missing, runs, grace
+        executor.pk, executor.pool_id, executor.epoch, executor.acked_seq, kill, missing, runs, grace, away
     )
 
 

@@ -23,7 +23,7 @@ from django.utils import timezone
 from runs import database, tree
 from runs.queries import pages
 from runs.rows import Window, partial, spacer, whole
-from runs.snapshot import Snapshot, Summary
+from runs.snapshot import Snapshot, Summary, shared
 from runs.timeline import to_ms
 
 Send = Callable[[str], Awaitable[None]]
@@ -183,18 +183,15 @@ class RunFeed(Feed):
 
     def compose(self) -> str | None:
         if self._snapshot is None:
-            self._snapshot = Snapshot(pages.get_run_by_id(self._run_id))
-        snapshot, view = self._snapshot, self._view
-        snapshot.refresh()
-        self.seq = max(snapshot.seq, 0)
-        start, stop = tree.window(len(snapshot.places(view.collapsed)), view.first, view.count)
-        window = snapshot.window(start, stop, view.collapsed)
-        if self._shown is None and self._page_has(window, snapshot.seq, view):
-            self._shown = window
-        summary = snapshot.summary()
-        partials = [*self._rows(window), *self._above(summary)]
-        self._shown = window
-        self.patience = ENDED_POLL_SECONDS if summary.is_over else POLL_SECONDS
+            self._snapshot = shared.get(pages.get_run_by_id(self._run_id))
+        view = self._view
+        seen = self._snapshot.see(view.first, view.count, view.collapsed)
+        self.seq = max(seen.seq, 0)
+        if self._shown is None and self._page_has(seen.window, seen.seq, view):
+            self._shown = seen.window
+        partials = [*self._rows(seen.window), *self._above(seen.summary)]
+        self._shown = seen.window
+        self.patience = ENDED_POLL_SECONDS if seen.summary.is_over else POLL_SECONDS
         return "".join(partials) or None
 
     def _page_has(self, window: Window, seq: int, view: View) -> bool:

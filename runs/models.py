@@ -211,8 +211,15 @@ class Action(models.Model):
     )
     input_uri = models.TextField(blank=True, help_text="full path of inputs.pb")
     output_uri = models.TextField(blank=True, help_text="a task: directory; a trace: full file path")
-    cache_key = models.CharField(max_length=255, blank=True)
+    cache_key = models.CharField(
+        max_length=255, blank=True, help_text="the scope in which it counts, a colon, and the client's key"
+    )
     cache_status = models.SmallIntegerField(default=0, help_text="Flyte's CatalogCacheStatus number")
+    source = models.CharField(
+        max_length=255,
+        blank=True,
+        help_text="project/domain/run/action/attempt whose outputs these are, when they are another's",
+    )
     error_code = models.CharField(max_length=255, blank=True)
     error_kind = models.CharField(max_length=16, blank=True, help_text="user | system | unknown")
     error_message = models.TextField(blank=True)
@@ -267,10 +274,26 @@ class Action(models.Model):
                 fields=["not_before"], name="action_not_before", condition=Q(not_before__isnull=False)
             ),
             models.Index(fields=["created_at", "id"], name="action_roots", condition=Q(parent__isnull=True)),
+            models.Index(fields=["cache_key"], name="action_cache_key", condition=Q(cache_key__gt="")),
+            models.Index(
+                fields=["phase", "cache_status"], name="action_cache_work", condition=Q(cache_key__gt="")
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.short_name or self.name} ({self.name})"
+
+
+class CacheEntry(models.Model):
+    """Outputs that another action with this key may take for its own (runs/cache.py)."""
+
+    key = models.CharField(max_length=255, unique=True, help_text="an Action.cache_key")
+    output_uri = models.TextField(help_text="the directory of outputs.pb")
+    source = models.CharField(max_length=255, help_text="project/domain/run/action/attempt that made them")
+    created_at = models.DateTimeField(help_text="when that attempt ended")
+
+    def __str__(self) -> str:
+        return self.key
 
 
 class Attempt(models.Model):

@@ -14,7 +14,7 @@ from functools import partial
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from runs import events, storage, transitions
+from runs import cache, events, storage, transitions
 from runs.aborts import AbortAnswer, BulkAnswer, abort_left_behind, find_run_id, request_abort, request_aborts
 from runs.errors import AlreadyExists, Conflict, Invalid, NotFound, RunEnded
 from runs.executor.frames import Failure
@@ -60,10 +60,11 @@ def create_run(new: NewRun, *, clock: Callable[[], datetime] = timezone.now) -> 
         except IntegrityError as error:
             raise AlreadyExists(f"run {name!r} exists already in {new.project}/{new.domain}") from error
         with transitions.open_run(run.pk) as book:
-            action = _task_action(book, new.task, at=at)
+            action = _task_action(book, new.task, new.cache_key, at=at)
             action.name, action.input_uri = ROOT, new.input_uri
             book.create(action, cause=Cause.ENQUEUED, actor=new.created_by, at=at)
-        _ask_for_executor(action)
+        if action.phase == Phase.QUEUED:
+            _ask_for_executor(action)
     return ref
 
 
@@ -95,12 +96,12 @@ def check_open(book: Book, parent: Row) -> None:
 
 
 def add_action(book: Book, new: NewAction, parent: Row, *, at: datetime) -> Action:
-    """Put a child into the book: a task is QUEUED, a trace ends at once, a condition is PAUSED."""
+    """Put a child into the book: a task is QUEUED (or looked up in the cache), a trace ends at once, a condition is PAUSED."""
     check_action_name(new.name)
     if new.kind is Kind.TASK:
         if new.task is None:
             raise Invalid(f"action {new.name!r} has no task spec")
-        action = _task_action(book, new.task, at=at)
+        action = _task_action(book, new.task, new.cache_key, at=at)
     else:
         action = Action(
             run=book.run, phase=new.phase, task_name=new.title, short_name=new.title, detail=new.detail
@@ -110,7 +111,7 @@ def add_action(book: Book, new: NewAction, parent: Row, *, at: datetime) -> Acti
     if parent.new is not None:
         book.flush()
     action.kind, action.name, action.parent_id = new.kind, new.name, parent.id
-    action.group, action.input_uri, action.cache_key = new.group, new.input_uri, new.cache_key
+    action.group, action.input_uri = new.group, new.input_uri
     action.created_at = action.queued_at = at
     cause = Cause.ENQUEUED
     if new.phase in TERMINAL:
@@ -129,11 +130,12 @@ def _set_failure(action: Action, failure: Failure | None) -> None:
         action.error_message, action.error_recoverable = failure.message, failure.recoverable
 
 
-def _task_action(book: Book, task: TaskFacts, *, at: datetime) -> Action:
+def _task_action(book: Book, task: TaskFacts, cache_key: str, *, at: datetime) -> Action:
+    plan = cache.plan(book.run, task, cache_key)
     deadline = at + timedelta(seconds=task.deadline_seconds) if task.deadline_seconds else None
     queue_until = at + timedelta(seconds=task.queued_timeout_seconds) if task.queued_timeout_seconds else None
     return Action(
-        run=book.run, kind=Kind.TASK, phase=Phase.QUEUED, task_name=task.name,
+        run=book.run, kind=Kind.TASK, phase=plan.phase, cache_key=plan.key, cache_status=plan.status, task_name=task.name,
         short_name=task.short_name or task.name.rpartition(".")[2], spec_id=_spec_id(book, task),
         pool_id=_pool_id(book, task), max_attempts=task.max_attempts, created_at=at, queued_at=at,
         max_runtime_seconds=task.max_runtime_seconds, queued_timeout_seconds=task.queued_timeout_seconds,

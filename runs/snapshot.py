@@ -1,20 +1,33 @@
-"""A run in memory as its page shows it: rows, tree and counts, brought up to date by sequence number."""
+"""A run in memory as its pages show it: tree, looks and counts, brought up to date by sequence number."""
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 from runs import rows, tree
 from runs.errors import NotFound
 from runs.looks import STOPPABLE, WORDS
-from runs.phases import Phase
+from runs.phases import TERMINAL, Phase
 from runs.queries.pages import RunHead
-from runs.queries.rows import ActionRow, list_changed_rows
+from runs.queries.rows import (
+    ActionRow,
+    Node,
+    find_ids,
+    get_last_end,
+    get_rows,
+    list_changed_nodes,
+    look_of_sign,
+)
 from runs.timeline import between_ms, duration_words, to_ms
 
-FAILURES = frozenset({Phase.FAILED, Phase.TIMED_OUT})
+FAILURES = frozenset({Phase.FAILED.slug, Phase.TIMED_OUT.slug})
+LIVE_LOOKS = frozenset(WORDS) - {"cached", *(phase.slug for phase in TERMINAL)}
+KEPT_LAYOUTS = 16  # of a run: one for each set of closed branches that pages show
+KEPT_ROWS = 20_000  # of a run
+KEPT_ACTIONS = 1_000_000  # of all runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,82 +62,140 @@ class Summary:
         return self.end_ms is not None
 
 
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a page shows of a run, all of one moment. start: the 0-based row with which the window begins."""
+
+    seq: int
+    start: int
+    window: rows.Window
+    summary: Summary
+
+
 class Snapshot:
-    """Not for two threads at once. `structure` grows when rows are added."""
+    """The tree and the looks of all actions of a run, and the rows of those that were seen lately.
+
+    Any number of pages share one: what is public may be called by any thread.
+    """
 
     def __init__(self, head: RunHead) -> None:
         self.head = head
-        self.seq = -1
-        self.structure = 0
-        self._rows: dict[int, ActionRow] = {}
-        self._ids: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._seq = -1
         self._tree = tree.Tree()
+        self._looks: dict[int, str] = {}
         self._counts: Counter[str] = Counter()
-        self._live = 0
-        self._root: int | None = None
-        self._flat: tuple[tuple[int, frozenset[str]], list[tree.Place]] | None = None
+        self._failures_below: Counter[int] = Counter()
+        self._rows: dict[int, ActionRow] = {}
+        self._layouts: dict[frozenset[str], tree.Layout] = {}
+        self._summary: Summary | None = None
 
-    @property
-    def origin(self) -> datetime:
-        return self.head.created_at
+    def __len__(self) -> int:
+        return len(self._looks)
 
-    def refresh(self) -> bool:
-        """Read what changed since the last time. Return whether anything did. One statement."""
-        changed = list_changed_rows(self.head.id, since=self.seq)
-        for row in changed:
-            self._put(row)
-        return bool(changed)
+    def see(self, first: int, count: int, collapsed: frozenset[str] = frozenset()) -> Seen:
+        """The window of about `count` rows from `first` on. Raises NotFound.
 
-    def _put(self, row: ActionRow) -> None:
-        if old := self._rows.get(row.id):
-            self._counts[old.look] -= 1
-            self._live -= not old.is_terminal
-        if self._tree.add(row.id, row.parent_id):
-            self.structure += 1
-        if row.parent_id is None:
-            self._root = row.id
-        self._rows[row.id] = row
-        self._ids[row.name] = row.id
-        self._counts[row.look] += 1
-        self._live += not row.is_terminal
-        self.seq = max(self.seq, row.changed_seq)
+        Two statements; one more when branches are closed that were not, when rows are shown that were not, or when the
+        run is over.
+        """
+        with self._lock:
+            self._refresh()
+            layout = self._layout(collapsed)
+            return self._seen(layout, *tree.window(len(layout), first, count))
 
-    def places(self, collapsed: frozenset[str] = frozenset()) -> list[tree.Place]:
-        """Every row that shows; kept until rows are added or a branch is toggled."""
-        key = (self.structure, collapsed)
-        if self._flat is None or self._flat[0] != key:
-            ids = {self._ids[name] for name in collapsed if name in self._ids}
-            self._flat = key, self._tree.flatten(ids)
-        return self._flat[1]
+    def see_around(self, name: str) -> Seen:
+        """The window around an action's row, or from the top when there is no such action. Raises NotFound."""
+        with self._lock:
+            self._refresh()
+            layout = self._layout(frozenset())
+            node = find_ids(self.head.id, [name]).get(name)
+            index = layout.index_of(node) if node in self._looks else 0
+            return self._seen(layout, *tree.window_around(len(layout), index))
 
-    def index_of(self, name: str) -> int:
-        """0-based index of the action's row when nothing is collapsed; 0 if there is no such action."""
-        wanted = self._ids.get(name)
-        return next((place.index - 1 for place in self.places() if place.id == wanted), 0)
+    def _refresh(self) -> None:
+        """Read what changed since the last time."""
+        changed = list_changed_nodes(self.head.id, since=self._seq)
+        if not changed:
+            return
+        structure = self._tree.structure
+        if self._looks:
+            for node in changed:
+                self._put(node)
+        else:
+            self._begin(changed)
+        if self._tree.structure != structure:
+            self._layouts.clear()
+        self._seq = max(node.changed_seq for node in changed)
+        self._summary = None
 
-    def window(self, start: int, stop: int, collapsed: frozenset[str] = frozenset()) -> rows.Window:
-        """The rows [start, stop) as HTML."""
-        places = self.places(collapsed)
-        shown = {self._rows[place.id].name: self._html(place) for place in places[start:stop]}
-        return rows.Window(shown, start, max(0, len(places) - stop))
+    def _begin(self, nodes: Sequence[Node]) -> None:
+        """As `_put` of each, in a quarter of the time."""
+        self._tree = tree.Tree((node.id, node.parent_id) for node in nodes)
+        self._looks = {node.id: look_of_sign(node.sign) for node in nodes}
+        self._counts = Counter(self._looks.values())
+        for node_id, look in self._looks.items():
+            if look in FAILURES:
+                self._failures_below.update(self._tree.ancestors(node_id))
+
+    def _put(self, node: Node) -> None:
+        look, old = look_of_sign(node.sign), self._looks.get(node.id)
+        self._rows.pop(node.id, None)
+        if old is None:
+            self._tree.add(node.id, node.parent_id)
+        if look == old:
+            return
+        self._looks[node.id] = look
+        self._counts[look] += 1
+        if old is not None:
+            self._counts[old] -= 1
+        if look in FAILURES:
+            self._failures_below.update(self._tree.ancestors(node.id))
+
+    def _layout(self, collapsed: frozenset[str]) -> tree.Layout:
+        """How the rows lie; kept until some are added."""
+        if (layout := self._layouts.get(collapsed)) is None:
+            if len(self._layouts) >= KEPT_LAYOUTS:
+                self._layouts.clear()
+            ids = find_ids(self.head.id, collapsed).values() if collapsed else ()
+            layout = self._layouts[collapsed] = tree.Layout(
+                self._tree, [one for one in ids if one in self._looks]
+            )
+        return layout
+
+    def _seen(self, layout: tree.Layout, start: int, stop: int) -> Seen:
+        places = layout.window(start, stop)
+        self._read_rows([place.id for place in places])
+        shown = {self._rows[place.id].name: self._html(place) for place in places}
+        window = rows.Window(shown, start, max(0, len(layout) - stop))
+        if self._summary is None:
+            self._summary = self._summarise()
+        return Seen(self._seq, start, window, self._summary)
+
+    def _read_rows(self, ids: Sequence[int]) -> None:
+        missing = [one for one in ids if one not in self._rows]
+        if not missing:
+            return
+        if len(self._rows) + len(missing) > KEPT_ROWS:
+            self._rows.clear()
+            missing = list(ids)
+        read = get_rows(missing)
+        if len(read) < len(missing):
+            raise NotFound(f"run {self.head.ref} was deleted")
+        self._rows.update(read)
 
     def _html(self, place: tree.Place) -> str:
-        hidden = self._count_failures_below(place.id) if place.is_collapsed else 0
-        return rows.render(self._rows[place.id], place, self.origin, hidden_failures=hidden)
+        hidden = self._failures_below[place.id] if place.is_collapsed else 0
+        return rows.render(self._rows[place.id], place, self.head.created_at, hidden_failures=hidden)
 
-    def _count_failures_below(self, node: int) -> int:
-        if not any(self._counts[phase.slug] for phase in FAILURES):
-            return 0
-        return sum(self._rows[child].phase in FAILURES for child in self._tree.descendants(node))
-
-    def summary(self) -> Summary:
+    def _summarise(self) -> Summary:
         """Counts and times of the whole run."""
-        if self._root is None:
+        if not (roots := self._tree.children(None)):
             raise NotFound(f"run {self.head.ref} has no root action")
-        root = self._rows[self._root]
-        ends = [row.ended_at for row in self._rows.values() if row.ended_at] if not self._live else []
-        end_ms = between_ms(self.origin, max(ends)) if ends else None
-        counts = self._counts
+        self._read_rows(roots[:1])
+        root, counts, origin = self._rows[roots[0]], self._counts, self.head.created_at
+        is_over = not any(counts[look] for look in LIVE_LOOKS)
+        end = get_last_end(self.head.id) if is_over else None
         shown = (
             Count(look, word, counts[look], counts[look] - (look == root.look))
             for look, word in WORDS.items()
@@ -134,8 +205,31 @@ class Snapshot:
             head=self.head,
             root=root,
             counts=tuple(shown),
-            total=len(self._rows),
-            origin_ms=to_ms(self.origin),
-            end_ms=end_ms,
-            duration=duration_words(between_ms(self.origin, root.ended_at)) if root.ended_at else "",
+            total=len(self._looks),
+            origin_ms=to_ms(origin),
+            end_ms=between_ms(origin, end) if end else None,
+            duration=duration_words(between_ms(origin, root.ended_at)) if root.ended_at else "",
         )
+
+
+class Snapshots:
+    """The snapshots of this process: a run that somebody looks at is read once, whoever comes after."""
+
+    def __init__(self, max_actions: int = KEPT_ACTIONS) -> None:
+        self._max_actions = max_actions
+        self._lock = threading.Lock()
+        self._kept: dict[int, Snapshot] = {}
+
+    def get(self, head: RunHead) -> Snapshot:
+        """The run's snapshot. Those that were asked for the longest ago make room."""
+        with self._lock:
+            snapshot = self._kept.pop(head.id, None)
+            if snapshot is None or snapshot.head != head:
+                snapshot = Snapshot(head)
+            self._kept[head.id] = snapshot
+            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > self._max_actions:
+                del self._kept[next(iter(self._kept))]
+        return snapshot
+
+
+shared = Snapshots()

@@ -36,6 +36,7 @@ MAX_SHORT_NAME = 63
 MAX_GROUP = 255
 MAX_RETRIES = 10
 MAX_URI = 4096
+MAX_CACHE_KEY = 120
 MAX_SECONDS = 10 * 365 * 86400.0  # longer durations count as this, so that sums with a date stay dates
 _KIND_NAMES = {
     execution_pb2.ExecutionError.USER: "user",
@@ -80,6 +81,8 @@ class TaskFacts:
     max_attempts: int
     discoverable: bool
     discovery_version: str
+    cache_serializable: bool  # of those with one cache key, one runs at a time
+    cache_max_age_seconds: float  # older outputs do not count; 0 is unlimited
     max_runtime_seconds: float  # these three: 0 is unlimited (PROTOCOL.md §2.11)
     queued_timeout_seconds: float
     deadline_seconds: float
@@ -190,6 +193,10 @@ def _facts(message: task_definition_pb2.TaskSpec) -> TaskFacts:
         max_attempts=template.metadata.retries.retries + 1,
         discoverable=template.metadata.discoverable,
         discovery_version=template.metadata.discovery_version,
+        cache_serializable=template.metadata.cache_serializable,
+        cache_max_age_seconds=_seconds(
+            f"longest age of cached outputs of task {name!r}", template.metadata.cache_max_age
+        ),
         max_runtime_seconds=_seconds(f"timeout of task {name!r}", template.metadata.timeout),
         queued_timeout_seconds=_seconds(
             f"queued timeout of task {name!r}", template.metadata.timeouts.queued_timeout
@@ -277,9 +284,9 @@ def read_action(data: bytes | actions_service_pb2.Action) -> NewAction:
     )
     match message.WhichOneof("spec"):
         case "task":
-            return replace(
-                bare, task=read_task_message(message.task.spec), cache_key=message.task.cache_key.value
-            )
+            key = message.task.cache_key.value
+            check_text(f"cache key of action {ref.name!r}", key, longest=MAX_CACHE_KEY, may_be_empty=True)
+            return replace(bare, task=read_task_message(message.task.spec), cache_key=key)
         case "trace":
             return _trace(bare, message)
         case "condition":

@@ -12,17 +12,17 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
-from uuid import UUID
 
 from django.db import connection, transaction
 
-from runs import events
+from runs import events, metrics
+from runs.bulk import chunks, insert, plain
 from runs.errors import ForbiddenTransition, NotFound, StaleTransition
 from runs.models import Abort, Action, Run
 from runs.phases import DEADLINE, LIVE, TERMINAL, Cause, Escalation, Phase, may_move
 
-_CHUNK = 900  # SQLite: below the smallest limit of parameters in one statement
 _LIVE = sorted(LIVE)
 
 # All descendants of the given actions, whatever their phase; the walk uses the index on parent_id.
@@ -69,6 +69,7 @@ class Row:
     forced_at: datetime | None
     escalation: int
     refusing_since: datetime | None
+    cache_key: str
     updates: dict[str, Any] = field(default_factory=dict)
     stored_phase: Phase = Phase.QUEUED
     new: Action | None = None
@@ -134,6 +135,7 @@ class Book:
         self._events: list[tuple[Row, tuple[Any, ...]]] = []
         self._attempts: list[tuple[Row, tuple[Any, ...]]] = []
         self._attempt_ends: list[tuple[Row, int, dict[str, Any]]] = []
+        self._ended: list[Row] = []
         self.root_changed = False
         self.made: dict[str, int] = {}  # rows that this transaction made, by key, for `operations`
 
@@ -142,7 +144,7 @@ class Book:
     def load(self, names: Iterable[str]) -> None:
         """Read the actions of these names (one statement per 900); `find` then needs no database."""
         missing = [name for name in dict.fromkeys(names) if name not in self._by_name]
-        for chunk in _chunks(missing):
+        for chunk in chunks(missing):
             self._remember(Action.objects.filter(run_id=self.run.pk, name__in=chunk))
 
     def find(self, name: str) -> Row | None:
@@ -160,7 +162,7 @@ class Book:
     def by_id(self, ids: Iterable[int]) -> list[Row]:
         """The actions of these ids, in that order."""
         ids = list(ids)
-        for chunk in _chunks([i for i in ids if i not in self._rows]):
+        for chunk in chunks([i for i in ids if i not in self._rows]):
             self._remember(Action.objects.filter(pk__in=chunk))
         return [self._rows[i] for i in ids]
 
@@ -179,7 +181,7 @@ class Book:
         """All actions below these, nearest to the top first: whoever creates is older than what it creates."""
         self.flush()
         below: list[int] = []
-        for chunk in _chunks(list(ids)):
+        for chunk in chunks(list(ids)):
             with connection.cursor() as cursor:
                 cursor.execute(_DESCENDANTS % ",".join(["%s"] * len(chunk)), chunk)
                 below.extend(row[0] for row in cursor.fetchall())
@@ -189,7 +191,7 @@ class Book:
         """Which of these have a non-terminal child."""
         self.flush()
         found: set[int] = set()
-        for chunk in _chunks(list(ids)):
+        for chunk in chunks(list(ids)):
             found.update(
                 Action.objects.filter(parent_id__in=chunk, phase__in=_LIVE).values_list(
                     "parent_id", flat=True
@@ -233,7 +235,10 @@ class Book:
         row.phase = to
         if to in TERMINAL:
             row.ended_at = fields["ended_at"] = at
+            self._ended.append(row)
             fields |= {"escalates_at": None} if row.escalation else {}
+            if row.cache_key:
+                events.publish(events.WORKERS)  # its outputs are to be kept, and others may wait for them
         elif to is Phase.RUNNING and row.started_at is None:
             row.started_at = fields["started_at"] = at
         elif to is Phase.QUEUED:
@@ -263,14 +268,13 @@ class Book:
         self._event(row, row.phase, row.phase, cause, actor, at)
 
     def _event(self, row: Row, was: Phase | None, to: Phase, cause: Cause, actor: str, at: datetime) -> None:
-        moved = (self.seq, was and int(was), int(to), row.attempt, str(cause), actor, _plain(at))
+        moved = (self.seq, was and int(was), int(to), row.attempt, str(cause), actor, plain(at))
         self._events.append((row, moved))
 
     def open_attempt(self, row: Row, *, at: datetime, output_uri: str) -> None:
         """Record a start of the attempt that the row's lease_epoch stands for."""
-        opened = (
-            row.attempt, _plain(row.executor_id), row.lease_epoch, _plain(at), output_uri, "", "", "", "",
-        )  # fmt: skip
+        number, executor = row.attempt, plain(row.executor_id)
+        opened = (number, executor, row.lease_epoch, plain(at), output_uri, "", "", "", "")
         self._attempts.append((row, opened))
 
     def set_attempt(self, row: Row, **fields: Any) -> None:
@@ -283,21 +287,18 @@ class Book:
         """Write what is pending, so that a query sees it."""
         self._insert_new()
         self._update_rows()
-        _insert("runs_attempt", _ATTEMPT, [(row.id, *opened) for row, opened in self._attempts])
+        insert("runs_attempt", _ATTEMPT, [(row.id, *opened) for row, opened in self._attempts])
         self._attempts = []
         self._update_attempts()
-        _insert("runs_actionevent", _EVENT, [(self.run.pk, row.id, *moved) for row, moved in self._events])
+        insert("runs_actionevent", _EVENT, [(self.run.pk, row.id, *moved) for row, moved in self._events])
         self._events = []
 
     def _insert_new(self) -> None:
         if not self._new:
             return
-        _insert(
-            "runs_action",
-            _INSERTED,
-            [[_plain(getattr(row.new, name)) for name in _INSERTED] for row in self._new],
-        )
-        for chunk in _chunks([row.name for row in self._new]):
+        values = [[plain(getattr(row.new, name)) for name in _INSERTED] for row in self._new]
+        insert("runs_action", _INSERTED, values)
+        for chunk in chunks([row.name for row in self._new]):
             made = Action.objects.filter(run_id=self.run.pk, name__in=chunk).values_list("name", "id")
             for name, row_id in made:
                 row = self._by_name[name]
@@ -313,7 +314,7 @@ class Book:
             assignments = ", ".join(f"{connection.ops.quote_name(column)} = %s" for column in columns)
             params = [
                 [
-                    *(_plain(row.updates[column]) for column in columns),
+                    *(plain(row.updates[column]) for column in columns),
                     self.seq,
                     row.id,
                     int(row.stored_phase),
@@ -340,34 +341,22 @@ class Book:
             sql = f"UPDATE runs_attempt SET {assignments} WHERE action_id = %s AND lease_epoch = %s"  # noqa: S608
             with connection.cursor() as cursor:
                 cursor.executemany(
-                    sql, [[*map(_plain, fields.values()), row.id, epoch] for row, epoch, fields in ends]
+                    sql, [[*map(plain, fields.values()), row.id, epoch] for row, epoch, fields in ends]
                 )
         self._attempt_ends = []
 
-
-def _insert(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Insert rows in one prepared statement."""
-    if rows:
-        names = ", ".join(connection.ops.quote_name(column) for column in columns)
-        sql = f"INSERT INTO {table} ({names}) VALUES ({', '.join(['%s'] * len(columns))})"  # noqa: S608
-        with connection.cursor() as cursor:
-            cursor.executemany(sql, rows)
-
-
-def _plain(value: Any) -> Any:
-    """A value as the database driver takes it."""
-    if isinstance(value, datetime):
-        return connection.ops.adapt_datetimefield_value(value)
-    if isinstance(value, Phase):
-        return int(value)
-    if isinstance(value, UUID) and not connection.features.has_native_uuid_field:
-        return value.hex
-    return value
-
-
-def _chunks(items: list[Any]) -> Iterator[list[Any]]:
-    for start in range(0, len(items), _CHUNK):
-        yield items[start : start + _CHUNK]
+    def measure(self) -> None:
+        """Count what has ended, once that is committed. One statement, when something that was held was aborted."""
+        held = [row.id for row in self._ended if row.abort_id is not None and row.executor_id is not None]
+        stopped = [
+            metrics.Stopped(*facts)
+            for chunk in chunks(held)
+            for facts in Action.objects.filter(pk__in=chunk).values_list(
+                "abort__cause", "abort__requested_at", "delivered_at", "ended_at"
+            )
+        ]
+        ended = [row.phase.slug for row in self._ended]
+        transaction.on_commit(partial(metrics.observe, ended, stopped), robust=True)
 
 
 @contextmanager
@@ -380,6 +369,7 @@ def open_run(run_id: int) -> Iterator[Book]:
         book = Book(taken[0], taken[0].seq)
         yield book
         book.flush()
+        book.measure()
         events.publish(events.run_group(run_id), book.seq)
         if book.root_changed:
             events.publish(events.RUNS)
@@ -390,11 +380,5 @@ def record_abort(
 ) -> Abort:
     """Insert the request; `operations` decides whom it reaches."""
     return Abort.objects.create(
-        run=book.run,
-        target_id=target.id,
-        scope=scope,
-        cause=cause,
-        actor=actor,
-        reason=reason,
-        requested_at=at,
-    )
+        run=book.run, target_id=target.id, scope=scope, cause=cause, actor=actor, reason=reason, requested_at=at,
+    )  # fmt: skip

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import hashlib
-from collections.abc import Collection
+from dataclasses import replace
 
 from connectrpc.code import Code
 from connectrpc.errors import ConnectError
@@ -14,9 +13,10 @@ from flyteidl2.common import run_pb2 as common_run_pb2
 from flyteidl2.core import interface_pb2
 from flyteidl2.task import common_pb2, run_pb2, task_definition_pb2
 from flyteidl2.workflow import run_service_pb2
+from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from runs import database, specs, storage
+from runs import cache_keys, database, specs, storage
 from runs.errors import Invalid, NotFound
 from runs.names import check_run_name, check_scope
 from runs.queries import api as queries
@@ -47,7 +47,7 @@ async def read_request(request: run_service_pb2.CreateRunRequest, *, created_by:
         now.GetCurrentTime()
         spec.run_start_time.CopyFrom(now)
     related = specs.read_run_ref(spec.relation.related_to) if spec.HasField("relation") else None
-    return NewRun(
+    new = NewRun(
         project=project,
         domain=domain,
         name=name,
@@ -62,9 +62,12 @@ async def read_request(request: run_service_pb2.CreateRunRequest, *, created_by:
         created_by=created_by,
         relation=_RELATIONS.get(spec.relation.relation_type, ""),
         related_to=related,
-        # The last of all, because it may write a file.
-        input_uri=await _input_uri(request, task, project, domain),
+        input_uri="",
     )
+    # The last of all, because it may write a file.
+    input_uri = await _input_uri(request, task, project, domain)
+    key = await asyncio.to_thread(_cache_key, task, input_uri) if task.discoverable else ""
+    return replace(new, input_uri=input_uri, cache_key=key)
 
 
 def _identity(request: run_service_pb2.CreateRunRequest) -> tuple[str, str, str, str | None]:
@@ -179,8 +182,11 @@ async def write_inputs(inputs: common_pb2.Inputs, project: str, domain: str) -> 
     return folder
 
 
-def hash_inputs(inputs: common_pb2.Inputs, ignored: Collection[str]) -> str:
-    """What counts for caching: all inputs but the ignored ones. Opaque to clients, who only hash it again."""
-    counted = common_pb2.Inputs(literals=[named for named in inputs.literals if named.name not in ignored])
-    digest = hashlib.sha256(counted.SerializeToString(deterministic=True)).digest()
-    return base64.urlsafe_b64encode(digest[:16]).decode().rstrip("=")
+def _cache_key(task: TaskFacts, input_uri: str) -> str:
+    """The key of a root action: its client leaves it to the server. "" when its inputs cannot be read."""
+    try:
+        return cache_keys.key_of(
+            task.spec, common_pb2.Inputs.FromString(storage.read_bytes(input_uri) or b"")
+        )
+    except DecodeError:
+        return ""

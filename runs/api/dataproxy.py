@@ -16,7 +16,7 @@ from flyteidl2.dataproxy import dataproxy_service_connect, dataproxy_service_pb2
 from flyteidl2.task import task_definition_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from runs import database, specs, storage
+from runs import cache_keys, database, specs, storage
 from runs.api import creation, logs, wire
 from runs.errors import AlreadyExists, Invalid, NotFound
 from runs.names import check_run_name, check_scope
@@ -72,7 +72,7 @@ class DataProxy(dataproxy_service_connect.DataProxyService):
         ignored = list(spec.task_template.metadata.cache_ignore_input_vars)
         return dataproxy_service_pb2.UploadInputsResponse(
             offloaded_input_data=common_run_pb2.OffloadedInputData(
-                uri=folder, inputs_hash=creation.hash_inputs(request.inputs, ignored)
+                uri=folder, inputs_hash=cache_keys.hash_inputs(request.inputs, ignored)
             )
         )
 

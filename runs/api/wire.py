@@ -171,6 +171,7 @@ def attempt(one: AttemptView) -> run_definition_pb2.ActionAttempt:
         start_time=stamp(one.started_at),
         end_time=stamp(one.ended_at),
         attempt=one.number,
+        cache_status=number(one.cache_status),
         # An ended attempt that printed nothing counts as ready too: who waits for its logs would wait for ever.
         logs_available=one.has_logs or one.phase in TERMINAL,
         phase_transitions=[
@@ -180,12 +181,21 @@ def attempt(one: AttemptView) -> run_definition_pb2.ActionAttempt:
             for move in one.transitions
         ],
     )
+    if one.source:
+        message.cache_metadata.source_action_attempt.CopyFrom(_source(one.source))
     if one.error and one.phase in {Phase.FAILED, Phase.TIMED_OUT}:
         message.error_info.CopyFrom(error_info(one.error))
     if one.output_uri and one.phase is Phase.SUCCEEDED:
         message.outputs.output_uri = storage.join(one.output_uri, "outputs.pb")
         message.outputs.report_uri = storage.join(one.output_uri, "report.html")
     return message
+
+
+def _source(text: str) -> identifier_pb2.ActionAttemptIdentifier:
+    """The attempt that `Action.source` names."""
+    project, domain, run, action, attempt = text.split("/")
+    ref = ActionRef(RunRef(project, domain, run), action)
+    return identifier_pb2.ActionAttemptIdentifier(action_id=action_id(ref, ""), attempt=int(attempt))
 
 
 def run_details(details: ActionDetails) -> run_definition_pb2.RunDetails:

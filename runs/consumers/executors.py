@@ -16,7 +16,19 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.utils import timezone
 
-from runs import batches, database, dispatch, events, leases, liveness, presence, refusals, timeouts
+from runs import (
+    batches,
+    cache,
+    database,
+    dispatch,
+    events,
+    leases,
+    liveness,
+    metrics,
+    presence,
+    refusals,
+    timeouts,
+)
 from runs.errors import LeaseLost, Unavailable
 from runs.executor import frames
 from runs.queries import link
@@ -80,14 +92,15 @@ class FrameConsumer(AsyncWebsocketConsumer):
         del message
         self.wake.set()
 
-    async def woken(self) -> None:
+    async def woken(self, wake: asyncio.Event | None = None) -> None:
         """Wait for a hint, or for the poll that stands behind it."""
+        wake = wake or self.wake
         try:
             async with asyncio.timeout(POLL_SECONDS):
-                await self.wake.wait()
+                await wake.wait()
         except TimeoutError:
             pass
-        self.wake.clear()
+        wake.clear()
 
     async def write_frame(self, frame: frames.ToExecutor | frames.ToWorker) -> None:
         await self.send(bytes_data=frames.encode(frame))
@@ -140,6 +153,7 @@ class ExecutorConsumer(FrameConsumer):
             log.warning("executor refused", executor=hello.executor, reason=error.message)
             await self.close(code=SUPERSEDED)
             return
+        metrics.connected(connected.away_seconds)
         self.executor_id, self.epoch = connected.executor_id, connected.epoch
         await self.join(events.pool_group(connected.pool_id))
         await self.join(events.executor_group(connected.executor_id))
@@ -176,7 +190,9 @@ class ExecutorConsumer(FrameConsumer):
     async def _apply_batches(self, executor_id: UUID) -> None:
         while True:
             batch = await self.batches.get()
-            applied = await database.write(batches.apply_batch, executor_id, self.epoch, batch)
+            with metrics.BATCH_SECONDS.time():
+                applied = await database.write(batches.apply_batch, executor_id, self.epoch, batch)
+            metrics.BATCH_EVENTS.observe(len(batch.events))
             # What the batch changed in its runs comes to the feed as a hint, like anybody else's changes.
             await self.write_frame(frames.Ack(batch.seq, applied.results))
 
@@ -239,6 +255,7 @@ class WorkerConsumer(FrameConsumer):
         self.name = ""
         self.running: set[str] = set()
         self.stopped: set[str] = set()  # what it was told to end
+        self.cache_wake = asyncio.Event()
 
     async def connect(self) -> None:
         await self.accept()
@@ -271,6 +288,11 @@ class WorkerConsumer(FrameConsumer):
         self.wake.set()
         self.start(self._meet_demand(), "meet demand")
         self.start(self._keep_time(), "keep time")
+        self.start(self._keep_cache(), "keep cache")
+
+    async def hint(self, message: dict[str, Any]) -> None:
+        await super().hint(message)
+        self.cache_wake.set()
 
     async def _meet_demand(self) -> None:
         while True:
@@ -294,6 +316,15 @@ class WorkerConsumer(FrameConsumer):
             if stop.executor in self.running - self.stopped:
                 self.stopped.add(stop.executor)
                 await self.write_frame(stop)
+
+    async def _keep_cache(self) -> None:
+        """Actions that wait for the cache, and outputs to be kept. The storage is read in between, and may be slow."""
+        while True:
+            await self.woken(self.cache_wake)
+            if work := await database.read(cache.find_work):
+                work = await asyncio.to_thread(cache.check_files, work)
+                if await database.write(cache.settle, work):
+                    self.cache_wake.set()
 
     async def _keep_time(self) -> None:
         """Nobody hints that time has passed. Looking is one statement; only what is due costs a write."""

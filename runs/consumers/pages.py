@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from runs import events, live
+from runs import events, live, metrics
 from runs.errors import NotFound
 
 log = logging.getLogger(__name__)
@@ -66,6 +66,7 @@ class FeedConsumer(AsyncWebsocketConsumer, ABC):
         self.feed.hint()
 
     async def forward(self, frame: str) -> None:
+        metrics.FRAMES.labels("run" if isinstance(self.feed, live.RunFeed) else "runs").inc()
         await self.send(frame)
 
     async def stream(self) -> None:

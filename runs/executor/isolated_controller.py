@@ -34,10 +34,11 @@ from runs.executor.sdk import Action, RemoteController
 
 # The SDK imports these when it starts an action; here it is done once, before the forks. It halves their start.
 PRELOADED = (
-    *sdk.IMPORTED_BY_AN_ACTION, anyio, certifi, flyte.git, httpcore,
+    flyte.remote.Action, *sdk.IMPORTED_BY_AN_ACTION, anyio, certifi, flyte.git, httpcore,
     opentelemetry.metrics, opentelemetry.propagate, opentelemetry.trace,
 )  # fmt: skip
 sdk.entry_points._installed_entry_points()
+sdk.auth_session._supports_system_certs()
 LOGGERS = ("flyte", "flyte.user")
 
 

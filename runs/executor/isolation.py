@@ -22,6 +22,7 @@ from runs.executor.forker import Forker
 from runs.executor.forks import STACK_SIGNAL, Began, Ended, Refused, Reply, Signalled, Start
 from runs.executor.frames import AbortNote, Delivered, Failure, Refusing, Started, now_us
 from runs.executor.held import Ending, Held, Stage
+from runs.executor.memory import count_memory_kills
 from runs.executor.outbox import Outbox
 from runs.executor.output import Output
 from runs.executor.pipes import ASK, GIVE, TOLD, Pipes
@@ -164,7 +165,8 @@ class Isolation:
                 if number != STACK_SIGNAL:
                     self.delivered(child, at)
             case Ended(code=code):
-                self._gone(child, ending_of(child.held, code))
+                has_memory = count_memory_kills() == child.memory_kills
+                self._gone(child, ending_of(child.held, code, has_memory=has_memory))
             case Refused(reason=reason):
                 self._gone(child, ending_of_refused(reason))
 
@@ -204,13 +206,13 @@ class Isolation:
         self._finish(held, ending)
 
 
-async def ending_of(held: Held, code: int) -> Ending:
+async def ending_of(held: Held, code: int, *, has_memory: bool) -> Ending:
     """How the attempt ended: what it left in storage, and for a process that had no time to leave anything, its code."""
     if code and (held.cancel is not None or held.is_interrupted):
         return Ending("cancelled")
     failure = await failures.read_failure(held.lease.output_uri)
     if code and (failure is None or failure.code == failures.NO_OUTPUTS):
-        failure = describe_crash(code)
+        failure = describe_crash(code, has_memory=has_memory)
     return Ending("failed", failure) if failure else Ending("succeeded")
 
 
@@ -227,6 +229,7 @@ class _Child:
         self.held = held
         self.has_slot = True
         self.is_told = False
+        self.memory_kills = count_memory_kills()
         self.pipes = Pipes(self._write, self._said)
         self.demand = Demand(self)
         self._owner = owner

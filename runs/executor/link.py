@@ -27,7 +27,7 @@ FIRST_BACKOFF_SECONDS = 0.1
 LAST_BACKOFF_SECONDS = 2.0
 HELLO_SECONDS = 10.0
 # A link that is cut says so. One that swallows everything is noticed after PING + PONG seconds.
-PING_SECONDS = 5.0
+PING_SECONDS = 2.0
 PONG_SECONDS = 10.0
 CLOSE_SECONDS = 1.0
 MANY_EVENTS = 16

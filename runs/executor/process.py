@@ -188,7 +188,10 @@ class Process:
 
     async def _exit_when_forgotten(self) -> None:
         """Law 11: the server gives away the work of an executor that it cannot reach. By then none of it may run here."""
-        while (left := self._seconds_to_fence()) > 0:
+        while True:
+            left = self._seconds_to_fence()
+            if left <= 0:
+                break
             await asyncio.sleep(min(1.0, left))
         print(
             f"flyteui executor {self._config.executor}: out of reach for {self._link.silent_seconds:.0f} s; its lease "

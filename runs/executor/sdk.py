@@ -23,6 +23,7 @@ from flyte._logging import user_logger
 from flyte._task import AsyncFunctionTaskTemplate, TaskTemplate
 from flyte._utils import adjust_sys_path, asyncify, entry_points
 from flyte.remote._client import controlplane
+from flyte.remote._client.auth import _session as auth_session
 from flyte.remote._client.auth._interceptors import retry
 
 # Modules that the SDK's entry point imports when an action starts.
@@ -30,6 +31,7 @@ IMPORTED_BY_AN_ACTION = (_client, asyncify, controlplane, default, entrypoints, 
 
 __all__ = [
     "IMPORTED_BY_AN_ACTION", "Action", "AsyncFunctionTaskTemplate", "ControllerState", "ImageCache", "RemoteController",
-    "TaskTemplate", "adjust_sys_path", "asyncify", "contextual_run", "controller_module", "convert", "entry_point",
-    "entry_points", "entrypoints",    "flyte_logger", "init", "internal_ctx", "io", "rusty", "taskrunner", "translate_task_to_wire", "user_logger",
+    "TaskTemplate", "adjust_sys_path", "asyncify", "auth_session", "contextual_run", "controller_module", "convert",
+    "entry_point", "entry_points", "entrypoints", "flyte_logger", "init", "internal_ctx", "io", "rusty", "taskrunner",
+    "translate_task_to_wire", "user_logger",
 ]  # fmt: skip

@@ -72,6 +72,7 @@ class ActionView:
     input_uri: str
     output_uri: str
     cache_status: int
+    source: str  # project/domain/run/action/attempt whose outputs these are; "" when they are its own
     created_by: str
     labels: dict[str, str]
     changed_seq: int
@@ -105,6 +106,8 @@ class AttemptView:
     output_uri: str
     error: ErrorFacts | None
     has_logs: bool
+    cache_status: int
+    source: str
     transitions: tuple[Transition, ...]
 
 
@@ -138,7 +141,7 @@ def view(row: Action) -> ActionView:
         task_type=spec.task_type if spec else "", short_name=row.short_name,
         environment=spec.environment if spec else "", attempt=row.attempt, created_at=row.created_at,
         started_at=row.started_at, ended_at=row.ended_at, input_uri=row.input_uri, output_uri=row.output_uri,
-        cache_status=row.cache_status, created_by=run.created_by, labels=run.labels,
+        cache_status=row.cache_status, source=row.source, created_by=run.created_by, labels=run.labels,
         changed_seq=row.changed_seq, error=_error(row),
         abort=AbortFacts(abort.cause, abort.actor, abort.reason, abort.target.name, abort.requested_at)
         if abort
@@ -219,7 +222,8 @@ def _attempt(
     ends = [event.at for event in moves[1:]] + [ended_at]
     return AttemptView(
         number=number, phase=phase, started_at=started_at, ended_at=ended_at,
-        output_uri=last.output_uri if last else "", error=error, has_logs=has_logs,
+        output_uri=last.output_uri if last else row.output_uri, error=error, has_logs=has_logs,
+        cache_status=row.cache_status if is_current else 0, source=row.source if is_current else "",
         transitions=tuple(
             Transition(Phase(event.to_phase), event.at, None if Phase(event.to_phase) in TERMINAL else end)
             for event, end in zip(moves, ends, strict=False)

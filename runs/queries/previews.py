@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from runs.errors import NotFound
 from runs.names import ActionRef
 from runs.phases import HELD, TERMINAL, Phase
-from runs.queries.rows import AbortMark, ActionRow, list_changed_rows
+from runs.queries.rows import AbortMark, Node, find_ids, get_rows, list_changed_nodes, list_selected
 from runs.selections import Selection, check_found
 
 
@@ -42,9 +42,9 @@ class AbortPreview:
 
 
 def preview_abort(run_id: int, ref: ActionRef) -> AbortPreview:
-    """What an abort of the action would stop. One statement over the run's rows."""
-    rows = list_changed_rows(run_id, since=-1)
-    target = next((row for row in rows if row.name == ref.name), None)
+    """What an abort of the action would stop. Three statements, one of them over the run's nodes."""
+    node = find_ids(run_id, [ref.name]).get(ref.name)
+    target = get_rows([node]).get(node) if node is not None else None
     if target is None:
         raise NotFound(f"action {ref.name!r} does not exist in this run")
     return AbortPreview(
@@ -53,36 +53,28 @@ def preview_abort(run_id: int, ref: ActionRef) -> AbortPreview:
         is_whole_run=target.parent_id is None,
         phase=target.phase,
         asked=target.abort,
-        counts=_count(_with_descendants(rows, [target])),
+        counts=_count(_with_descendants(run_id, {target.id})),
     )
 
 
 def preview_aborts(run_id: int, run: str, selection: Selection) -> BulkPreview:
-    """What an abort of the selection would find, or NotFound as the abort itself. One statement over the run's rows."""
-    rows = list_changed_rows(run_id, since=-1)
-    selected = [row for row in rows if _is_selected(row, selection)]
-    check_found(selection, [row.name for row in selected], run)
-    return _count(_with_descendants(rows, selected))
+    """What an abort of the selection would find, or NotFound as the abort itself. Two statements."""
+    selected = list_selected(run_id, selection)
+    check_found(selection, list(selected), run)
+    return _count(_with_descendants(run_id, set(selected.values())))
 
 
-def _is_selected(row: ActionRow, selection: Selection) -> bool:
-    if selection.names:
-        return row.name in selection.names
-    if row.parent_id is None:
-        return False
-    return row.group == selection.group if selection.phase is None else row.phase is selection.phase
+def _with_descendants(run_id: int, reached: set[int]) -> list[Node]:
+    found = []
+    for node in list_changed_nodes(run_id, since=-1):  # by id, and a parent is older than its children
+        if node.id in reached or node.parent_id in reached:
+            reached.add(node.id)
+            found.append(node)
+    return found
 
 
-def _with_descendants(rows: list[ActionRow], selected: list[ActionRow]) -> list[ActionRow]:
-    reached = {row.id for row in selected}
-    for row in rows:  # by id, and a parent is older than its children
-        if row.parent_id in reached:
-            reached.add(row.id)
-    return [row for row in rows if row.id in reached]
-
-
-def _count(rows: list[ActionRow]) -> BulkPreview:
-    live = [row for row in rows if not row.is_terminal]
-    asked = sum(row.is_aborting for row in live)
-    running = sum(row.phase in HELD and not row.is_aborting for row in live)
-    return BulkPreview(running, len(live) - asked - running, len(rows) - len(live), asked)
+def _count(nodes: list[Node]) -> BulkPreview:
+    live = [node for node in nodes if node.phase not in TERMINAL]
+    asked = sum(node.is_aborting for node in live)
+    running = sum(node.phase in HELD and not node.is_aborting for node in live)
+    return BulkPreview(running, len(live) - asked - running, len(nodes) - len(live), asked)

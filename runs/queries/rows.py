@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from functools import lru_cache
+from itertools import islice
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models import Max, Q
 
 from runs.conditions import Question, read_question
 from runs.looks import LIMITS, look_of, word_of
 from runs.models import Action
 from runs.phases import TERMINAL, Cause, Escalation, Kind, Phase
+from runs.selections import Selection
 
 MAX_ERROR = 200
 
@@ -143,16 +150,90 @@ ROW_FIELDS = (
 )
 
 
-def list_changed_rows(run_id: int, *, since: int) -> list[ActionRow]:
-    """Rows that changed after the sequence number, by id. Every row is in it for since=-1.
+class Node(NamedTuple):
+    """What the tree and the counts need of an action; the rest is read for those that are seen."""
+
+    id: int
+    parent_id: int | None
+    changed_seq: int
+    sign: int  # what its look is made of
+
+    @property
+    def phase(self) -> Phase:
+        return Phase(self.sign & 15)
+
+    @property
+    def is_aborting(self) -> bool:
+        return bool(self.sign & 16) and self.phase not in TERMINAL
+
+
+# One small number instead of six columns: a run may have 100,000 of them, and each column costs 20 ms.
+_NODES = """
+    SELECT id, parent_id, changed_seq, phase
+        + CASE WHEN abort_id IS NULL THEN 0 ELSE 16 END + CASE exceeded WHEN '' THEN 0 ELSE 32 END
+        + CASE WHEN refusing_since IS NULL THEN 0 ELSE 64 END + CASE WHEN not_before IS NULL THEN 0 ELSE 128 END
+        + 256 * cache_status
+    FROM runs_action WHERE run_id = %s AND changed_seq > %s ORDER BY id
+"""
+
+
+def list_changed_nodes(run_id: int, *, since: int) -> list[Node]:
+    """Actions that changed after the sequence number, by id. Every one is in it for since=-1.
 
     Numbers are taken under the lock of the run's row, so their order is that of the commits and none is missed.
     One statement, on the index action_changes.
     """
-    found = (
-        Action.objects.filter(run_id=run_id, changed_seq__gt=since).order_by("id").values_list(*ROW_FIELDS)
+    with connection.cursor() as cursor:
+        cursor.execute(_NODES, [run_id, since])
+        return list(map(Node._make, cursor.fetchall()))
+
+
+@lru_cache(maxsize=4096)
+def look_of_sign(sign: int) -> str:
+    """The look of a node."""
+    return look_of(
+        Phase(sign & 15),
+        is_asked=bool(sign & 16),
+        exceeded="some" if sign & 32 else "",
+        is_refusing=bool(sign & 64),
+        is_held_back=bool(sign & 128),
+        cache_status=sign >> 8,
     )
-    return [to_row(*fields) for fields in found.iterator(chunk_size=5000)]
+
+
+def get_rows(ids: Collection[int]) -> dict[int, ActionRow]:
+    """The rows of these actions, by id. One statement for each 900."""
+    rows: dict[int, ActionRow] = {}
+    wanted = iter(ids)
+    while chunk := list(islice(wanted, 900)):
+        for values in Action.objects.filter(pk__in=chunk).values_list(*ROW_FIELDS):
+            row = to_row(*values)
+            rows[row.id] = row
+    return rows
+
+
+def find_ids(run_id: int, names: Collection[str]) -> dict[str, int]:
+    """The ids of those of these actions that there are. One statement for each 900."""
+    ids: dict[str, int] = {}
+    wanted = iter(names)
+    while chunk := list(islice(wanted, 900)):
+        ids.update(Action.objects.filter(run_id=run_id, name__in=chunk).values_list("name", "pk"))
+    return ids
+
+
+def list_selected(run_id: int, selection: Selection) -> dict[str, int]:
+    """The ids of what is selected, by name. A phase or a group never selects the root. One statement for each 900 names."""
+    if selection.names:
+        return find_ids(run_id, selection.names)
+    wanted = Q(group=selection.group) if selection.phase is None else Q(phase=selection.phase)
+    below_root = Action.objects.filter(run_id=run_id, parent_id__isnull=False)
+    return dict(below_root.filter(wanted).values_list("name", "pk"))
+
+
+def get_last_end(run_id: int) -> datetime | None:
+    """When the last action of a run ended. One statement."""
+    last: datetime | None = Action.objects.filter(run_id=run_id).aggregate(last=Max("ended_at"))["last"]
+    return last
 
 
 def to_row(*values: Any) -> ActionRow:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from http import HTTPStatus
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_GET
 
-from runs import database, presence, storage
+from runs import database, errors, metrics, presence, storage
 from runs.queries import health
+from runs.queries import metrics as counting
 
 log = logging.getLogger(__name__)
 
@@ -19,6 +21,19 @@ log = logging.getLogger(__name__)
 def healthz(request: HttpRequest) -> HttpResponse:
     """The process answers."""
     return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_GET
+async def metrics_text(request: HttpRequest) -> HttpResponse:
+    """Numbers for Prometheus: of this process since it started, and of the database now."""
+    try:
+        counts = await database.read(counting.count)
+    except errors.Unavailable as error:
+        return HttpResponse(
+            f"{error}\n", status=HTTPStatus.SERVICE_UNAVAILABLE, content_type="text/plain; charset=utf-8"
+        )
+    counts = replace(counts, workers=presence.workers_connected())
+    return HttpResponse(metrics.render(counts), content_type=metrics.CONTENT_TYPE)
 
 
 @require_GET
@@ -40,4 +55,5 @@ async def readyz(request: HttpRequest) -> HttpResponse:
 
 def storage_is_writable() -> None:
     """storage"""
-    storage.write_bytes(storage.join(settings.STORAGE_URL, ".ready"), b"")
+    # Not empty: an empty file fits on a disk that is full.
+    storage.write_bytes(storage.join(settings.STORAGE_URL, ".ready"), b"ready\n")

@@ -8,10 +8,10 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from runs import errors, rows, tree
+from runs import errors, rows
 from runs.names import ROOT, RunRef
 from runs.queries import pages
-from runs.snapshot import Snapshot
+from runs.snapshot import shared
 from runs.timeline import to_ms
 from runs.views.answers import page
 from runs.views.panels import panel_context
@@ -49,23 +49,19 @@ def run_list(request: HttpRequest, *, project: str, domain: str) -> HttpResponse
 @page
 def run_detail(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
     """The run page; ?action= selects an action, ?tab= a tab of its panel."""
-    snapshot = Snapshot(pages.get_run(RunRef(project, domain, run)))
-    snapshot.refresh()
     selected = request.GET.get("action", "")
-    total = len(snapshot.places())
-    start, stop = tree.window_around(total, snapshot.index_of(selected or ROOT))
-    window = snapshot.window(start, stop)
-    summary = snapshot.summary()
+    snapshot = shared.get(pages.get_run(RunRef(project, domain, run)))
+    seen = snapshot.see_around(selected or ROOT)
     context = {
-        "summary": summary,
+        "summary": seen.summary,
         "project": project,
         "domain": domain,
-        "window_html": rows.window_html(window),
-        "first": start,
-        "shown": stop - start,
-        "seq": snapshot.seq,
+        "window_html": rows.window_html(seen.window),
+        "first": seen.start,
+        "shown": len(seen.window.rows),
+        "seq": seen.seq,
         "now_ms": to_ms(timezone.now()),
         "selected": selected,
-        **(panel_context(summary.head, selected, request.GET.get("tab", "")) if selected else {}),
+        **(panel_context(snapshot.head, selected, request.GET.get("tab", "")) if selected else {}),
     }
     return render(request, "runs/run_detail.html", context)

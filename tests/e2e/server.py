@@ -116,11 +116,11 @@ class Server:
         assert found, printed
         return found.group(4)
 
-    def python(self, file: str) -> subprocess.Popen[str]:
+    def python(self, file: str, *arguments: str) -> subprocess.Popen[str]:
         """A user's script that calls flyte.init_from_config()."""
         env = {**self.env, "FLYTECTL_CONFIG": str(self.home / "config.yaml")}
         return subprocess.Popen(
-            [sys.executable, file],
+            [sys.executable, file, *arguments],
             cwd=ROOT,
             env=env,
             stdout=subprocess.PIPE,

@@ -38,8 +38,59 @@ def test_an_abort_ends_the_process_of_a_plain_function(server: Server):
 
     root = server.actions(run)["a0"]
     assert (Phase(root["phase"]), root["reason"]) == (Phase.ABORTED, "enough")
+    assert server.output(run).endswith("cancelled: enough\ncleaned up\n")
     assert root["requested_at"] <= root["delivered_at"] <= root["ended_at"]
     assert time.monotonic() - asked < QUICKLY_SECONDS, f"the client took {asked - begun:.1f} s more"
+    assert not is_alive(pid)
+
+
+def test_a_daemon_that_a_function_started_is_gone_when_the_row_says_aborted(server: Server):
+    run = server.submit(FILE, "starts_a_daemon")
+    pids = wait_until(lambda: pids_in(server, run)[:2][1:] and pids_in(server, run), "both processes")
+
+    server.cli("abort", run)
+
+    assert server.wait_ended(run) is Phase.ABORTED
+    assert not any(is_alive(pid) for pid in pids)
+
+
+def test_a_function_that_refuses_is_ended_by_force_after_its_grace_period(tmp_path: Path):
+    server = Server(tmp_path, FLYTEUI_ABORT_GRACE_SECONDS="1").start()
+    try:
+        run = server.submit(FILE, "refuses")
+        pid = pid_of(server, run, "a0")
+
+        server.cli("abort", run, "--reason", "enough")
+
+        assert server.wait_ended(run) is Phase.ABORTED
+        assert not is_alive(pid)
+        said = server.output(run)
+        assert said.count("not now\n") == said.count("not at SIGTERM either\n") == 1
+        root = server.actions(run)["a0"]
+        assert root["requested_at"] <= root["delivered_at"] <= root["ended_at"]
+    finally:
+        server.stop()
+
+
+def test_a_function_that_outlasts_its_limit_cleans_up(server: Server):
+    run = server.submit(FILE, "outlasts_its_limit")
+
+    assert server.wait_ended(run) is Phase.TIMED_OUT
+    assert server.output(run).endswith("cleaned up\n")
+
+
+def test_what_a_parent_leaves_behind_cleans_up(server: Server, tmp_path: Path):
+    gate = tmp_path / "gate"
+    run = server.submit("--env", f"GATE={gate}", FILE, "leaves_a_sleeper")
+    child = the_sleeper(server, run)
+    pid = pid_of(server, run, child)
+
+    gate.touch()
+    server.wait_all_ended(run)
+
+    row = server.actions(run)[child]
+    assert (Phase(row["phase"]), row["cause"]) == (Phase.ABORTED, "root ended")
+    assert server.output(run, child).endswith("cleaned up\n")
     assert not is_alive(pid)
 
 

@@ -8,7 +8,14 @@ import flyte
 import flyte.remote._run
 
 from runs.executor import tasks
-from runs.executor.sdk import AsyncFunctionTaskTemplate, asyncify, entry_point, entrypoints, taskrunner
+from runs.executor.sdk import (
+    AsyncFunctionTaskTemplate,
+    asyncify,
+    auth_session,
+    entry_point,
+    entrypoints,
+    taskrunner,
+)
 
 env = flyte.TaskEnvironment(name="contract")
 
@@ -67,6 +74,12 @@ def test_who_waits_for_a_run_waits_for_its_action() -> None:
     """Else a function keeps its slot meanwhile, and functions that hold all slots deadlock."""
     assert "await self.action.wait(" in inspect.getsource(flyte.remote._run)
     assert inspect.iscoroutinefunction(flyte.remote.Action.wait)
+
+
+def test_what_is_asked_before_the_forks_is_remembered() -> None:
+    """Else each action asks again, which takes some milliseconds of its start."""
+    assert auth_session._supports_system_certs.cache_info().maxsize
+    assert "_supports_system_certs()" in inspect.getsource(auth_session._build_pyqwest_client)
 
 
 def test_the_entry_point_can_run_in_a_thread() -> None:

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runs import tree
-from runs.tree import MAX_WINDOW, WHOLE_UP_TO, Place, Tree
+from runs.tree import MAX_WINDOW, WHOLE_UP_TO, Layout, Place, Tree
 
 
 def make_tree(*parents: int | None) -> Tree:
@@ -15,8 +17,33 @@ def make_tree(*parents: int | None) -> Tree:
     return made
 
 
+def grown_from(choices: list[int]) -> Tree:
+    """A tree with one root, in which each further node hangs below an older one."""
+    return make_tree(None, *(1 + choice % (at + 1) for at, choice in enumerate(choices)))
+
+
+def laid_out(grown: Tree, collapsed: Collection[int] = ()) -> list[Place]:
+    """All rows, by walking the whole tree: slow, and plainly right."""
+    places: list[Place] = []
+
+    def walk(siblings: list[int], level: int) -> None:
+        for at, node in enumerate(siblings, start=1):
+            children = grown.children(node)
+            is_expanded = node not in collapsed if children else None
+            places.append(Place(node, len(places) + 1, level, at, len(siblings), is_expanded))
+            if is_expanded:
+                walk(children, level + 1)
+
+    walk(grown.children(None), 1)
+    return places
+
+
+shapes = st.lists(st.integers(min_value=0), max_size=60)
+closed = st.sets(st.integers(1, 61))
+
+
 def test_rows_come_in_order_of_creation_below_their_parent():
-    places = make_tree(None, 1, 1, 2).flatten()
+    places = Layout(make_tree(None, 1, 1, 2)).window(0, 10)
 
     assert [place.id for place in places] == [1, 2, 4, 3]
     assert places[2] == Place(id=4, index=3, level=3, position=1, set_size=1, is_expanded=None)
@@ -24,9 +51,17 @@ def test_rows_come_in_order_of_creation_below_their_parent():
 
 
 def test_a_collapsed_branch_hides_what_is_below_it():
-    places = make_tree(None, 1, 2).flatten({2})
+    layout = Layout(make_tree(None, 1, 2), {2})
 
-    assert [(place.id, place.is_expanded) for place in places] == [(1, True), (2, False)]
+    assert [(place.id, place.is_expanded) for place in layout.window(0, 10)] == [(1, True), (2, False)]
+    assert len(layout) == 2
+
+
+def test_a_tree_without_nodes_has_no_rows():
+    layout = Layout(Tree())
+
+    assert len(layout) == 0
+    assert layout.window(0, 10) == []
 
 
 def test_a_node_is_added_once():
@@ -35,31 +70,63 @@ def test_a_node_is_added_once():
     assert one.add(1, None)
     assert not one.add(1, None)
     assert len(one) == 1
+    assert one.structure == 1
 
 
 def test_a_late_child_with_a_lower_id_takes_its_place():
-    late = Tree()
-    for node, parent in ((1, None), (5, 1), (3, 1)):
-        late.add(node, parent)
+    late = Tree([(1, None), (5, 1)])
+    late.add(3, 1)
 
-    assert [place.id for place in late.flatten()] == [1, 3, 5]
+    assert [place.id for place in Layout(late).window(0, 10)] == [1, 3, 5]
     assert list(late.ancestors(3)) == [1]
 
 
-@given(st.lists(st.integers(min_value=0), max_size=60))
-def test_levels_and_positions_are_those_of_the_tree(choices: list[int]):
-    grown = make_tree(None, *(1 + choice % (at + 1) for at, choice in enumerate(choices)))
+@given(shapes, closed, st.integers(0, 61), st.integers(0, 61))
+def test_any_window_is_cut_out_of_the_whole(choices: list[int], collapsed: set[int], start: int, count: int):
+    grown = grown_from(choices)
+    whole = laid_out(grown, collapsed)
 
-    places = grown.flatten()
+    layout = Layout(grown, collapsed)
 
-    levels: dict[int, int] = {}
-    for row, place in enumerate(places, start=1):
-        assert place.index == row
-        assert place.level == len(list(grown.ancestors(place.id))) + 1
-        assert 1 <= place.position <= place.set_size
-        levels[place.id] = place.level
-    assert len(levels) == len(grown)
-    assert set(grown.descendants(1)) == set(levels) - {1}
+    assert len(layout) == len(whole)
+    assert layout.window(start, start + count) == whole[start : start + count]
+
+
+@given(shapes, closed)
+def test_the_index_of_a_node_is_that_of_its_row_or_of_the_branch_that_hides_it(
+    choices: list[int], collapsed: set[int]
+):
+    grown = grown_from(choices)
+    rows = {place.id: place.index - 1 for place in laid_out(grown, collapsed)}
+    layout = Layout(grown, collapsed)
+
+    for node in range(1, len(grown) + 1):
+        shown = next(one for one in (node, *grown.ancestors(node)) if one in rows)
+        assert layout.index_of(node) == rows[shown]
+
+
+@given(shapes)
+def test_a_tree_that_was_read_at_once_is_the_one_that_grew(choices: list[int]):
+    grown = grown_from(choices)
+
+    read = Tree((node, grown.parent(node)) for node in range(1, len(grown) + 1))
+
+    assert laid_out(read) == laid_out(grown)
+    for node in range(1, len(grown) + 1):
+        assert read.count_below(node) == grown.count_below(node) == len(list(grown.descendants(node)))
+
+
+@given(shapes, st.sets(st.integers(1, 61), min_size=1))
+def test_a_kept_tree_has_the_nodes_and_what_is_above_them_and_nothing_else(
+    choices: list[int], some: set[int]
+):
+    grown = grown_from(choices)
+    some = {node for node in some if node in grown}
+
+    kept = grown.kept(some)
+
+    wanted = some.union(*(grown.ancestors(node) for node in some))
+    assert {place.id for place in laid_out(kept)} == wanted
 
 
 def test_a_short_tree_is_sent_whole_whatever_is_asked_for():

@@ -173,14 +173,6 @@ def fails_plainly(message: str) -> int:
 
 
 @env.task
-def dies(how: str) -> int:
-    if how == "exit":
-        os._exit(7)
-    os.kill(os.getpid(), int(how))
-    return 0
-
-
-@env.task
 def plain_sleeper(n: int) -> int:
     print(f"pid {os.getpid()}")
     time.sleep(3600)

@@ -1,6 +1,7 @@
 """Plain functions that resist, clean up, crash, or start processes. Each prints the numbers of its processes."""
 
 import asyncio
+import ctypes
 import os
 import signal
 import socket
@@ -222,3 +223,46 @@ async def sleeps_elsewhere() -> None:
     assert threading.current_thread() is threading.main_thread()
     with telling():
         await asyncio.sleep(3600)
+
+
+class Endless:
+    """Every attribute asks for itself, on the stack of the interpreter."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self, name)
+
+
+def overflow() -> None:
+    sys.setrecursionlimit(10**9)
+    _ = Endless().anything
+
+
+CRASHES = {
+    "segmentation fault": lambda: ctypes.string_at(0),
+    "os._exit": lambda: os._exit(3),
+    "sys.exit": lambda: sys.exit(2),
+    "sys.exit without a code": sys.exit,
+    "abort": os.abort,
+    "SIGKILL": lambda: os.kill(os.getpid(), signal.SIGKILL),
+    "SIGTERM": lambda: os.kill(os.getpid(), signal.SIGTERM),
+    "overflow": overflow,
+    "recursion": overflow.__class__(compile("def f(): f()\nf()", "recursion", "exec"), {}),
+    "no memory": lambda: bytearray(1 << 60),
+}
+
+
+@env.task
+def crashes(how: str) -> None:
+    print("a line before")
+    os.write(1, b"and half a line")
+    CRASHES[how]()
+
+
+@env.task
+def returns_what_cannot_be_stored() -> Any:
+    return threading.Lock()
+
+
+@env.task
+def returns_another_type() -> int:
+    return "no number"  # type: ignore[return-value]

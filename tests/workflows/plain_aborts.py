@@ -2,7 +2,11 @@
 
 import asyncio
 import os
+import signal
+import subprocess
 import time
+from datetime import timedelta
+from pathlib import Path
 
 import flyte
 import flyte.errors
@@ -14,8 +18,46 @@ env = flyte.TaskEnvironment(name="plain_aborts")
 @env.task
 def sleeper(n: int) -> int:
     print(f"pid {os.getpid()}")
-    time.sleep(600)
+    try:
+        time.sleep(600)
+    except asyncio.CancelledError as cancelled:
+        print(f"cancelled: {cancelled.args[0]}")
+        raise
+    finally:
+        time.sleep(0.2)
+        print("cleaned up")
     return n
+
+
+@env.task(timeout=timedelta(seconds=1))
+def outlasts_its_limit() -> None:
+    sleeper.func(0)
+
+
+@env.task
+def starts_a_daemon() -> None:
+    daemon = subprocess.Popen(["sleep", "600"], start_new_session=True, env={})
+    print(f"pid {os.getpid()}\npid {daemon.pid}")
+    time.sleep(600)
+
+
+@env.task
+def refuses() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: print("not at SIGTERM either"))
+    print(f"pid {os.getpid()}")
+    while True:
+        try:
+            time.sleep(600)
+        except asyncio.CancelledError:
+            print("not now")
+
+
+@env.task
+async def leaves_a_sleeper() -> None:
+    child = asyncio.create_task(sleeper.aio(0))
+    while not Path(os.environ["GATE"]).exists():
+        await asyncio.sleep(0.05)
+    assert not child.done()
 
 
 @env.task

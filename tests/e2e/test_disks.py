@@ -1,0 +1,142 @@
+"""A disk that is full, for the database or for the storage, and a database that somebody else has locked.
+
+A full disk is a limit on the size of files (RLIMIT_FSIZE), which a test can lift again: of the web process it stops the
+database, of an executor the storage.
+"""
+
+from __future__ import annotations
+
+import resource
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from runs.phases import Phase
+from tests.e2e.parts import doctor, executors_of, find, let_pass
+from tests.e2e.server import Server, wait_until
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180)]
+FLOW = "tests/workflows/resuming.py"
+SLEEPERS = "examples/external_abort.py"
+ABORT = "flyteidl2.workflow.RunService/AbortAction"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    server = Server(tmp_path_factory.mktemp("home")).start()
+    yield server
+    server.stop()
+
+
+@contextmanager
+def full_disk(pid: int) -> Iterator[None]:
+    """Whatever this process writes to files fails."""
+    free = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+    resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+    try:
+        yield
+    finally:
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, free)
+
+
+@contextmanager
+def locked(server: Server) -> Iterator[None]:
+    """Hold the write lock of the database, as a backup or another tool may."""
+    connection = sqlite3.connect(server.home / "flyteui.sqlite3", isolation_level=None)
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+        connection.close()
+
+
+def body(server: Server, run: str, action: str) -> dict[str, object]:
+    return {"actionId": {"run": server.run_id(run), "name": action}, "reason": "by the test"}
+
+
+def post_abort(server: Server, run: str, action: str) -> httpx.Response:
+    """The page's way, token included."""
+    page = f"{server.url}/v2/domain/development/project/flytesnacks/runs/{run}"
+    with httpx.Client(timeout=60) as client:
+        client.get(f"{page}/aborts/preview", params={"phase": "running"}).raise_for_status()
+        token = client.cookies["csrftoken"]
+        form = {"action": action, "csrfmiddlewaretoken": token}
+        return client.post(f"{page}/abort", data=form, headers={"referer": page})
+
+
+def test_a_full_disk_of_the_database_is_said_and_nothing_is_lost(server: Server, tmp_path: Path):
+    run = server.submit(SLEEPERS, "main", "--n", "4", "--sleep_for", "4")
+    victim = server.wait_running(run, "long_sleeper", 4)[0]
+    (web,) = find(server, " daphne ")
+
+    with full_disk(web):
+        answer, page = server.call(ABORT, body(server, run, victim)), post_abort(server, run, victim)
+        let_pass(6.0)  # the sleepers end meanwhile, and nobody can write that
+        assert httpx.get(f"{server.url}/healthz").status_code == httpx.codes.OK
+        assert httpx.get(f"{server.url}/readyz").status_code == httpx.codes.SERVICE_UNAVAILABLE
+        assert set(server.phases(run, "long_sleeper")) == {Phase.RUNNING}
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert "the database cannot answer now" in answer.json()["message"]
+    assert page.status_code == httpx.codes.SERVICE_UNAVAILABLE
+    assert "the database cannot answer now" in page.text
+    server.wait_all_ended(run)
+
+    rows = server.actions(run)
+    # The abort was refused, so it has not happened.
+    assert {(Phase(row["phase"]), row["lease_epoch"], row["abort_id"]) for row in rows.values()} == {
+        (Phase.SUCCEEDED, 1, None)
+    }
+    assert doctor(server) == ""
+
+
+def test_a_full_disk_of_the_storage_fails_the_action_in_words_and_no_other(server: Server):
+    run = server.submit(FLOW, "slow", "--seconds", "3")
+    wait_until(lambda: server.phase(run) is Phase.RUNNING, "it runs")
+    (executor,) = executors_of(server)[-1:]
+
+    with full_disk(executor):
+        assert server.wait_ended(run, seconds=30) is Phase.FAILED
+    root = server.actions(run)["a0"]
+    assert "File too large" in root["error_message"], dict(root)
+    assert root["error_kind"] == "system"
+
+    again = server.submit(FLOW, "slow", "--seconds", "0")
+    assert server.wait_ended(again) is Phase.SUCCEEDED
+    assert doctor(server) == ""
+
+
+@pytest.mark.parametrize("seconds", [1.0, 30.0])
+def test_a_database_that_is_locked_makes_everybody_wait_and_loses_nothing(server: Server, seconds: float):
+    run = server.submit(SLEEPERS, "main", "--n", "4", "--sleep_for", "3")
+    victim = server.wait_running(run, "long_sleeper", 4)[0]
+    answers: list[httpx.Response] = []
+
+    def ask() -> None:
+        url = f"{server.url}/{ABORT}"
+        answers.append(httpx.post(url, json=body(server, run, victim), timeout=60))
+
+    with locked(server):
+        asking = threading.Thread(target=ask)
+        asking.start()
+        let_pass(seconds)
+        assert server.actions(run)[victim]["abort_id"] is None
+    asking.join(60)
+    server.wait_all_ended(run)
+
+    rows = server.actions(run)
+    if seconds < 20:  # as long as SQLite waits for a lock
+        assert answers[0].status_code == httpx.codes.OK
+    else:
+        assert (answers[0].status_code, answers[0].json()["code"]) == (503, "unavailable")
+        assert "locked" in answers[0].json()["message"]
+    aborted = {name for name, row in rows.items() if Phase(row["phase"]) is Phase.ABORTED}
+    assert aborted == ({victim} if seconds < 20 else set())
+    assert {row["lease_epoch"] for row in rows.values()} == {1}
+    assert server.phase(run) is Phase.SUCCEEDED
+    assert doctor(server) == ""
