@@ -131,7 +131,7 @@ def test_what_was_forced_is_not_offered_force_again(run: Run):
 
 
 def test_the_last_step_says_that_its_process_is_being_ended(run: Run):
-    Action.objects.filter(name="a0-refusing").update(escalation=Escalation.PROCESS, escalates_at=None)
+    factories.change(Action.objects.get(name="a0-refusing"), escalation=Escalation.PROCESS, escalates_at=None)
 
     assert "Its process is being ended" in panel("a0-refusing")
     assert status("a0-refusing") == "Refusing, since just now"
@@ -161,14 +161,23 @@ def test_a_process_that_was_killed_has_no_next_step(run: Run):
 
 def test_the_header_says_how_the_root_stops(run: Run):
     root = Action.objects.get(parent__isnull=True)
-    abort = factories.make_abort(root)
-    Action.objects.filter(pk=root.pk).update(abort=abort)
+    factories.change(root, abort=factories.make_abort(root))
     assert "Aborting, asked just now by bob. What runs is given time" in words(
         Client().get(RUN).content.decode()
     )
 
-    Action.objects.filter(pk=root.pk).update(refusing_since=timezone.now(), escalation=Escalation.ASKED_AGAIN)
+    factories.change(root, refusing_since=timezone.now(), escalation=Escalation.ASKED_AGAIN)
     assert "Refusing, since just now. See its panel." in words(Client().get(RUN).content.decode())
+
+
+def test_a_cache_hit_leads_to_what_made_it(run: Run):
+    action = Action.objects.get(name="a0-cached")
+    factories.change(action, source="flytesnacks/development/earlier/a0-x/1")
+
+    html = panel("a0-cached")
+
+    assert 'href="/v2/domain/development/project/flytesnacks/runs/earlier?action=a0-x"' in html
+    assert "taken from the cache" in html
 
 
 def test_the_panel_names_the_limit(run: Run):
@@ -194,7 +203,7 @@ def test_a_retry_that_waits_says_when_it_goes_on(run: Run):
     assert "Retrying 2/3" in words(panel("a0-flaky"))
 
     # It waits no more: the queue is what holds it back now.
-    Action.objects.filter(name="a0-flaky").update(not_before=None)
+    factories.change(Action.objects.get(name="a0-flaky"), not_before=None)
     assert status("a0-flaky") == "Queued"
 
 
