@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Case, F, Q, Value, When
 from django.utils import timezone
 
 from runs import events
@@ -25,7 +25,7 @@ def hear(executor_id: UUID, epoch: int) -> None:
     """This connection is there. Raises LeaseLost when it is not the executor's any more."""
     now = timezone.now()
     mine = Executor.objects.filter(pk=executor_id, epoch=epoch)
-    if mine.filter(state__in=_THERE).update(heard_at=now):
+    if mine.filter(state__in=_THERE).update(heard_at=now, disconnected_at=None):
         return
     # Taken for lost while this process could not write: nobody else has its work yet.
     back = mine.filter(state=_State.DISCONNECTED)
@@ -33,21 +33,23 @@ def hear(executor_id: UUID, epoch: int) -> None:
         raise LeaseLost(f"executor {executor_id} with epoch {epoch} has been given up")
 
 
-def _silent(now: datetime) -> Q:
+def silent(now: datetime) -> Q:
     """What is called connected, but no web process says so."""
-    return Q(state__in=_THERE, heard_at__lt=now - timedelta(seconds=SILENT_SECONDS))
+    return Q(state__in=_THERE, disconnected_at=None, heard_at__lt=now - timedelta(seconds=SILENT_SECONDS))
 
 
 def is_anyone_silent() -> bool:
     """Whether `lose_silent` has anything to do. One statement."""
-    return Executor.objects.filter(_silent(timezone.now())).exists()
+    return Executor.objects.filter(silent(timezone.now())).exists()
 
 
 def lose_silent() -> int:
     """Take executors of which no web process has heard for out of reach; returns how many. Their lease runs from now."""
     now = timezone.now()
     with transaction.atomic():
-        lost = Executor.objects.filter(_silent(now)).update(state=_State.DISCONNECTED, disconnected_at=now)
+        # What is to be stopped stays so: its worker is still to end it.
+        away = Case(When(state=_State.STOPPING, then=F("state")), default=Value(_State.DISCONNECTED.value))
+        lost = Executor.objects.filter(silent(now)).update(state=away, disconnected_at=now)
         if lost:
             events.publish(events.WORKERS)
     return lost

@@ -28,7 +28,9 @@ class _Watch:
 
     async def wait(self) -> None:
         try:
-            await asyncio.wait_for(self._layer.receive(self._channel), POLL_SECONDS)
+            # Not wait_for: before Python 3.12 it swallows a cancel that comes together with a hint.
+            async with asyncio.timeout(POLL_SECONDS):
+                await self._layer.receive(self._channel)
         except TimeoutError:
             await self._layer.group_add(self._group, self._channel)
             return

@@ -33,8 +33,9 @@ from runs.errors import LeaseLost, Unavailable
 from runs.executor import frames
 from runs.queries import link
 
-BAD_TOKEN, SUPERSEDED, BAD_FRAME = 4401, 4410, 4400
-TRY_AGAIN = 1013  # the database cannot answer now; the peer keeps what it has to say, and comes again
+# Daphne refuses to send any other code than 1000 and 3000 to 4999, and then the socket stays open.
+BAD_TOKEN, SUPERSEDED, BAD_FRAME, FAILED = 4401, 4410, 4400, 4500
+TRY_AGAIN = 4503  # the database cannot answer now; the peer keeps what it has to say, and comes again
 POLL_SECONDS = 2.0  # behind every hint
 TICK_SECONDS = 0.25  # how late a timeout or a retry may be
 MANY_RUNS = 50  # from here on, runs that have ended are forgotten
@@ -76,7 +77,7 @@ class FrameConsumer(AsyncWebsocketConsumer):
                 logging.WARNING if is_foreseen else logging.ERROR,
                 "socket task failed", task=task.get_name(), exc_info=None if is_foreseen else error, error=str(error),
             )  # fmt: skip
-            code = SUPERSEDED if isinstance(error, LeaseLost) else TRY_AGAIN if is_foreseen else 1011
+            code = SUPERSEDED if isinstance(error, LeaseLost) else TRY_AGAIN if is_foreseen else FAILED
             self.tasks.append(asyncio.create_task(self._close_quietly(code)))
 
     async def _close_quietly(self, code: int) -> None:

@@ -23,8 +23,8 @@ log = logging.getLogger(__name__)
 # first, then close.
 BAD_MESSAGE = 4400
 NOT_FOUND = 4404
-# hx-ws reconnects after this one.
-INTERNAL_ERROR = 1011
+# base.html tells hx-ws to reconnect after this one. Not 1011: Daphne cannot send it, and the socket would stay open.
+INTERNAL_ERROR = 4500
 MAX_MESSAGE = 200_000
 
 

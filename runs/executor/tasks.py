@@ -11,6 +11,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, TextIO
 
+import flyte.errors
 from flyte.models import ActionID, CheckpointPaths, CodeBundle, RawDataPath, SerializationContext
 from flyteidl2.task import task_definition_pb2
 
@@ -138,7 +139,12 @@ async def run_task(
             error.err.code, error.err.message, KIND_NAMES.get(error.err.kind, "unknown"), error.recoverable
         )
     assert outputs is not None
-    await io.upload_outputs(outputs, lease.output_uri)
+    try:
+        await io.upload_outputs(outputs, lease.output_uri)
+    except Exception as problem:  # a full disk, an object store that is away: not the task's fault
+        raise flyte.errors.RuntimeSystemError(
+            "OutputsNotStored", f"The outputs cannot be written to {lease.output_uri}: {problem}"
+        ) from problem
     return None
 
 

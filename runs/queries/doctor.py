@@ -14,9 +14,10 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, OuterRef, Q
 from django.db.models.functions import Left
 
+from runs import liveness
 from runs.leases import ready
 from runs.models import Action, Attempt, Executor
-from runs.phases import HELD, LIVE, MAX_RUNTIME, QUEUED_TIMEOUT, TERMINAL, UNHELD, Phase
+from runs.phases import HELD, LIVE, MAX_RUNTIME, QUEUED_TIMEOUT, TERMINAL, UNHELD, Kind, Phase
 from runs.queries.findings import LIMIT, REPORT, Check, Finding, check_actions, facts_of, finding_of
 from runs.queries.histories import check_attempts, check_events
 
@@ -37,6 +38,7 @@ class Limits(NamedTuple):
     # What the caller knows of the worker: why none starts an executor, and what to do about it.
     why_no_executor: str = ""
     remedy: str = ""
+    silent: timedelta = timedelta(minutes=1)  # an executor that is called connected
 
 
 _OPEN_ATTEMPT = Attempt.objects.filter(
@@ -92,6 +94,22 @@ CHECKS = [
         "is {phase} and belongs to executor {executor}; only what an executor holds does", REPORT,
     ),
     Check(
+        "paused-task", Q(phase=Phase.PAUSED) & ~Q(kind=Kind.CONDITION),
+        "is paused, but it is no condition: nobody can signal it", REPORT,
+    ),
+    Check(
+        "condition-not-paused", Q(kind=Kind.CONDITION, phase__in=_LIVE) & ~Q(phase=Phase.PAUSED),
+        "is a condition and {phase}; one that has not ended is paused", REPORT,
+    ),
+    Check("abort-of-another-run", ~Q(abort__run=F("run")) & Q(abort__isnull=False), "has an abort of another run", REPORT),
+    # Law 12: from what was aborted the chain leads up to what was asked to stop, or has ended.
+    Check(
+        "broken-chain",
+        Q(abort__isnull=False) & ~Q(abort__target=F("pk"))
+        & (Q(parent=None) | Q(parent__phase__in=_LIVE, parent__abort=None)),
+        "was aborted through {target}, but its parent {parent} is {parent_phase} and was not asked to stop", REPORT,
+    ),
+    Check(
         "seq-ahead", Q(changed_seq__gt=F("run__seq")),
         "changed at seq {changed_seq}, but its run is at {run_seq}: pages will not see its next changes", REPORT,
     ),
@@ -99,7 +117,7 @@ CHECKS = [
 
 
 def list_findings(limits: Limits) -> list[Finding]:
-    """Everything that breaks a rule now, as one instant shows it. At most 20 statements."""
+    """Everything that breaks a rule now, as one instant shows it. At most 26 statements."""
     with _one_instant():
         found = [finding for check in CHECKS for finding in check_actions(check, Action.objects.all())]
         found += check_actions(
@@ -141,11 +159,15 @@ _REFUSING = Check(
 
 
 def _check_executors(limits: Limits) -> Iterator[Finding]:
-    """Who is out of reach for too long, and what waits although nobody will take it. Three statements."""
+    """Who is out of reach for too long, and what waits although nobody will take it. Four statements."""
     alive = Executor.objects.exclude(state=_GONE).count()
     lost = Executor.objects.filter(
         state=Executor.State.DISCONNECTED, disconnected_at__lt=limits.now - limits.lease
     )
+    overdue = liveness.silent(limits.now) & Q(heard_at__lt=limits.now - limits.silent)
+    for executor in Executor.objects.filter(overdue).order_by("pk")[:LIMIT]:
+        text = f"executor {executor.pk} is called {executor.state}, but no web process has had it since {executor.heard_at}"
+        yield Finding("executor-silent", text, "start a worker: its server then takes it for out of reach")
     for executor in lost.order_by("pk")[:LIMIT]:
         text = f"executor {executor.pk} has been out of reach since {executor.disconnected_at}, and nobody gave it up"
         yield Finding(

@@ -41,7 +41,7 @@ _FACTS = {
     "action": "name", "phase": "phase", "ended_at": "ended_at", "changed_seq": "changed_seq", "attempt": "attempt",
     "lease_epoch": "lease_epoch", "executor": "executor_id", "executor_state": "executor__state",
     "executor_host": "executor__host", "executor_pid": "executor__pid", "parent": "parent__name",
-    "parent_phase": "parent__phase", "asked_at": "abort__requested_at", "asked_by": "abort__actor",
+    "parent_phase": "parent__phase", "target": "abort__target__name", "asked_at": "abort__requested_at", "asked_by": "abort__actor",
     "delivered_at": "delivered_at", "queued_at": "queued_at",
 }  # fmt: skip
 

@@ -230,6 +230,13 @@ def list_selected(run_id: int, selection: Selection) -> dict[str, int]:
     return dict(below_root.filter(wanted).values_list("name", "pk"))
 
 
+def search(run_id: int, text: str) -> list[int]:
+    """The ids of the actions with this text in a name: of function, environment, action or group. One statement."""
+    match = Q(task_name__icontains=text) | Q(short_name__icontains=text) | Q(name__icontains=text)
+    found = Action.objects.filter(match | Q(group__icontains=text), run_id=run_id)
+    return list(found.values_list("pk", flat=True))
+
+
 def get_last_end(run_id: int) -> datetime | None:
     """When the last action of a run ended. One statement."""
     last: datetime | None = Action.objects.filter(run_id=run_id).aggregate(last=Max("ended_at"))["last"]

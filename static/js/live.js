@@ -10,7 +10,7 @@ const WORDS = {
   paused: "Paused",
   lost: "Disconnected",
 };
-const RETRIED = [1001, 1005, 1006, 1011, 1012, 1013, 1014];
+const RETRIED = [1001, 1005, 1006, 1011, 1012, 1013, 1014, 4500]; // as in base.html; 4500: the server failed
 
 export class ConnectionStatus extends HTMLElement {
   /** @param {keyof typeof WORDS} state @param {string} [more] */

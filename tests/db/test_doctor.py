@@ -16,21 +16,21 @@ from django.utils import timezone
 from runs.management.commands import doctor as command
 from runs.models import Abort, Action, ActionEvent, Attempt, Executor
 from runs.names import ROOT
-from runs.phases import Phase
+from runs.phases import Kind, Phase
 from runs.queries import doctor
 from runs.queries.doctor import Limits
 from runs.queries.findings import REPORT, Finding
 from tests.db.scene import Scene
 
 pytestmark = pytest.mark.django_db
-STATEMENTS = 20
+STATEMENTS = 28
 HOUR = timedelta(hours=1)
 
 
 def limits(**changes: Any) -> Limits:
-    return Limits(timezone.now(), refusing=HOUR, waiting=HOUR, lease=HOUR, max_executors=8)._replace(
-        **changes
-    )
+    return Limits(
+        timezone.now(), refusing=HOUR, waiting=HOUR, lease=HOUR, max_executors=8, silent=9 * HOUR
+    )._replace(**changes)
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ WRONGS: dict[str, tuple[Callable[[Scene], object], set[tuple[str, str]]]] = {
     ),
     "queued while being aborted": (
         lambda scene: update("queued", abort=Abort.objects.first()),
-        {("unheld-but-aborting", "queued")},
+        {("unheld-but-aborting", "queued"), ("broken-chain", "queued")},
     ),
     "alive below a parent that has ended": (
         lambda scene: update("below", parent=scene.action("done")),
@@ -124,6 +124,7 @@ WRONGS: dict[str, tuple[Callable[[Scene], object], set[tuple[str, str]]]] = {
         {
             *((check, name) for check in ("outlives-run", "missed-by-abort") for name in ("running", "again", "queued")),
             ("outlives-run", "below"),
+            ("broken-chain", ROOT),
         },
     ),
     "running nowhere": (
@@ -137,6 +138,18 @@ WRONGS: dict[str, tuple[Callable[[Scene], object], set[tuple[str, str]]]] = {
     "queued on an executor": (
         lambda scene: update("queued", executor=scene.executor_id),
         {("queued-on-executor", "queued")},
+    ),
+    "paused although it is a task": (
+        lambda scene: update("queued", phase=Phase.PAUSED),
+        {("paused-task", "queued"), ("history-ends-elsewhere", "queued")},
+    ),
+    "a condition that runs": (
+        lambda scene: update("running", kind=Kind.CONDITION),
+        {("condition-not-paused", "running")},
+    ),
+    "aborted through a stranger": (
+        lambda scene: update("stopping", abort=scene.action("stopped").abort),
+        {("broken-chain", "stopping")},
     ),
     "changed after its run": (
         lambda scene: update("running", changed_seq=10_000),
@@ -224,6 +237,12 @@ def test_an_executor_that_nobody_gives_up_is_found(scene: Scene):
     Executor.objects.update(state=Executor.State.DISCONNECTED, disconnected_at=timezone.now() - 2 * HOUR)
 
     assert findings() == [("executor-overdue", "")]
+
+
+def test_an_executor_that_no_web_process_has_is_found(scene: Scene):
+    Executor.objects.update(heard_at=timezone.now() - 2 * HOUR)
+
+    assert findings(silent=HOUR) == [("executor-silent", "")]
 
 
 def test_the_command_prints_a_line_for_each_and_fails(scene: Scene, monkeypatch):

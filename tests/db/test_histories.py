@@ -35,7 +35,7 @@ from runs.executor import frames
 from runs.executor.frames import Failure, Key
 from runs.models import Action, Executor, Project, Run
 from runs.names import ROOT, ActionRef, RunRef
-from runs.phases import LIVE, TERMINAL, UNHELD, Phase
+from runs.phases import LIVE, TERMINAL, UNHELD, Escalation, Phase
 from runs.queries import doctor
 from runs.specs import read_action, read_task_spec
 from tests.db.played import Fate, Hand, Played, Stage
@@ -148,6 +148,23 @@ class Histories(RuleBasedStateMachine):
             assert after.phase is (Phase.ABORTED if before.phase in UNHELD else before.phase)
         if answer.outcome != "requested":
             assert look() == self.seen
+
+    @precondition(lambda self: self.runs)
+    @rule(which=some)
+    def force(self, which: int) -> None:
+        """Law 10 for Force: what has ended stays as it is, and a second one changes nothing."""
+        key = list(self.seen)[which % len(self.seen)]
+        target = ActionRef(self.runs[key.run], key.name)
+
+        answer = operations.request_abort(target, reason="now", actor="bob", force=True)
+
+        after = look()
+        if self.seen[key].phase in TERMINAL:
+            assert (answer.outcome, after) == ("already_ended", self.seen)
+        else:
+            assert answer.outcome == ("requested" if after[key].phase in TERMINAL else "forced")
+        operations.request_abort(target, reason="again", actor="ann", force=True)
+        assert look() == after
 
     @precondition(lambda self: self.runs)
     @rule(which=some, kind=kinds, name=st.one_of(st.none(), some))
@@ -285,6 +302,28 @@ class Histories(RuleBasedStateMachine):
         leases.end_executor(executor.id, "it exited with code 0")
         executor.die()
 
+    @rule(fate=fates, is_killed=st.booleans())
+    def stop_what_must_stop(self, fate: Fate, is_killed: bool) -> None:
+        """The worker ends the processes that it is told to; Exited comes when they have ended."""
+        told = {stop.executor for stop in dispatch.find_stops("worker")}
+        for executor in self.alive:
+            if str(executor.id) not in told:
+                continue
+            before = look()
+            if not is_killed:
+                executor.flush()
+                executor.interrupt()
+                executor.flush(fate)
+            innocent = {
+                key: seen.system_failures for key, seen in before.items()
+                if seen.executor == executor.id and seen.phase in LIVE and seen.abort is None
+            }  # fmt: skip
+            executor.die()
+            leases.end_executor(executor.id, "killed by SIGKILL", was_stopped=not is_killed)
+            after = look()
+            for key, failures in innocent.items():
+                assert after[key].system_failures == failures, f"law 6: {key} did nothing"
+
     @rule()
     def restart_the_server(self) -> None:
         dispatch.forget_connections()
@@ -299,6 +338,14 @@ class Histories(RuleBasedStateMachine):
         if found := self.hand(which, Stage.WAITING):
             executor, key, hand = found
             executor.start(key, hand)
+
+    @precondition(lambda self: self.hand(0, Stage.RUNNING))
+    @rule(which=some, step=st.sampled_from(list(Escalation)))
+    def refuse(self, which: int, step: Escalation) -> None:
+        """Code that was told to stop goes on, and its executor says how far it has gone."""
+        if (found := self.hand(which, Stage.RUNNING)) and found[2].is_cancelled:
+            executor, key, hand = found
+            executor.say(frames.Refusing(key, hand.epoch, frames.now_us(), int(step), "its stack", 0))
 
     @precondition(lambda self: self.hand(0, Stage.RUNNING, Stage.WAITING))
     @rule(which=some, ending=endings)
@@ -404,6 +451,7 @@ class Histories(RuleBasedStateMachine):
         for _ in range(PATIENCE):
             if all(seen.phase in TERMINAL for seen in self.seen.values()):
                 break
+            self.stop_what_must_stop(Fate.ARRIVES, is_killed=True)
             self.start_executors()
             for executor in self.alive:
                 if not executor.is_linked:

@@ -103,3 +103,17 @@ def test_a_batch_that_overtook_another_is_refused_and_comes_again(scene: Scene):
     scene.resend(late)
 
     assert set(scene.phases().values()) == {Phase.SUCCEEDED}
+
+
+def test_an_executor_that_is_to_be_stopped_stays_so_when_it_is_lost(scene: Scene, settings):
+    settings.EXECUTOR_LEASE_SECONDS = 0.0
+    Executor.objects.filter(pk=scene.executor_id).update(state=Executor.State.STOPPING, worker="worker")
+    fall_silent(scene, liveness.SILENT_SECONDS + 1)
+
+    assert liveness.lose_silent() == 1
+    assert liveness.lose_silent() == 0
+
+    executor = executor_of(scene)
+    assert executor.state == Executor.State.STOPPING
+    assert executor.disconnected_at is not None
+    assert [lost for lost, _ in dispatch.find_lost("worker", [])] == [scene.executor_id]

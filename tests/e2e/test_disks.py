@@ -11,7 +11,6 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 import pytest
@@ -70,7 +69,7 @@ def post_abort(server: Server, run: str, action: str) -> httpx.Response:
         return client.post(f"{page}/abort", data=form, headers={"referer": page})
 
 
-def test_a_full_disk_of_the_database_is_said_and_nothing_is_lost(server: Server, tmp_path: Path):
+def test_a_full_disk_of_the_database_is_said_and_nothing_is_lost(server: Server):
     run = server.submit(SLEEPERS, "main", "--n", "4", "--sleep_for", "4")
     victim = server.wait_running(run, "long_sleeper", 4)[0]
     (web,) = find(server, " daphne ")
@@ -103,8 +102,8 @@ def test_a_full_disk_of_the_storage_fails_the_action_in_words_and_no_other(serve
     with full_disk(executor):
         assert server.wait_ended(run, seconds=30) is Phase.FAILED
     root = server.actions(run)["a0"]
-    assert "File too large" in root["error_message"], dict(root)
-    assert root["error_kind"] == "system"
+    assert (root["error_code"], root["error_kind"]) == ("OutputsNotStored", "system")
+    assert "File too large" in root["error_message"]
 
     again = server.submit(FLOW, "slow", "--seconds", "0")
     assert server.wait_ended(again) is Phase.SUCCEEDED

@@ -9,7 +9,7 @@ from asgiref.sync import sync_to_async
 from django.db import connection
 
 from runs import database, leases, operations
-from runs.consumers.executors import BAD_FRAME, SUPERSEDED, TRY_AGAIN
+from runs.consumers.executors import BAD_FRAME, FAILED, SUPERSEDED, TRY_AGAIN
 from runs.executor import frames
 from runs.models import Action, Attempt, Executor, LogChunk
 from runs.names import ROOT, ActionRef
@@ -69,7 +69,7 @@ async def test_a_batch_that_skips_one_closes_the_socket_and_changes_nothing(scen
 
     await peer.say(frames.Batch(2, [started(scene), finished(scene)]))
 
-    assert await peer.closed_with() == 1011
+    assert await peer.closed_with() == FAILED
     assert await phases(scene) == {ROOT: Phase.INITIALIZING}
     await peer.disconnect()
 

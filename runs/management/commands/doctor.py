@@ -14,7 +14,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from runs import dispatch
+from runs import dispatch, liveness
 from runs.queries import doctor
 from runs.queries.findings import Finding
 
@@ -59,6 +59,7 @@ def limits(slack: float) -> doctor.Limits:
         lease=timedelta(seconds=settings.EXECUTOR_LEASE_SECONDS + slack),
         max_executors=settings.MAX_EXECUTORS,
         why_no_executor=why,
+        silent=timedelta(seconds=liveness.SILENT_SECONDS + slack),
         remedy=remedy,
     )
 
