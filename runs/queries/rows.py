@@ -50,8 +50,8 @@ class Refusal:
 
     @property
     def is_last(self) -> bool:
-        """Whether only the end of its process is left."""
-        return self.step is Escalation.PROCESS
+        """Whether only the end of its process is left: of its executor, or (nothing comes after) of a def task's own."""
+        return self.step is Escalation.PROCESS or (self.step is Escalation.CLOSED and self.next_at is None)
 
 
 @dataclass(frozen=True, slots=True)
