@@ -34,6 +34,9 @@ _MACHINERY = tuple(
 
 AnyTask = asyncio.Task[Any]
 
+# Coroutines that refuse even to be closed, for the rest of this process: to collect one, Python would resume it once more.
+_never_resumed: list[object] = []
+
 
 def close_tasks(held: Held) -> None:
     """End all that the action runs on its loop: its own task and those that it has spawned."""
@@ -82,6 +85,7 @@ def _abandon(tasks: Iterable[AnyTask]) -> None:
     """End the tasks whose coroutines still refuse, or that wait for such a one: a task that is over resumes nothing."""
     for task in tasks:
         if not task.done() and not getattr(task.get_coro(), "cr_running", False):
+            _never_resumed.append(task.get_coro())
             asyncio.Future.cancel(task)
 
 
