@@ -23,7 +23,7 @@ from django.utils import timezone
 from runs import database, tree
 from runs.queries import pages
 from runs.rows import Window, partial, spacer, whole
-from runs.snapshot import Snapshot, Summary, shared
+from runs.snapshot import EVERYTHING, MAX_TOGGLED, Seen, Shape, Snapshot, make_shape, shared
 from runs.timeline import to_ms
 
 Send = Callable[[str], Awaitable[None]]
@@ -36,7 +36,6 @@ BURST = 3  # frames that may follow each other without a gap, after a quiet mome
 ENDED_POLL_SECONDS = 30.0
 # Up to so many changed rows are sent one by one; more, as one window.
 MAX_PARTIALS = 40
-MAX_COLLAPSED = 5000
 
 
 class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields=True):
@@ -45,7 +44,10 @@ class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields
     since: int
     first: int = 0
     count: int = 0
-    collapsed: list[str] = []
+    depth: int = 0
+    toggled: list[str] = []
+    text: str = ""
+    looks: list[str] = []
 
 
 class Look(msgspec.Struct, tag="window", tag_field="kind", forbid_unknown_fields=True):
@@ -56,10 +58,22 @@ class Look(msgspec.Struct, tag="window", tag_field="kind", forbid_unknown_fields
 
 
 class Toggle(msgspec.Struct, tag="toggle", tag_field="kind", forbid_unknown_fields=True):
-    """A branch was opened or closed."""
+    """A branch was opened, or closed."""
 
     name: str
-    open: bool
+
+
+class Levels(msgspec.Struct, tag="levels", tag_field="kind", forbid_unknown_fields=True):
+    """So many levels are open, and no branch is an exception; 0 is all of them."""
+
+    depth: int
+
+
+class Filter(msgspec.Struct, tag="filter", tag_field="kind", forbid_unknown_fields=True):
+    """Only what matches is shown, and what is above it. looks: slugs. Empty ones match everything."""
+
+    text: str = ""
+    looks: list[str] = []
 
 
 class Ack(msgspec.Struct, tag="ack", tag_field="kind", forbid_unknown_fields=True):
@@ -68,7 +82,8 @@ class Ack(msgspec.Struct, tag="ack", tag_field="kind", forbid_unknown_fields=Tru
     seq: int
 
 
-Message = Hello | Look | Toggle | Ack
+Asked = Hello | Look | Toggle | Levels | Filter
+Message = Asked | Ack
 decode = msgspec.json.Decoder(Message).decode
 
 
@@ -105,7 +120,7 @@ class Feed(ABC):
         if isinstance(message, Hello):
             self._greeted.set()
 
-    def look(self, message: Hello | Look | Toggle) -> None:  # noqa: B027  # a feed without a view has nothing to do
+    def look(self, message: Asked) -> None:  # noqa: B027  # a feed without a view has nothing to do
         """Change what is shown."""
 
     async def run(self) -> None:
@@ -158,7 +173,7 @@ class View:
     since: int = -1
     first: int = 0
     count: int = tree.MAX_WINDOW
-    collapsed: frozenset[str] = frozenset()
+    shape: Shape = EVERYTHING
 
 
 class RunFeed(Feed):
@@ -172,38 +187,45 @@ class RunFeed(Feed):
         self._shown: Window | None = None
         self._summary = ""
 
-    def look(self, message: Hello | Look | Toggle) -> None:
+    def look(self, message: Asked) -> None:
+        view, shape = self._view, self._view.shape
         match message:
             case Hello():
-                collapsed = frozenset(message.collapsed[:MAX_COLLAPSED])
-                self._view = View(message.since, message.first, message.count, collapsed)
+                shape = make_shape(
+                    depth=message.depth, toggled=message.toggled, text=message.text, looks=message.looks
+                )
+                self._view = View(message.since, message.first, message.count, shape)
+                return
             case Look():
-                self._view = replace(self._view, first=message.first, count=message.count)
-            case Toggle(open=True):
-                self._view = replace(self._view, collapsed=self._view.collapsed - {message.name})
-            case Toggle() if len(self._view.collapsed) < MAX_COLLAPSED:
-                self._view = replace(self._view, collapsed=self._view.collapsed | {message.name})
+                self._view = replace(view, first=message.first, count=message.count)
+                return
+            case Toggle():
+                toggled = shape.toggled ^ {message.name}
+                shape = replace(shape, toggled=toggled) if len(toggled) <= MAX_TOGGLED else shape
+            case Levels():
+                shape = replace(shape, depth=max(0, message.depth), toggled=frozenset())
+            case Filter():
+                asked = make_shape(text=message.text, looks=message.looks)
+                shape = replace(shape, text=asked.text, looks=asked.looks)
+        self._view = replace(view, shape=shape)
 
     def compose(self) -> str | None:
         if self._snapshot is None:
             self._snapshot = shared.get(pages.get_run_by_id(self._run_id))
         view = self._view
-        seen = self._snapshot.see(view.first, view.count, view.collapsed)
+        seen = self._snapshot.see(view.first, view.count, view.shape)
         self.seq = max(seen.seq, 0)
-        if self._shown is None and self._page_has(seen.window, seen.seq, view):
+        if self._shown is None and self._page_has(seen, view):
             self._shown = seen.window
-        partials = [*self._rows(seen.window), *self._above(seen.summary)]
+        partials = [*self._rows(seen.window), *self._above(seen)]
         self._shown = seen.window
         self.patience = ENDED_POLL_SECONDS if seen.summary.is_over else POLL_SECONDS
         return "".join(partials) or None
 
-    def _page_has(self, window: Window, seq: int, view: View) -> bool:
-        """Whether the page came with just these rows."""
-        return (seq, window.before, len(window.rows)) == (
-            view.since,
-            view.first,
-            view.count,
-        ) and not view.collapsed
+    def _page_has(self, seen: Seen, view: View) -> bool:
+        """Whether the page came with just these rows. After a reconnect it may have asked for others in vain."""
+        came_with = (seen.seq, seen.start, len(seen.window.rows), EVERYTHING)
+        return came_with == (view.since, view.first, view.count, view.shape)
 
     def _rows(self, window: Window) -> list[str]:
         shown = self._shown
@@ -217,9 +239,9 @@ class RunFeed(Feed):
             partials.append(spacer("rows-after", window.after))
         return partials
 
-    def _above(self, summary: Summary) -> list[str]:
+    def _above(self, seen: Seen) -> list[str]:
         """Header and counts, when they changed."""
-        html = render_to_string("runs/live/_above.html", {"summary": summary})
+        html = render_to_string("runs/live/_above.html", {"seen": seen, "summary": seen.summary})
         if html == self._summary:
             return []
         self._summary = html

@@ -58,12 +58,14 @@ def _render(row: ActionRow, origin: datetime) -> str:
     return "".join(line.strip() for line in html.splitlines())
 
 
-def render(row: ActionRow, place: Place, origin: datetime, *, hidden_failures: int = 0) -> str:
+def render(
+    row: ActionRow, place: Place, origin: datetime, *, hidden_failures: int = 0, is_context: bool = False
+) -> str:
     """The row at its place. Measured: 0.2 ms when it is new, 2 µs when it is kept."""
-    return _render(row, origin).replace(PLACE, _attributes(place, hidden_failures), 1)
+    return _render(row, origin).replace(PLACE, _attributes(place, hidden_failures, is_context), 1)
 
 
-def _attributes(place: Place, hidden_failures: int) -> str:
+def _attributes(place: Place, hidden_failures: int, is_context: bool) -> str:
     text = (
         f'aria-rowindex="{place.index}" aria-level="{place.level}" '
         f'aria-posinset="{place.position}" aria-setsize="{place.set_size}"'
@@ -72,6 +74,8 @@ def _attributes(place: Place, hidden_failures: int) -> str:
         text += f' aria-expanded="{"true" if place.is_expanded else "false"}"'
     if hidden_failures:
         text += f' data-hidden-failures="{hidden_failures}" aria-description="{hidden_failures} failed below"'
+    if is_context:
+        text += " data-context"
     return text
 
 

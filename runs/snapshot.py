@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from runs import rows, tree
 from runs.errors import NotFound
@@ -20,12 +21,15 @@ from runs.queries.rows import (
     get_rows,
     list_changed_nodes,
     look_of_sign,
+    search,
 )
 from runs.timeline import between_ms, duration_words, to_ms
 
 FAILURES = frozenset({Phase.FAILED.slug, Phase.TIMED_OUT.slug})
 LIVE_LOOKS = frozenset(WORDS) - {"cached", *(phase.slug for phase in TERMINAL)}
-KEPT_LAYOUTS = 16  # of a run: one for each set of closed branches that pages show
+KEPT_VIEWS = 16  # of a run: one for each shape in which pages show it
+MAX_TOGGLED = 5000
+MAX_TEXT = 100
 KEPT_ROWS = 20_000  # of a run
 KEPT_ACTIONS = 1_000_000  # of all runs
 
@@ -63,11 +67,58 @@ class Summary:
 
 
 @dataclass(frozen=True, slots=True)
+class Shape:
+    """Which rows a page wants to see: those that match, what is above them, and of these what is not in a closed branch.
+
+    depth: how many levels are open, 0 is all of them; toggled: names of the branches of which the opposite is true.
+    text: in the names of function, environment, action or group; looks: slugs (runs/looks.py). Empty ones match everything.
+    """
+
+    depth: int = 0
+    toggled: frozenset[str] = frozenset()
+    text: str = ""
+    looks: frozenset[str] = frozenset()
+
+    @property
+    def is_filter(self) -> bool:
+        return bool(self.text or self.looks)
+
+
+EVERYTHING = Shape()
+
+
+def make_shape(
+    *, depth: int = 0, toggled: Iterable[str] = (), text: str = "", looks: Iterable[str] = ()
+) -> Shape:
+    """A shape of what a page says; what is too long is cut, what is unknown is left out."""
+    return Shape(
+        depth=max(0, depth),
+        toggled=frozenset(islice(toggled, MAX_TOGGLED)),
+        text=text.strip()[:MAX_TEXT],
+        looks=frozenset(looks).intersection(WORDS),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    """How the rows of a shape lie. matches: None when everything does."""
+
+    layout: tree.Layout
+    matches: frozenset[int] | None
+
+
+@dataclass(frozen=True, slots=True)
 class Seen:
-    """What a page shows of a run, all of one moment. start: the 0-based row with which the window begins."""
+    """What a page shows of a run, all of one moment.
+
+    start: the 0-based row with which the window begins; total: how many rows there are; matched: how many actions match,
+    None when nothing is filtered.
+    """
 
     seq: int
     start: int
+    total: int
+    matched: int | None
     window: rows.Window
     summary: Summary
 
@@ -87,31 +138,31 @@ class Snapshot:
         self._counts: Counter[str] = Counter()
         self._failures_below: Counter[int] = Counter()
         self._rows: dict[int, ActionRow] = {}
-        self._layouts: dict[frozenset[str], tree.Layout] = {}
+        self._views: dict[Shape, _View] = {}
+        self._found: dict[str, frozenset[int]] = {}  # what matches a text
         self._summary: Summary | None = None
 
     def __len__(self) -> int:
         return len(self._looks)
 
-    def see(self, first: int, count: int, collapsed: frozenset[str] = frozenset()) -> Seen:
+    def see(self, first: int, count: int, shape: Shape = EVERYTHING) -> Seen:
         """The window of about `count` rows from `first` on. Raises NotFound.
 
-        Two statements; one more when branches are closed that were not, when rows are shown that were not, or when the
-        run is over.
+        Two statements; a few more when the shape is new, when rows are shown that were not, or when the run is over.
         """
         with self._lock:
             self._refresh()
-            layout = self._layout(collapsed)
-            return self._seen(layout, *tree.window(len(layout), first, count))
+            view = self._view(shape)
+            return self._seen(view, *tree.window(len(view.layout), first, count))
 
-    def see_around(self, name: str) -> Seen:
-        """The window around an action's row, or from the top when there is no such action. Raises NotFound."""
+    def see_around(self, name: str, shape: Shape = EVERYTHING) -> Seen:
+        """The window around an action's row, or from the top when it does not show. Raises NotFound."""
         with self._lock:
             self._refresh()
-            layout = self._layout(frozenset())
+            view = self._view(shape)
             node = find_ids(self.head.id, [name]).get(name)
-            index = layout.index_of(node) if node in self._looks else 0
-            return self._seen(layout, *tree.window_around(len(layout), index))
+            index = view.layout.index_of(node) if node in self._looks else 0
+            return self._seen(view, *tree.window_around(len(view.layout), index))
 
     def _refresh(self) -> None:
         """Read what changed since the last time."""
@@ -125,7 +176,10 @@ class Snapshot:
         else:
             self._begin(changed)
         if self._tree.structure != structure:
-            self._layouts.clear()
+            self._views.clear()
+            self._found.clear()
+        else:
+            self._views = {shape: view for shape, view in self._views.items() if not shape.looks}
         self._seq = max(node.changed_seq for node in changed)
         self._summary = None
 
@@ -152,25 +206,39 @@ class Snapshot:
         if look in FAILURES:
             self._failures_below.update(self._tree.ancestors(node.id))
 
-    def _layout(self, collapsed: frozenset[str]) -> tree.Layout:
-        """How the rows lie; kept until some are added."""
-        if (layout := self._layouts.get(collapsed)) is None:
-            if len(self._layouts) >= KEPT_LAYOUTS:
-                self._layouts.clear()
-            ids = find_ids(self.head.id, collapsed).values() if collapsed else ()
-            layout = self._layouts[collapsed] = tree.Layout(
-                self._tree, [one for one in ids if one in self._looks]
-            )
-        return layout
+    def _view(self, shape: Shape) -> _View:
+        """How the rows of a shape lie; kept until that may have changed."""
+        if (view := self._views.get(shape)) is None:
+            if len(self._views) >= KEPT_VIEWS:
+                self._views.clear()
+            matches = self._matches(shape) if shape.is_filter else None
+            shown = self._tree if matches is None else self._tree.kept(matches)
+            toggled = set(find_ids(self.head.id, shape.toggled).values()) if shape.toggled else set()
+            closed = shown.below_level(shape.depth) ^ toggled
+            view = self._views[shape] = _View(tree.Layout(shown, closed), matches)
+        return view
 
-    def _seen(self, layout: tree.Layout, start: int, stop: int) -> Seen:
-        places = layout.window(start, stop)
+    def _matches(self, shape: Shape) -> frozenset[int]:
+        if not shape.text:
+            return frozenset(node for node, look in self._looks.items() if look in shape.looks)
+        if (found := self._found.get(shape.text)) is None:
+            if len(self._found) >= KEPT_VIEWS:
+                self._found.clear()
+            found = self._found[shape.text] = frozenset(search(self.head.id, shape.text))
+        looks = self._looks
+        return frozenset(
+            node for node in found if node in looks and (not shape.looks or looks[node] in shape.looks)
+        )
+
+    def _seen(self, view: _View, start: int, stop: int) -> Seen:
+        places = view.layout.window(start, stop)
         self._read_rows([place.id for place in places])
-        shown = {self._rows[place.id].name: self._html(place) for place in places}
-        window = rows.Window(shown, start, max(0, len(layout) - stop))
+        shown = {self._rows[place.id].name: self._html(place, view.matches) for place in places}
+        window = rows.Window(shown, start, max(0, len(view.layout) - stop))
         if self._summary is None:
             self._summary = self._summarise()
-        return Seen(self._seq, start, window, self._summary)
+        matched = None if view.matches is None else len(view.matches)
+        return Seen(self._seq, start, len(view.layout), matched, window, self._summary)
 
     def _read_rows(self, ids: Sequence[int]) -> None:
         missing = [one for one in ids if one not in self._rows]
@@ -184,9 +252,12 @@ class Snapshot:
             raise NotFound(f"run {self.head.ref} was deleted")
         self._rows.update(read)
 
-    def _html(self, place: tree.Place) -> str:
+    def _html(self, place: tree.Place, matches: frozenset[int] | None) -> str:
         hidden = self._failures_below[place.id] if place.is_collapsed else 0
-        return rows.render(self._rows[place.id], place, self.head.created_at, hidden_failures=hidden)
+        is_context = matches is not None and place.id not in matches
+        return rows.render(
+            self._rows[place.id], place, self.head.created_at, hidden_failures=hidden, is_context=is_context
+        )
 
     def _summarise(self) -> Summary:
         """Counts and times of the whole run."""

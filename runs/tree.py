@@ -93,6 +93,12 @@ class Tree:
             yield child
             rest.extend(self._children.get(child, ()))
 
+    def below_level(self, depth: int) -> set[int]:
+        """The branches that are closed when only so many levels are open; none when depth is 0."""
+        if not depth:
+            return set()
+        return {node for node in self._below if 1 + sum(1 for _ in self.ancestors(node)) >= depth}
+
     def kept(self, nodes: Iterable[int]) -> Tree:
         """The tree of these nodes and all that are above them."""
         wanted: set[int] = set()

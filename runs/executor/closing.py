@@ -1,13 +1,14 @@
 """Ends asyncio tasks of an action that do not let themselves be cancelled, and says where code is stuck.
 
 A coroutine runs only while its task resumes it. So it is closed; what refuses that too, because it awaits again when
-GeneratorExit is thrown into it, is taken from its task and never resumed (docs/decisions/0005). Only for the user's loop,
+GeneratorExit is thrown into it, is taken from its task and never resumed (docs/decisions/0008). Only for the user's loop,
 whose thread runs none of these tasks while it runs this.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import os
 import sys
 import threading
@@ -20,7 +21,7 @@ from typing import Any
 
 import flyte
 
-from runs.executor.held import Held
+from runs.executor.held import CURRENT, Held
 
 MAX_STACK = 16_000  # characters; the innermost calls are kept
 CLOSES = 5  # how often GeneratorExit is thrown: each one leaves one `finally` that awaits
@@ -36,13 +37,14 @@ AnyTask = asyncio.Task[Any]
 
 def close_tasks(held: Held) -> None:
     """End all that the action runs on its loop: its own task and those that it has spawned."""
+    # What user code starts and prints while it is closed is the action's.
+    context = contextvars.copy_context()
+    context.run(CURRENT.set, held)
     closed: set[AnyTask] = set()
     for _ in range(ROUNDS):
         alive = [task for task in _tasks_of(held) if task not in closed]
-        if not alive:
-            break
         for task in alive:
-            _close(task)
+            context.run(_close, task)
         closed.update(alive)
     if closed:
         asyncio.get_running_loop().call_later(SETTLE_SECONDS, _abandon, closed)

@@ -173,12 +173,13 @@ class Host:
 
     def _cancel(self, cancel: Cancel) -> None:
         held = self.held.get(cancel.key)
-        if held is None or held.lease.epoch != cancel.epoch or held.cancel is not None or not held.may_speak:
+        if held is None or held.lease.epoch != cancel.epoch or not held.may_speak:
             return
         if held.is_isolated:
-            self._link.call_soon(
-                partial(self._isolation.cancel, held, cancel.note, is_forced=cancel.is_forced)
-            )
+            handed_on = partial(self._isolation.cancel, held, cancel.note, is_forced=cancel.is_forced)
+            self._link.call_soon(handed_on)
+            return
+        if held.cancel is not None:
             return
         held.cancel = cancel.note
         if held.task is None:

@@ -131,10 +131,12 @@ def record(problem: BaseException, args: list[str]) -> None:
 
 
 def end_interpreter(*, is_patient: bool) -> None:
-    """What Python does at its end, of which `os._exit` does nothing. is_patient: wait for threads that the code started."""
+    """What Python does at its end, of which `os._exit` does nothing. is_patient: wait for what the code has started."""
     if is_patient:
         with suppress(Exception):
             threading._shutdown()  # type: ignore[attr-defined]
+    elif (workers := sys.modules.get("multiprocessing.util")) is not None:
+        atexit.unregister(vars(workers)["_exit_function"])
     atexit._run_exitfuncs()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):

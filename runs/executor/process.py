@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from runs.executor import bundles, frames, tasks
@@ -165,14 +166,19 @@ class Process:
         self._host.takes_leases = responsive and not self._is_draining and self._stopping is None
         if not responsive:
             self._host.give_back()
+            self._look_if_quiet()
 
     def _look_if_quiet(self) -> None:
-        if not any(held.may_speak for held in list(self._host.held.values())):
+        if not any(self._may_end(held) for held in list(self._host.held.values())):
             self._quiet.set()
         if self._host.held:
             self._idle_since = time.monotonic()
         elif self._is_draining:
             self._idle_seconds = 0
+
+    def _may_end(self, held: Held) -> bool:
+        """Whether it is worth to wait for: what runs on a loop that is blocked does not end before that is free again."""
+        return held.may_speak and (held.is_isolated or not self._host.escalation.is_loop_blocked)
 
     async def _exit_when_idle(self) -> None:
         while True:
@@ -213,19 +219,16 @@ class Process:
         self._loop.call_soon_threadsafe(self._host.interrupt_all)
         self._isolation.stop()
         self._look_if_quiet()
-        is_quiet = await self._gets_quiet(CLOSE_AFTER_SECONDS)
-        if not is_quiet:
-            self._loop.call_soon_threadsafe(self._host.close_all)
-            is_quiet = await self._gets_quiet(STOP_SECONDS - CLOSE_AFTER_SECONDS)
-        await self._exit(0 if is_quiet else frames.STOPPED)
+        await self._gets_quiet(CLOSE_AFTER_SECONDS)
+        self._loop.call_soon_threadsafe(self._host.close_all)
+        await self._gets_quiet(STOP_SECONDS - CLOSE_AFTER_SECONDS)
+        goes_on = any(held.may_speak for held in list(self._host.held.values()))
+        await self._exit(frames.STOPPED if goes_on else 0)
 
-    async def _gets_quiet(self, seconds: float) -> bool:
-        try:
+    async def _gets_quiet(self, seconds: float) -> None:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._quiet.wait()
-        except TimeoutError:
-            return False
-        return True
 
     def _stop_if_nobody_does(self) -> None:
         self._link.call_later(ABANDONED_SECONDS, self._end_by_itself)

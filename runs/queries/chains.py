@@ -46,7 +46,6 @@ class RefusalStory:
 
     now: Refusal
     stack: str
-    forced_at: datetime | None
     neighbours: int
     lasted: str
     ended_by: str
@@ -54,7 +53,10 @@ class RefusalStory:
 
 @dataclass(frozen=True, slots=True)
 class AbortChain:
-    """Who or what stopped the action, why, when, and through which ancestor (law 12). limit: the one that it exceeded."""
+    """Who or what stopped the action, why, when, and through which ancestor (law 12).
+
+    limit: the one that it exceeded; forced_at: when somebody asked not to wait for its grace periods.
+    """
 
     heading: str
     mark: AbortMark
@@ -65,6 +67,7 @@ class AbortChain:
     target_label: str
     is_target: bool
     instants: tuple[Instant, ...]
+    forced_at: datetime | None
     refusal: RefusalStory | None
 
 
@@ -83,6 +86,7 @@ def find_chain(action: Action, look: str) -> AbortChain | None:
         target_label=abort.target.short_name or abort.target.name,
         is_target=abort.target_id == action.pk,
         instants=_instants(action, abort),
+        forced_at=action.forced_at,
         refusal=_refusal(action),
     )
 
@@ -109,11 +113,14 @@ def _refusal(action: Action) -> RefusalStory | None:
     return RefusalStory(
         now=refusal,
         stack=action.stuck_in,
-        forced_at=action.forced_at,
         neighbours=0 if action.phase in TERMINAL else count_neighbours(action),
         lasted=duration_words(between_ms(refusal.since, ended)) if ended else "",
-        ended_by=ENDED_BY[refusal.step] if ended else "",
+        ended_by=_ended_by(refusal.step, is_forced=action.forced_at is not None) if ended else "",
     )
+
+
+def _ended_by(step: Escalation, *, is_forced: bool) -> str:
+    return "ended by force" if is_forced and step < Escalation.CLOSED else ENDED_BY[step]
 
 
 def count_neighbours(action: Action) -> int:

@@ -50,8 +50,8 @@ class Refusal:
 
     @property
     def is_last(self) -> bool:
-        """Whether only the end of its process is left."""
-        return self.step is Escalation.PROCESS
+        """Whether only the end of its process is left: of its executor, or (nothing comes after) of a def task's own."""
+        return self.step is Escalation.PROCESS or (self.step is Escalation.CLOSED and self.next_at is None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,6 +228,13 @@ def list_selected(run_id: int, selection: Selection) -> dict[str, int]:
     wanted = Q(group=selection.group) if selection.phase is None else Q(phase=selection.phase)
     below_root = Action.objects.filter(run_id=run_id, parent_id__isnull=False)
     return dict(below_root.filter(wanted).values_list("name", "pk"))
+
+
+def search(run_id: int, text: str) -> list[int]:
+    """The ids of the actions with this text in a name: of function, environment, action or group. One statement."""
+    match = Q(task_name__icontains=text) | Q(short_name__icontains=text) | Q(name__icontains=text)
+    found = Action.objects.filter(match | Q(group__icontains=text), run_id=run_id)
+    return list(found.values_list("pk", flat=True))
 
 
 def get_last_end(run_id: int) -> datetime | None:

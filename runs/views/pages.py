@@ -11,7 +11,7 @@ from django.views.decorators.http import require_GET
 from runs import errors, rows
 from runs.names import ROOT, RunRef
 from runs.queries import pages
-from runs.snapshot import shared
+from runs.snapshot import make_shape, shared
 from runs.timeline import to_ms
 from runs.views.answers import page
 from runs.views.panels import panel_context
@@ -48,11 +48,14 @@ def run_list(request: HttpRequest, *, project: str, domain: str) -> HttpResponse
 @require_GET
 @page
 def run_detail(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
-    """The run page; ?action= selects an action, ?tab= a tab of its panel."""
+    """The run page; ?action= selects an action, ?tab= a tab of its panel; ?q= and ?look= say which rows are shown."""
     selected = request.GET.get("action", "")
     snapshot = shared.get(pages.get_run(RunRef(project, domain, run)))
-    seen = snapshot.see_around(selected or ROOT)
+    shape = make_shape(text=request.GET.get("q", ""), looks=request.GET.getlist("look"))
+    seen = snapshot.see_around(selected or ROOT, shape)
     context = {
+        "seen": seen,
+        "shape": shape,
         "summary": seen.summary,
         "project": project,
         "domain": domain,

@@ -75,6 +75,32 @@ def test_a_running_server_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "had ended already (succeeded)" in told
 
 
+def test_force_is_said_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+
+    def answer(url: str, headers: dict[str, str], **rest: Any) -> httpx.Response:
+        said.append(headers["x-flyteui-force"])
+        return httpx.Response(200, headers={"x-flyteui-outcome": "forced"}, json={})
+
+    monkeypatch.setattr(httpx, "post", answer)
+
+    assert "without its grace periods" in abort("run1", "a0-1", "--force")
+    abort("run1", "a0-1")
+
+    assert said == ["1", "0"]
+
+
+def test_force_is_kept_without_a_server(no_server: None) -> None:
+    make_run("2", phase=Phase.RUNNING)
+    abort("run1", "a0-1")
+
+    told = abort("run1", "a0-1", "--force")
+
+    assert Action.objects.get(name="a0-1").forced_at is not None
+    assert Action.objects.get(name="a0-0").forced_at is None
+    assert "without its grace periods. No server listens" in told
+
+
 def test_what_the_server_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     refusal = httpx.Response(404, json={"code": "not_found", "message": "there is no run 'x'"})
     monkeypatch.setattr(httpx, "post", lambda *args, **kwargs: refusal)
@@ -123,6 +149,8 @@ def test_a_dry_run_says_what_would_stop_and_changes_nothing(arguments: tuple[str
         (("a0-1", "--phase", "running"), "not allowed with"),
         (("--phase", "succeeded"), "the phases are queued"),
         (("--group", "nope"), "no group 'nope'"),
+        (("--subtree", "a0-1", "--force"), "--force works on a run or on an action"),
+        (("a0-1", "--force", "--dry-run"), "not allowed with"),
         (("--subtree", "nope"), "no action 'nope'"),
         (("--subtree", "nope", "--dry-run"), "no action 'nope'"),
     ],

@@ -16,6 +16,7 @@ from flyteidl2.task import task_definition_pb2
 from flyteidl2.workflow import run_service_pb2
 
 from runs import database, operations
+from runs.models import Action
 from runs.names import ActionRef, RunRef
 from runs.phases import Phase
 from tests.api import messages
@@ -285,6 +286,23 @@ async def test_actions_are_listed_by_parent(api: API) -> None:
     assert [action.id.name for action in (await api.runs.list_actions(request)).actions] == []
     request.request.ClearField("filters")
     assert [action.id.name for action in (await api.runs.list_actions(request)).actions] == ["a0"]
+
+
+async def test_force_comes_in_a_header_and_its_value_is_checked(api: API) -> None:
+    await api.runs.create_run(messages.create_run())
+    run = Action.objects.filter(name="a0")
+    await run.aupdate(phase=Phase.RUNNING)
+    request = run_service_pb2.AbortRunRequest(run_id=messages.run_id())
+
+    with pytest.raises(ConnectError, match="the header x-flyteui-force is 'yes'") as caught:
+        await api.runs.abort_run(request, headers={"x-flyteui-force": "yes"})
+    assert caught.value.code is Code.INVALID_ARGUMENT
+    assert (await run.aget()).abort_id is None
+
+    await api.runs.abort_run(request, headers={"x-flyteui-force": "0"})
+    assert (await run.aget()).forced_at is None
+    await api.runs.abort_run(request, headers={"x-flyteui-force": "1"})
+    assert (await run.aget()).forced_at is not None
 
 
 async def test_an_abort_is_told_with_reason_and_actor_and_may_be_repeated(api: API) -> None:

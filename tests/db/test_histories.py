@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -29,13 +30,13 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from runs import dispatch, leases, operations, timeouts
-from runs.errors import AlreadyExists, NotFound, RunEnded
+from runs import cache, dispatch, leases, operations, timeouts
+from runs.errors import AlreadyExists, Conflict, NotFound, RunEnded
 from runs.executor import frames
 from runs.executor.frames import Failure, Key
 from runs.models import Action, Executor, Project, Run
 from runs.names import ROOT, ActionRef, RunRef
-from runs.phases import LIVE, TERMINAL, UNHELD, Phase
+from runs.phases import LIVE, TERMINAL, UNHELD, Escalation, Phase
 from runs.queries import doctor
 from runs.specs import read_action, read_task_spec
 from tests.db.played import Fate, Hand, Played, Stage
@@ -58,7 +59,7 @@ AGES = timedelta(days=1)
 PATIENCE = 60  # rounds in which everything must have come to its end
 some = st.integers(0, 30)  # which of those there are
 fates = st.sampled_from([Fate.ARRIVES, Fate.ARRIVES, Fate.ARRIVES, Fate.ANSWER_LOST, Fate.LOST])
-kinds = st.sampled_from(["task", "task", "elsewhere", "trace", "condition"])
+kinds = st.sampled_from(["task", "task", "elsewhere", "trace", "condition", "cached", "serial"])
 endings = st.sampled_from([
     ("succeeded", None),
     ("failed", Failure("ValueError", "no")),
@@ -84,6 +85,7 @@ class Histories(RuleBasedStateMachine):
         self.granted: dict[tuple[Key, int], Any] = {}
         self.names = 0
         self.seen: dict[Key, Seen] = {}
+        self.cache_work: cache.Work | None = None
 
     def teardown(self) -> None:
         try:
@@ -150,6 +152,23 @@ class Histories(RuleBasedStateMachine):
             assert look() == self.seen
 
     @precondition(lambda self: self.runs)
+    @rule(which=some)
+    def force(self, which: int) -> None:
+        """Law 10 for Force: what has ended stays as it is, and a second one changes nothing."""
+        key = list(self.seen)[which % len(self.seen)]
+        target = ActionRef(self.runs[key.run], key.name)
+
+        answer = operations.request_abort(target, reason="now", actor="bob", force=True)
+
+        after = look()
+        if self.seen[key].phase in TERMINAL:
+            assert (answer.outcome, after) == ("already_ended", self.seen)
+        else:
+            assert answer.outcome == ("requested" if after[key].phase in TERMINAL else "forced")
+        operations.request_abort(target, reason="again", actor="ann", force=True)
+        assert look() == after
+
+    @precondition(lambda self: self.runs)
     @rule(which=some, kind=kinds, name=st.one_of(st.none(), some))
     def enqueue_over_http(self, which: int, kind: str, name: int | None) -> None:
         """As the client of an isolated action does; name: one that exists already."""
@@ -177,8 +196,9 @@ class Histories(RuleBasedStateMachine):
     def exceed_a_limit(self, which: int, is_deadline: bool) -> None:
         key = list(self.seen)[which % len(self.seen)]
         before, now = self.seen[key], timezone.now()
-        if before.phase in TERMINAL or before.abort is not None or before.phase is Phase.PAUSED:
+        if before.phase in TERMINAL or before.abort is not None:
             return
+        is_deadline |= before.phase is Phase.PAUSED
         limits = {"due_at": now, "deadline_at": now if is_deadline else None, "queued_timeout_seconds": 1e6}
         Action.objects.filter(run=key.run, name=key.name).update(**limits)
 
@@ -188,9 +208,33 @@ class Histories(RuleBasedStateMachine):
         if before.phase not in UNHELD:
             assert (after.phase, after.abort is not None) == (before.phase, True)
         elif not is_deadline and before.attempt < before.max_attempts:
-            assert (after.phase, after.attempt) == (Phase.QUEUED, before.attempt + 1)
+            assert (after.phase, after.attempt) == (before.phase, before.attempt + 1)
         else:
             assert (after.phase, after.abort) == (Phase.TIMED_OUT, None)
+
+    @precondition(lambda self: self.runs)
+    @rule(which=some, value=st.booleans())
+    def signal(self, which: int, value: bool) -> None:
+        key = list(self.seen)[which % len(self.seen)]
+        before = self.seen[key]
+        try:
+            answer = operations.signal_condition(ActionRef(self.runs[key.run], key.name), value, actor="ann")
+        except Conflict:
+            assert look() == self.seen
+            return
+        assert answer.is_new == (before.phase is Phase.PAUSED)
+        assert look()[key].phase is Phase.SUCCEEDED
+
+    @rule()
+    def look_into_the_cache(self) -> None:
+        """What is found may be old when it is acted on."""
+        self.cache_work = cache.find_work()
+
+    @precondition(lambda self: self.cache_work)
+    @rule(are_files_there=st.booleans())
+    def settle_what_was_found(self, are_files_there: bool) -> None:
+        assert self.cache_work is not None
+        cache.settle(self.cache_work if are_files_there else replace(self.cache_work, entries={}))
 
     @precondition(lambda self: self.runs)
     @rule(which=some)
@@ -285,6 +329,28 @@ class Histories(RuleBasedStateMachine):
         leases.end_executor(executor.id, "it exited with code 0")
         executor.die()
 
+    @rule(fate=fates, is_killed=st.booleans())
+    def stop_what_must_stop(self, fate: Fate, is_killed: bool) -> None:
+        """The worker ends the processes that it is told to; Exited comes when they have ended."""
+        told = {stop.executor for stop in dispatch.find_stops("worker")}
+        for executor in self.alive:
+            if str(executor.id) not in told:
+                continue
+            before = look()
+            if not is_killed:
+                executor.flush()
+                executor.interrupt()
+                executor.flush(fate)
+            innocent = {
+                key: seen.system_failures for key, seen in before.items()
+                if seen.executor == executor.id and seen.phase in LIVE and seen.abort is None
+            }  # fmt: skip
+            executor.die()
+            leases.end_executor(executor.id, "killed by SIGKILL", was_stopped=not is_killed)
+            after = look()
+            for key, failures in innocent.items():
+                assert after[key].system_failures == failures, f"law 6: {key} did nothing"
+
     @rule()
     def restart_the_server(self) -> None:
         dispatch.forget_connections()
@@ -299,6 +365,14 @@ class Histories(RuleBasedStateMachine):
         if found := self.hand(which, Stage.WAITING):
             executor, key, hand = found
             executor.start(key, hand)
+
+    @precondition(lambda self: self.hand(0, Stage.RUNNING))
+    @rule(which=some, step=st.sampled_from(list(Escalation)))
+    def refuse(self, which: int, step: Escalation) -> None:
+        """Code that was told to stop goes on, and its executor says how far it has gone."""
+        if (found := self.hand(which, Stage.RUNNING)) and found[2].is_cancelled:
+            executor, key, hand = found
+            executor.say(frames.Refusing(key, hand.epoch, frames.now_us(), int(step), "its stack", 0))
 
     @precondition(lambda self: self.hand(0, Stage.RUNNING, Stage.WAITING))
     @rule(which=some, ending=endings)
@@ -383,6 +457,9 @@ class Histories(RuleBasedStateMachine):
                 if now[Key(key.run, str(above))].is_stopping:
                     assert action.is_stopping, f"{key} outlives {above}"
         self.seen = now
+        live = Action.objects.filter(phase__in=LIVE).exclude(phase=Phase.WAITING_FOR_RESOURCES)
+        owned = live.filter(cache_key__startswith="global:serial").values_list("cache_key", flat=True)
+        assert len(owned) == len(set(owned)), "of those that are serialised, two run"
         for executor in self.executors:
             if executor.is_quiet:
                 self.check_agreement(executor)
@@ -404,6 +481,9 @@ class Histories(RuleBasedStateMachine):
         for _ in range(PATIENCE):
             if all(seen.phase in TERMINAL for seen in self.seen.values()):
                 break
+            self.stop_what_must_stop(Fate.ARRIVES, is_killed=True)
+            if work := cache.find_work():
+                cache.settle(work)
             self.start_executors()
             for executor in self.alive:
                 if not executor.is_linked:

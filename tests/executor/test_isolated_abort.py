@@ -21,7 +21,7 @@ async def abort(bench: Bench) -> FakeAction:
 
 
 @pytest.mark.parametrize(
-    "what", ["sleep", "loop", "process", "lock", "socket", "thread", "asyncio", "destructor"]
+    "what", ["sleep", "loop", "process", "lock", "socket", "thread", "worker", "asyncio", "destructor"]
 )
 async def test_the_code_gets_a_cancelled_error_with_the_reason_and_cleans_up(bench: Bench, what: str) -> None:
     (pid,) = await running(bench, "waits_in", what=what)

@@ -224,3 +224,19 @@ async def test_a_cancel_that_is_told_again_escalates_once(bench: Bench):
     await bench.server.until_ended(STUBBORN)
 
     assert steps(bench.server) == [Escalation.ASKED_AGAIN, Escalation.CLOSED]
+
+
+async def test_force_kills_the_process_of_a_plain_function(bench: Bench):
+    bench.server.grace_seconds = 30.0
+    await start(bench, "plain_and_deaf")
+
+    await bench.server.abort(STUBBORN, note())
+    await bench.server.until(
+        lambda: any(isinstance(e, frames.Delivered) for e in bench.server.events), "its delivery"
+    )
+    await bench.server.push(frames.Cancels([frames.Cancel(STUBBORN, 1, note(), is_forced=True)]))
+    async with asyncio.timeout(5):
+        ended = await bench.server.until_ended(STUBBORN)
+
+    assert ended.phase is Phase.ABORTED
+    await neighbour_ends(bench)

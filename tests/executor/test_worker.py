@@ -16,6 +16,8 @@ from runs.executor import frames
 from runs.executor.environ import clean_environment
 from runs.executor.launchers import fits_spare
 from runs.executor.worker import describe_exit
+from tests.e2e.server import wait_until
+from tests.processes import is_alive
 
 WAIT_SECONDS = 20.0
 
@@ -99,14 +101,6 @@ async def worker(
         await asyncio.wait_for(process.wait(), WAIT_SECONDS)
 
 
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
 async def test_it_starts_executors_and_stops_them_with_itself(
     control: tuple[FakeControl, str], worker: asyncio.subprocess.Process
 ) -> None:
@@ -133,6 +127,47 @@ async def test_it_tells_how_an_executor_died(
     await server.until(lambda: server.exits)
 
     assert server.exits == [frames.Exited("one", -9, "killed by SIGKILL")]
+
+
+def children_of(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+async def test_it_ends_an_executor_in_order_when_the_server_says_so(
+    control: tuple[FakeControl, str], worker: asyncio.subprocess.Process
+) -> None:
+    server, _ = control
+    await server.launch("one")
+    stop = frames.StopExecutor("one", 30.0, "it refuses")
+    assert server.worker is not None
+
+    await server.worker.send(frames.encode(stop))
+    await server.worker.send(frames.encode(stop))
+    await server.until(lambda: server.exits)
+
+    assert server.exits == [frames.Exited("one", 0)]
+
+
+async def test_it_kills_an_executor_that_does_not_end_and_tells_when_all_of_it_is_gone(
+    control: tuple[FakeControl, str], worker: asyncio.subprocess.Process
+) -> None:
+    server, _ = control
+    hello = await server.launch("one")
+    (zygote,) = children_of(hello.pid)
+    assert server.worker is not None
+
+    for pid in (hello.pid, zygote):
+        os.kill(pid, signal.SIGSTOP)
+    await server.worker.send(frames.encode(frames.StopExecutor("one", 0.1, "it refuses")))
+    # By the time that another one is here, this one is dead, but for what it has forked.
+    await server.launch("two", PYTHONHASHSEED="1")
+    assert server.exits == []
+    os.kill(zygote, signal.SIGCONT)
+    await server.until(lambda: server.exits)
+
+    assert server.exits == [frames.Exited("one", -9, "killed by SIGKILL")]
+    # The kernel closes its end of the pipe a moment before it counts as dead.
+    wait_until(lambda: not is_alive(zygote), "the zygote is gone", 5)
 
 
 async def test_it_comes_back_with_what_it_runs(

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 import rich_click as click
 from click.testing import CliRunner
 from flyte.cli.main import main as flyte_cli
 
-from flyteui.cli import REASON, extend_abort, start_ui
+from flyteui.cli import REASON, address_of, extend_abort, start_ui
 
+PLATFORM = SimpleNamespace(endpoint="dns:///localhost:8000", insecure=True)
+SCOPE = SimpleNamespace(project="flytesnacks", domain="development")
+CONFIG = SimpleNamespace(endpoint=None, insecure=None, config=SimpleNamespace(platform=PLATFORM, task=SCOPE))
+RUN = {"project": "flytesnacks", "domain": "development", "name": "r1"}
 Calls = list[tuple[str, dict[str, Any]]]
 
 
@@ -62,6 +68,54 @@ def test_abort_takes_names_and_its_own_commands(line: str, command: str, said: d
     [(called, given)] = calls
     assert called == command
     assert {key: value for key, value in given.items() if value is not None} == said
+
+
+@pytest.mark.parametrize(
+    ("line", "method", "body"),
+    [
+        ("r1 a0 --force", "AbortAction", {"actionId": {"run": RUN, "name": "a0"}}),
+        ("--force r1", "AbortRun", {"runId": RUN}),
+    ],
+)
+def test_force_asks_the_server_itself(
+    monkeypatch: pytest.MonkeyPatch, line: str, method: str, body: dict[str, Any]
+) -> None:
+    asked: list[tuple[str, Any, str]] = []
+
+    def answer(url: str, json: Any, headers: dict[str, str], **rest: Any) -> httpx.Response:
+        asked.append((url, json, headers["x-flyteui-force"]))
+        return httpx.Response(200, headers={"x-flyteui-outcome": "forced"}, json={})
+
+    monkeypatch.setattr(httpx, "post", answer)
+    result = CliRunner().invoke(group([]), line.split(), obj=CONFIG)
+
+    assert result.exit_code == 0, result.output
+    url = f"http://localhost:8000/flyteidl2.workflow.RunService/{method}"
+    assert asked == [(url, {**body, "reason": REASON}, "1")]
+    assert "without its grace periods" in result.output
+
+
+def test_force_says_what_the_server_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    refusal = httpx.Response(404, json={"message": "there is no run 'r1'"})
+    monkeypatch.setattr(httpx, "post", lambda *args, **said: refusal)
+
+    result = CliRunner().invoke(group([]), ["r1", "--force"], obj=CONFIG)
+
+    assert result.exit_code == 1
+    assert "there is no run 'r1'" in result.output
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "insecure", "address"),
+    [
+        ("http://h:1/", False, "http://h:1"),
+        ("dns:///h:1", True, "http://h:1"),
+        ("dns:///h", False, "https://h"),
+        ("h:1", True, "http://h:1"),
+    ],
+)
+def test_endpoints_are_read_as_the_client_reads_them(endpoint: str, insecure: bool, address: str) -> None:
+    assert address_of(endpoint, insecure=insecure) == address
 
 
 @pytest.mark.parametrize("line", ["r1 a0 more", "--colour red r1", "run"])

@@ -129,6 +129,16 @@ def test_a_kept_tree_has_the_nodes_and_what_is_above_them_and_nothing_else(
     assert {place.id for place in laid_out(kept)} == wanted
 
 
+@given(shapes, st.integers(1, 6))
+def test_only_so_many_levels_are_open(choices: list[int], depth: int):
+    grown = grown_from(choices)
+
+    rows = Layout(grown, grown.below_level(depth)).window(0, 100)
+
+    assert rows == laid_out(grown, grown.below_level(depth))
+    assert {place.id for place in rows} == {place.id for place in laid_out(grown) if place.level <= depth}
+
+
 def test_a_short_tree_is_sent_whole_whatever_is_asked_for():
     assert tree.window(WHOLE_UP_TO, 100, 10) == (0, WHOLE_UP_TO)
 

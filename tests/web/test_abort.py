@@ -75,6 +75,18 @@ def test_a_second_abort_says_who_asked_first():
     assert Abort.objects.count() == 1
 
 
+def test_force_stops_what_was_asked_before():
+    factories.make_run("1")
+    post(action="a0-0", reason="first")
+
+    answer = post(action="a0-0", reason="second", force="1")
+
+    assert answer.status_code == 200
+    assert 'data-outcome="forced"' in answer.content.decode()
+    assert Action.objects.get(name="a0-0").forced_at is not None
+    assert Abort.objects.get().reason == "first"
+
+
 def test_an_ended_action_answers_conflict_and_nothing_changes():
     factories.make_run(phase=Phase.SUCCEEDED)
 

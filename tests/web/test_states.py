@@ -126,12 +126,12 @@ def test_the_panel_tells_of_a_refusal_and_what_force_costs(run: Run):
 def test_what_was_forced_is_not_offered_force_again(run: Run):
     Action.objects.filter(name="a0-refusing").update(forced_at=timezone.now())
 
-    assert "Forced at" in panel("a0-refusing")
+    assert "it is given no more time" in panel("a0-refusing")
     assert 'name="force"' not in panel("a0-refusing")
 
 
 def test_the_last_step_says_that_its_process_is_being_ended(run: Run):
-    Action.objects.filter(name="a0-refusing").update(escalation=Escalation.PROCESS, escalates_at=None)
+    factories.change(Action.objects.get(name="a0-refusing"), escalation=Escalation.PROCESS, escalates_at=None)
 
     assert "Its process is being ended" in panel("a0-refusing")
     assert status("a0-refusing") == "Refusing, since just now"
@@ -143,6 +143,41 @@ def test_after_the_end_the_panel_tells_how_long_it_refused_and_what_ended_it(run
     assert "Refused for 42.0 s" in text
     assert "ended when it was closed" in text
     assert 'name="force"' not in panel("a0-trial9")
+
+
+def test_what_was_killed_by_force_says_so(run: Run):
+    Action.objects.filter(name="a0-trial9").update(
+        forced_at=timezone.now(), escalation=Escalation.ASKED_AGAIN
+    )
+
+    assert "It ended by force." in words(panel("a0-trial9"))
+
+
+def test_a_process_that_was_killed_has_no_next_step(run: Run):
+    Action.objects.filter(name="a0-refusing").update(escalation=Escalation.CLOSED, escalates_at=None)
+
+    assert "Its process is being ended" in panel("a0-refusing")
+
+
+def test_the_header_says_how_the_root_stops(run: Run):
+    root = Action.objects.get(parent__isnull=True)
+    factories.change(root, abort=factories.make_abort(root))
+    assert "Aborting, asked just now by bob. What runs is given time" in words(
+        Client().get(RUN).content.decode()
+    )
+
+    factories.change(root, refusing_since=timezone.now(), escalation=Escalation.ASKED_AGAIN)
+    assert "Refusing, since just now. See its panel." in words(Client().get(RUN).content.decode())
+
+
+def test_a_cache_hit_leads_to_what_made_it(run: Run):
+    action = Action.objects.get(name="a0-cached")
+    factories.change(action, source="flytesnacks/development/earlier/a0-x/1")
+
+    html = panel("a0-cached")
+
+    assert 'href="/v2/domain/development/project/flytesnacks/runs/earlier?action=a0-x"' in html
+    assert "taken from the cache" in html
 
 
 def test_the_panel_names_the_limit(run: Run):
@@ -168,7 +203,7 @@ def test_a_retry_that_waits_says_when_it_goes_on(run: Run):
     assert "Retrying 2/3" in words(panel("a0-flaky"))
 
     # It waits no more: the queue is what holds it back now.
-    Action.objects.filter(name="a0-flaky").update(not_before=None)
+    factories.change(Action.objects.get(name="a0-flaky"), not_before=None)
     assert status("a0-flaky") == "Queued"
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import ctypes
+import multiprocessing
 import os
 import signal
 import socket
@@ -99,6 +100,13 @@ def wait_in_thread() -> None:
     threading.Event().wait()
 
 
+def wait_for_worker() -> None:
+    """At its end Python would wait for it, too."""
+    worker = multiprocessing.Process(target=time.sleep, args=(3600,))
+    worker.start()
+    worker.join()
+
+
 def wait_in_loop() -> None:
     async def sleep() -> None:
         try:
@@ -133,6 +141,7 @@ WAYS = {
     "lock": lambda: threading.Semaphore(0).acquire(),
     "socket": receive,
     "thread": wait_in_thread,
+    "worker": wait_for_worker,
     "asyncio": wait_in_loop,
     "destructor": drop_slow_thing,
 }

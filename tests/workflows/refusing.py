@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import re
 import time
 from pathlib import Path
@@ -126,9 +127,16 @@ async def spins(gate: str) -> None:
 @env.task
 async def starves(gate: str) -> None:
     """C code that does not let go of Python's lock: no other thread of the process gets on."""
-    await seen(Path(gate, "neighbour"))
+    await seen(Path(gate, "go"))
     Path(gate, "starving").touch()
     re.match(r"(a+)+$", "a" * 64 + "b")
+
+
+@env.task
+def plain_and_deaf(gate: str) -> None:
+    ctypes.CDLL(None).signal(15, 1)
+    print("began")
+    time.sleep(3600)
 
 
 @env.task

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -15,7 +16,7 @@ from runs.consumers.executors import BAD_FRAME, BAD_TOKEN, SUPERSEDED, ExecutorC
 from runs.executor import frames
 from runs.models import Action, Executor
 from runs.names import ROOT, ActionRef
-from runs.phases import Cause, Phase
+from runs.phases import Cause, Escalation, Phase
 from runs.specs import read_task_spec
 from tests.db.scene import Scene, task_spec
 
@@ -213,3 +214,41 @@ async def test_a_retry_whose_wait_is_over_is_leased_without_any_poll(scene: Scen
     assert timezone.now() >= due
     await peer.disconnect()
     await worker.disconnect()
+
+
+async def test_a_worker_is_told_to_end_an_executor_that_cannot_stop_an_action(scene: Scene, monkeypatch):
+    monkeypatch.setattr("runs.consumers.executors.POLL_SECONDS", 600.0)
+    await Executor.objects.filter(pk=scene.executor_id).aupdate(worker="worker-1")
+    peer, worker = await open_executor(scene), Peer(WorkerConsumer)
+    await worker.connect(timeout=SECONDS)
+    running = [str(scene.executor_id)]
+    await worker.say(frames.WorkerHello(settings.EXECUTOR_TOKEN, "worker-1", "host", 1, running))
+    await peer.hear(frames.Leases)
+    await database.write(operations.request_abort, ActionRef(scene.ref), reason="enough", actor="ann")
+    refusing = frames.Refusing(scene.key(), 1, frames.now_us(), int(Escalation.PROCESS), "its stack", 0)
+    await peer.say(frames.Batch(1, [frames.Started(scene.key(), 1, frames.now_us()), refusing]))
+
+    stop = await worker.hear(frames.StopExecutor, frames.decode_to_worker)
+
+    assert stop.executor == str(scene.executor_id)
+    assert await sync_to_async(scene.phase)() is Phase.RUNNING
+    await worker.say(frames.Exited(stop.executor, -9, "killed by SIGKILL"))
+    await worker.disconnect()
+    assert await sync_to_async(scene.phase)() is Phase.ABORTED
+    await peer.disconnect()
+
+
+async def test_force_is_told_after_the_abort_was_delivered(scene: Scene, monkeypatch):
+    monkeypatch.setattr("runs.consumers.executors.POLL_SECONDS", 600.0)
+    peer = await open_executor(scene)
+    await peer.hear(frames.Leases)
+    abort = partial(operations.request_abort, ActionRef(scene.ref), reason="enough", actor="ann")
+    await database.write(abort)
+    await peer.hear(frames.Cancels)
+    await peer.say(frames.Batch(1, [frames.Delivered(scene.key(), 1, frames.now_us())]))
+    await peer.hear(frames.Ack)
+
+    await database.write(partial(abort, force=True))
+
+    assert [cancel.is_forced for cancel in (await peer.hear(frames.Cancels)).cancels] == [True]
+    await peer.disconnect()

@@ -116,7 +116,7 @@ async def test_a_branch_is_closed_and_tells_of_failures_below(run: Run):
     page = await Browser(f"/ws/run/{run.pk}/").open()
     await page.frame()
 
-    await page.say("toggle", name="a0-0", open=False)
+    await page.say("toggle", name="a0-0")
     frame = await page.frame()
 
     assert "action-bad" not in frame["content"]

@@ -1,0 +1,114 @@
+"""What a page of a run shows when it is filtered: what matches, and what is above it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from django.test import Client
+
+from runs.models import Run
+from runs.phases import Phase
+from runs.queries import pages
+from runs.snapshot import EVERYTHING, Seen, Shape, Snapshot, make_shape
+from tests import factories
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def snapshot() -> Snapshot:
+    """main > train (round-1) > epoch x 3, of which one has failed; main > score."""
+    run = factories.make_run("0")
+    root = run.actions.get()
+    train = factories.make_action(run, "t1", parent=root, short_name="train", group="round-1")
+    for number in range(3):
+        phase = Phase.FAILED if number == 1 else Phase.SUCCEEDED
+        factories.make_action(run, f"e{number}", parent=train, short_name="epoch", phase=phase)
+    factories.make_action(run, "s1", parent=root, short_name="score", phase=Phase.SUCCEEDED)
+    return Snapshot(pages.get_run(factories.ref_of(run)))
+
+
+def names(seen: Seen) -> list[str]:
+    return list(seen.window.rows)
+
+
+def context(seen: Seen) -> set[str]:
+    """The rows that are there only because of what is below them."""
+    return {name for name, html in seen.window.rows.items() if re.match(r"<div[^>]* data-context", html)}
+
+
+@pytest.mark.parametrize(
+    ("shape", "matching", "above"),
+    [
+        (Shape(text="EPOCH"), {"e0", "e1", "e2"}, {"a0", "t1"}),
+        (Shape(text="e1"), {"e1"}, {"a0", "t1"}),
+        (Shape(text="round-1"), {"t1"}, {"a0"}),
+        (Shape(looks=frozenset({"failed"})), {"e1"}, {"a0", "t1"}),
+        (Shape(text="epoch", looks=frozenset({"succeeded"})), {"e0", "e2"}, {"a0", "t1"}),
+        (Shape(text="100%"), set(), set()),
+        (Shape(looks=frozenset({"running"})), {"a0", "t1"}, set()),
+    ],
+)
+def test_only_what_matches_shows_with_what_is_above_it(snapshot, shape, matching, above):
+    seen = snapshot.see(0, 100, shape)
+
+    assert set(names(seen)) == matching | above
+    assert context(seen) == above
+    assert seen.matched == len(matching)
+    assert seen.total == len(matching | above)
+    assert seen.summary.total == 6, "the counts above the tree are those of the run"
+
+
+def test_without_a_filter_nothing_is_context(snapshot):
+    seen = snapshot.see(0, 100)
+
+    assert len(names(seen)) == 6
+    assert context(seen) == set()
+    assert seen.matched is None
+
+
+def test_a_filter_of_phases_follows_what_happens(snapshot):
+    shape = Shape(looks=frozenset({"failed"}))
+    assert snapshot.see(0, 100, shape).matched == 1
+    run = Run.objects.get()
+
+    factories.change(run.actions.get(name="s1"), phase=Phase.FAILED)
+    assert set(names(snapshot.see(0, 100, shape))) == {"a0", "t1", "e1", "s1"}
+
+    factories.add(run, "e9", parent=run.actions.get(name="t1"), phase=Phase.FAILED)
+    assert snapshot.see(0, 100, shape).matched == 3
+
+
+def test_so_many_levels_are_open_but_for_the_branches_that_were_toggled(snapshot):
+    assert names(snapshot.see(0, 100, Shape(depth=1))) == ["a0"]
+    assert names(snapshot.see(0, 100, Shape(depth=2))) == ["a0", "t1", "s1"]
+    assert len(names(snapshot.see(0, 100, Shape(depth=2, toggled=frozenset({"t1"}))))) == 6
+    assert names(snapshot.see(0, 100, Shape(toggled=frozenset({"t1"})))) == ["a0", "t1", "s1"]
+
+
+def test_the_window_around_a_row_that_does_not_match_begins_at_the_top(snapshot):
+    assert snapshot.see_around("s1", Shape(text="epoch")).start == 0
+    assert snapshot.see_around("nothing", EVERYTHING).start == 0
+
+
+def test_what_a_page_says_is_cut_to_what_is_allowed():
+    shape = make_shape(depth=-3, toggled=map(str, range(10_000)), text=" x" * 200, looks=["failed", "<b>"])
+
+    assert shape.depth == 0
+    assert len(shape.toggled) == 5000
+    assert len(shape.text) == 100
+    assert shape.looks == {"failed"}
+
+
+def test_the_address_of_a_page_may_say_what_is_shown():
+    run = factories.make_run("3")
+    factories.make_action(run, "odd", parent=run.actions.get(name="a0"), short_name="odd", phase=Phase.FAILED)
+
+    text = (
+        Client()
+        .get("/v2/domain/development/project/flytesnacks/runs/run1?q=odd&look=failed")
+        .content.decode()
+    )
+
+    assert re.findall(r'id="action-([^"]+)"', text) == ["a0", "odd"]
