@@ -105,7 +105,7 @@ def test_what_is_killed_loses_nothing_doubles_nothing_and_sticks_nowhere(
     ]
     if kind in {"zygote", "child"}:
         # A plain function whose own process is killed has failed, as with a segmentation fault; it has no retries.
-        assert {(row["short_name"], row["error_code"]) for row in wrong} == {("plain", "Killed")}
+        assert {(row["short_name"], row["error_code"]) for row in wrong} == {("plain", "Interrupted")}
         assert all("SIGKILL" in row["error_message"] for row in wrong)
     else:
         assert [row["name"] for row in wrong] == []
