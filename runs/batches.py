@@ -24,6 +24,7 @@ from runs.models import Abort, Action, Executor, LogChunk
 from runs.names import ROOT
 from runs.operations import add_action, check_open, end
 from runs.phases import LIVE, Cause, Escalation, Phase
+from runs.recovery import find_recovered
 from runs.refusals import note_refusal, stop_executor
 from runs.specs import NewAction, read_action
 from runs.timeouts import retry, timed_out
@@ -192,6 +193,7 @@ class _Page:
         book, at = self.book, self._clock()
         book.load(new.name for _, _, new in asked)
         created: set[str] = set()
+        recovered = find_recovered(book.run, [new for _, _, new in asked])
         for index, event, new in asked:
             try:
                 parent = book.get(event.parent)
@@ -199,7 +201,7 @@ class _Page:
                     continue
                 self._check_holder(parent)
                 check_open(book, parent)
-                add_action(book, new, parent, at=at)
+                add_action(book, new, parent, at=at, recovered=recovered.get(new.name))
                 created.add(new.name)
                 self._parents.add(parent.id)
             except FlyteUIError as error:

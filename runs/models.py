@@ -98,6 +98,10 @@ class Run(models.Model):
     base_uri = models.TextField(help_text="where the run's files live; ends with /")
     raw_data_prefix = models.TextField(help_text="where File, Dir and large values of the run are offloaded")
     started_from = models.DateTimeField(default=timezone.now, help_text="RunSpec.run_start_time")
+    relation = models.CharField(
+        max_length=16, blank=True, help_text="rerun | recover | spawn | triggered | on artifact"
+    )
+    related_to = models.ForeignKey("self", models.SET_NULL, null=True, blank=True, related_name="+")
     created_by = models.CharField(max_length=255, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     seq = models.BigIntegerField(

@@ -21,6 +21,7 @@ from runs.executor.frames import Failure
 from runs.models import Action, Pool, Project, Run, TaskSpec
 from runs.names import ROOT, ActionRef, RunRef, check_action_name, check_run_name, generate_run_name
 from runs.phases import LIVE, TERMINAL, Cause, Kind, Phase
+from runs.recovery import Recovered, find_recovered, find_related
 from runs.signals import SignalAnswer, signal_condition
 from runs.specs import NewAction, NewRun, TaskFacts
 from runs.timeouts import stopped
@@ -53,6 +54,7 @@ def create_run(new: NewRun, *, clock: Callable[[], datetime] = timezone.now) -> 
             envs=new.envs, base_uri=new.base_uri or storage.run_base(ref),
             raw_data_prefix=new.raw_data_prefix or storage.raw_data_prefix(ref),
             started_from=new.started_from, created_by=new.created_by, created_at=at,
+            relation=new.relation, related_to=find_related(new),
         )  # fmt: skip
         try:
             with transaction.atomic():
@@ -79,7 +81,8 @@ def enqueue(parent: ActionRef, new: NewAction) -> bool:
         if book.find(new.name):
             raise AlreadyExists(f"run {book.run.name} has an action {new.name!r} already")
         check_open(book, row)
-        action = add_action(book, new, row, at=timezone.now())
+        recovered = find_recovered(book.run, [new]).get(new.name)
+        action = add_action(book, new, row, at=timezone.now(), recovered=recovered)
         if action.phase == Phase.QUEUED:
             _ask_for_executor(action)
     return True
@@ -95,13 +98,16 @@ def check_open(book: Book, parent: Row) -> None:
             raise RunEnded(f"{what} is being aborted; nothing new can be enqueued")
 
 
-def add_action(book: Book, new: NewAction, parent: Row, *, at: datetime) -> Action:
-    """Put a child into the book: a task is QUEUED (or looked up in the cache), a trace ends at once, a condition is PAUSED."""
+def add_action(
+    book: Book, new: NewAction, parent: Row, *, at: datetime, recovered: Recovered | None = None
+) -> Action:
+    """Put a child into the book: a task is QUEUED (or looked up in the cache, or recovered), a condition PAUSED; a trace ends."""
     check_action_name(new.name)
     if new.kind is Kind.TASK:
         if new.task is None:
             raise Invalid(f"action {new.name!r} has no task spec")
-        action = _task_action(book, new.task, new.cache_key, at=at)
+        # What is recovered has no use for the cache.
+        action = _task_action(book, new.task, "" if recovered else new.cache_key, at=at)
     else:
         action = Action(
             run=book.run, phase=new.phase, task_name=new.title, short_name=new.title, detail=new.detail
@@ -116,16 +122,21 @@ def add_action(book: Book, new: NewAction, parent: Row, *, at: datetime) -> Acti
     cause = Cause.ENQUEUED
     if new.phase in TERMINAL:
         cause = Cause.FINISHED
-        action.output_uri = new.output_uri
-        action.started_at, action.ended_at = new.started_at or at, new.ended_at or at
-        action.created_at = action.queued_at = action.started_at
-        _set_failure(action, new.failure)
+        _end_traced(action, new, at=at)
     book.create(action, cause=cause, actor=parent.name, at=at)
+    if recovered is not None:
+        book.move(
+            book.get(new.name), Phase.RECOVERED, cause=Cause.RECOVERED, at=at, actor=parent.name,
+            output_uri=recovered.output_uri, source=recovered.source,
+        )  # fmt: skip
     return action
 
 
-def _set_failure(action: Action, failure: Failure | None) -> None:
-    if failure:
+def _end_traced(action: Action, new: NewAction, *, at: datetime) -> None:
+    action.output_uri = new.output_uri
+    action.started_at, action.ended_at = new.started_at or at, new.ended_at or at
+    action.created_at = action.queued_at = action.started_at
+    if failure := new.failure:
         action.error_code, action.error_kind = failure.code[:255], failure.kind
         action.error_message, action.error_recoverable = failure.message, failure.recoverable
 

@@ -75,10 +75,11 @@ CONDITION_TIMEOUT = "ConditionTimedOut"
 _ENDS = frozenset({Phase.SUCCEEDED, Phase.FAILED, Phase.ABORTED, Phase.TIMED_OUT})
 
 ALLOWED: dict[Phase, frozenset[Phase]] = {
-    # To itself: a retry after the time in the queue was up.
+    # To itself, this one and the next: a retry after the time in the queue was up.
     Phase.QUEUED: _ENDS
     | {Phase.QUEUED, Phase.WAITING_FOR_RESOURCES, Phase.INITIALIZING, Phase.RUNNING, Phase.RECOVERED},
-    Phase.WAITING_FOR_RESOURCES: _ENDS | {Phase.QUEUED, Phase.INITIALIZING, Phase.RUNNING},
+    Phase.WAITING_FOR_RESOURCES: _ENDS
+    | {Phase.WAITING_FOR_RESOURCES, Phase.QUEUED, Phase.INITIALIZING, Phase.RUNNING},
     Phase.INITIALIZING: _ENDS | {Phase.QUEUED, Phase.WAITING_FOR_RESOURCES, Phase.RUNNING},
     Phase.RUNNING: _ENDS | {Phase.QUEUED},
     Phase.PAUSED: _ENDS,

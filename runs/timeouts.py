@@ -123,12 +123,13 @@ def _end_or_retry(book: Book, row: Row, code: str, *, cause: Cause, at: datetime
 
 
 def retry(book: Book, row: Row, *, at: datetime, actor: str = "") -> None:
-    """Queue the next attempt, not to be leased before the task's backoff is over."""
+    """Queue the next attempt, not to be leased before the task's backoff is over; what waits for the cache waits on."""
     delay = _delay_seconds(row)
     if row.abort_id is not None:
         book.set(row, abort_id=None, delivered_at=None, exceeded="")
+    to = row.phase if row.phase is Phase.WAITING_FOR_RESOURCES else Phase.QUEUED
     book.move(
-        row, Phase.QUEUED, cause=Cause.RETRIED, at=at, actor=actor, attempt=row.attempt + 1, system_failures=0,
+        row, to, cause=Cause.RETRIED, at=at, actor=actor, attempt=row.attempt + 1, system_failures=0,
         not_before=at + timedelta(seconds=delay) if delay else None,
     )  # fmt: skip
     _hint(row.pool_id)

@@ -91,11 +91,13 @@ class Row:
         """When the first of its limits passes that count in this phase, which it enters at `at`."""
         if phase in TERMINAL or self.abort_id is not None:
             return None
-        seconds = {Phase.QUEUED: self.queued_timeout_seconds, Phase.RUNNING: self.max_runtime_seconds}.get(
-            phase
-        )
+        seconds = 0.0
+        if phase in {Phase.QUEUED, Phase.WAITING_FOR_RESOURCES}:
+            seconds = self.queued_timeout_seconds
+        elif phase is Phase.RUNNING:
+            seconds = self.max_runtime_seconds
         if not seconds:
-            return self.due_at if phase is Phase.WAITING_FOR_RESOURCES else self.deadline_at
+            return self.deadline_at
         limit = at + timedelta(seconds=seconds)
         return min(limit, self.deadline_at) if self.deadline_at else limit
 
@@ -108,7 +110,10 @@ _COLUMNS = [f.name for f in fields(Row) if f.name not in {"updates", "stored_pha
 
 # As columns of the table; Django's model objects and bulk_create cost more than the database does.
 _INSERTED = tuple(column.attname for column in Action._meta.concrete_fields if not column.primary_key)
-_TAKE_SEQ = "UPDATE runs_run SET seq = seq + 1 WHERE id = %s RETURNING id, seq, name, base_uri, envs"
+_TAKE_SEQ = (
+    "UPDATE runs_run SET seq = seq + 1 WHERE id = %s "
+    "RETURNING id, seq, name, base_uri, envs, relation, related_to_id"
+)
 _EVENT = ["run_id", "action_id", "seq", "from_phase", "to_phase", "attempt", "cause", "actor", "at"]
 _ATTEMPT = [
     "action_id", "number", "executor_id", "lease_epoch", "leased_at", "output_uri", "outcome", "error_code",

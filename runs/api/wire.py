@@ -98,6 +98,8 @@ def metadata(view: ActionView, run_spec: bytes = b"") -> run_definition_pb2.Acti
             asked = run_definition_pb2.ConditionAction.FromString(view.detail)
             message.condition.name = asked.name
             message.condition.type.CopyFrom(asked.type)
+    if view.phase is Phase.RECOVERED and view.source:
+        message.recovered_from.CopyFrom(_source(view.source).action_id)
     if run_spec and view.ref.name == ROOT:
         spec = run_pb2.RunSpec.FromString(run_spec)
         if spec.HasField("relation"):

@@ -42,7 +42,10 @@ def new_run(task: TaskFacts, name: str | None = None) -> NewRun:
 def child_message(
     run: str, parent: str, name: str, *, kind: str, which: int = 0
 ) -> actions_service_pb2.Action:
-    """What the SDK sends for a child. kind: task | elsewhere (another pool) | trace | condition; which: a variety of it."""
+    """What the SDK sends for a child. which: a variety of it.
+
+    kind: task | elsewhere (another pool) | cached | serial (cached, one at a time) | trace | condition.
+    """
     action = actions_service_pb2.Action(parent_action_name=parent, input_uri="file:///inputs.pb")
     action.action_id.name = name
     action.action_id.run.project, action.action_id.run.domain = PROJECT, DOMAIN
@@ -56,6 +59,10 @@ def child_message(
     else:
         spec = task_spec("env.child", bundle=BUNDLES[kind == "elsewhere"], retries=which % 3)
         action.task.spec.ParseFromString(spec)
+        if kind in {"cached", "serial"}:
+            metadata = action.task.spec.task_template.metadata
+            metadata.discoverable, metadata.cache_serializable = True, kind == "serial"
+            action.task.cache_key.value = f"{kind}{which % 2}"
     return action
 
 

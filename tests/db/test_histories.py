@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -29,8 +30,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from runs import dispatch, leases, operations, timeouts
-from runs.errors import AlreadyExists, NotFound, RunEnded
+from runs import cache, dispatch, leases, operations, timeouts
+from runs.errors import AlreadyExists, Conflict, NotFound, RunEnded
 from runs.executor import frames
 from runs.executor.frames import Failure, Key
 from runs.models import Action, Executor, Project, Run
@@ -58,7 +59,7 @@ AGES = timedelta(days=1)
 PATIENCE = 60  # rounds in which everything must have come to its end
 some = st.integers(0, 30)  # which of those there are
 fates = st.sampled_from([Fate.ARRIVES, Fate.ARRIVES, Fate.ARRIVES, Fate.ANSWER_LOST, Fate.LOST])
-kinds = st.sampled_from(["task", "task", "elsewhere", "trace", "condition"])
+kinds = st.sampled_from(["task", "task", "elsewhere", "trace", "condition", "cached", "serial"])
 endings = st.sampled_from([
     ("succeeded", None),
     ("failed", Failure("ValueError", "no")),
@@ -84,6 +85,7 @@ class Histories(RuleBasedStateMachine):
         self.granted: dict[tuple[Key, int], Any] = {}
         self.names = 0
         self.seen: dict[Key, Seen] = {}
+        self.cache_work: cache.Work | None = None
 
     def teardown(self) -> None:
         try:
@@ -194,8 +196,9 @@ class Histories(RuleBasedStateMachine):
     def exceed_a_limit(self, which: int, is_deadline: bool) -> None:
         key = list(self.seen)[which % len(self.seen)]
         before, now = self.seen[key], timezone.now()
-        if before.phase in TERMINAL or before.abort is not None or before.phase is Phase.PAUSED:
+        if before.phase in TERMINAL or before.abort is not None:
             return
+        is_deadline |= before.phase is Phase.PAUSED
         limits = {"due_at": now, "deadline_at": now if is_deadline else None, "queued_timeout_seconds": 1e6}
         Action.objects.filter(run=key.run, name=key.name).update(**limits)
 
@@ -205,9 +208,33 @@ class Histories(RuleBasedStateMachine):
         if before.phase not in UNHELD:
             assert (after.phase, after.abort is not None) == (before.phase, True)
         elif not is_deadline and before.attempt < before.max_attempts:
-            assert (after.phase, after.attempt) == (Phase.QUEUED, before.attempt + 1)
+            assert (after.phase, after.attempt) == (before.phase, before.attempt + 1)
         else:
             assert (after.phase, after.abort) == (Phase.TIMED_OUT, None)
+
+    @precondition(lambda self: self.runs)
+    @rule(which=some, value=st.booleans())
+    def signal(self, which: int, value: bool) -> None:
+        key = list(self.seen)[which % len(self.seen)]
+        before = self.seen[key]
+        try:
+            answer = operations.signal_condition(ActionRef(self.runs[key.run], key.name), value, actor="ann")
+        except Conflict:
+            assert look() == self.seen
+            return
+        assert answer.is_new == (before.phase is Phase.PAUSED)
+        assert look()[key].phase is Phase.SUCCEEDED
+
+    @rule()
+    def look_into_the_cache(self) -> None:
+        """What is found may be old when it is acted on."""
+        self.cache_work = cache.find_work()
+
+    @precondition(lambda self: self.cache_work)
+    @rule(are_files_there=st.booleans())
+    def settle_what_was_found(self, are_files_there: bool) -> None:
+        assert self.cache_work is not None
+        cache.settle(self.cache_work if are_files_there else replace(self.cache_work, entries={}))
 
     @precondition(lambda self: self.runs)
     @rule(which=some)
@@ -430,6 +457,9 @@ class Histories(RuleBasedStateMachine):
                 if now[Key(key.run, str(above))].is_stopping:
                     assert action.is_stopping, f"{key} outlives {above}"
         self.seen = now
+        live = Action.objects.filter(phase__in=LIVE).exclude(phase=Phase.WAITING_FOR_RESOURCES)
+        owned = live.filter(cache_key__startswith="global:serial").values_list("cache_key", flat=True)
+        assert len(owned) == len(set(owned)), "of those that are serialised, two run"
         for executor in self.executors:
             if executor.is_quiet:
                 self.check_agreement(executor)
@@ -452,6 +482,8 @@ class Histories(RuleBasedStateMachine):
             if all(seen.phase in TERMINAL for seen in self.seen.values()):
                 break
             self.stop_what_must_stop(Fate.ARRIVES, is_killed=True)
+            if work := cache.find_work():
+                cache.settle(work)
             self.start_executors()
             for executor in self.alive:
                 if not executor.is_linked:

@@ -17,8 +17,8 @@ def test_a_phase_moves_only_as_the_table_says_and_a_terminal_one_never(current, 
         assert not may_move(current, to)
     else:
         assert may_move(current, Phase.ABORTED)
-    # A retry after the time in the queue was up is queued again.
-    assert may_move(current, current) == (current is Phase.QUEUED)
+    # A retry after the time in the queue was up is queued again, or waits again.
+    assert may_move(current, current) == (current in {Phase.QUEUED, Phase.WAITING_FOR_RESOURCES})
 
 
 def test_every_live_phase_is_either_held_by_an_executor_or_by_nobody():
