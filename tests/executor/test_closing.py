@@ -23,7 +23,7 @@ steps: list[str] = []
 async def swallows() -> None:
     while True:
         try:
-            await asyncio.sleep(0.001)
+            await Turns(1)
         except asyncio.CancelledError:
             steps.append("cancelled")
         steps.append("step")
@@ -32,7 +32,7 @@ async def swallows() -> None:
 async def refuses() -> None:
     while True:
         try:
-            await asyncio.sleep(0.001)
+            await Turns(1)
         except BaseException as problem:
             steps.append(type(problem).__name__)
         steps.append("step")
@@ -58,7 +58,7 @@ async def groups() -> None:
 
 async def starts_another_when_closed() -> None:
     try:
-        await asyncio.sleep(3600)
+        await asyncio.Event().wait()
     finally:
         asyncio.get_running_loop().create_task(refuses(), name="the other")
 
