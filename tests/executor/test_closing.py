@@ -24,7 +24,7 @@ steps: list[str] = []
 async def swallows() -> None:
     while True:
         try:
-            await asyncio.sleep(0)
+            await Turns(2)
         except asyncio.CancelledError:
             steps.append("cancelled")
         steps.append("step")
@@ -33,7 +33,7 @@ async def swallows() -> None:
 async def refuses() -> None:
     while True:
         try:
-            await asyncio.sleep(0)
+            await Turns(2)
         except BaseException as problem:
             steps.append(type(problem).__name__)
         steps.append("step")
