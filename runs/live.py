@@ -21,7 +21,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from runs import database, tree
-from runs.queries import pages
+from runs.queries import executors, pages
 from runs.rows import Window, partial, spacer, whole
 from runs.snapshot import EVERYTHING, MAX_TOGGLED, Seen, Shape, Snapshot, make_shape, shared
 from runs.timeline import to_ms
@@ -89,6 +89,8 @@ decode = msgspec.json.Decoder(Message).decode
 
 class Feed(ABC):
     """Composes a frame whenever something changed and the last frame was acknowledged."""
+
+    name: str  # in the numbers of /metrics
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -179,6 +181,8 @@ class View:
 class RunFeed(Feed):
     """The tree of one run."""
 
+    name = "run"
+
     def __init__(self, run_id: int, send: Send) -> None:
         super().__init__(send)
         self._run_id = run_id
@@ -248,8 +252,28 @@ class RunFeed(Feed):
         return [html]
 
 
+class FleetFeed(Feed):
+    """The executors. What they hold changes without a hint, so it is looked at often."""
+
+    name = "executors"
+    patience = 1.0
+
+    def __init__(self, send: Send) -> None:
+        super().__init__(send)
+        self._html = ""
+
+    def compose(self) -> str | None:
+        html = render_to_string("runs/_fleet.html", {"fleet": executors.get_fleet()})
+        if html == self._html:
+            return None
+        self._html = html
+        return partial("fleet", html, "innerMorph")
+
+
 class RunsFeed(Feed):
     """The newest runs of a project and domain."""
+
+    name = "runs"
 
     def __init__(self, project: str, domain: str, send: Send) -> None:
         super().__init__(send)

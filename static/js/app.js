@@ -2,6 +2,7 @@
 
 import { AbortDialog } from "./abort.js";
 import { showFavicon } from "./announce.js";
+import "./ask.js";
 import { LiveClock } from "./clock.js";
 import { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "./controls.js";
 import { LogView } from "./inspector.js";
