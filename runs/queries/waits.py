@@ -83,7 +83,7 @@ def why_queued(supply: Supply, capacity: Capacity) -> str:
 def _what_next(capacity: Capacity) -> str:
     """What has to happen before there is another executor."""
     if not capacity.workers:
-        return "no worker is connected: start one with `manage.py worker`"
+        return "no worker is connected: start one with manage.py worker"
     if capacity.staying >= capacity.most:
         return (
             f"MAX_EXECUTORS reached, {capacity.staying} of {capacity.most}: it waits for an idle one to leave"

@@ -81,7 +81,7 @@ def why(name: str = "a0") -> str:
 
 
 def test_without_a_worker_it_says_how_to_start_one(run: Run):
-    expected = "no executor for this pool yet; no worker is connected: start one with `manage.py worker`"
+    expected = "no executor for this pool yet; no worker is connected: start one with manage.py worker"
 
     assert why() == expected
     assert f"4 waiting: {expected}" in text_of()
