@@ -53,14 +53,15 @@ class HeldRun:
 
 @dataclass(frozen=True, slots=True)
 class ExecutorLine:
-    """An executor. since: when its state began, as far as that is known; heard_at: when its link was last seen to be up."""
+    """An executor. since: when its state began, None when nobody wrote that down; heard_at: when its link was last seen to be up."""
 
     id: UUID
     short: str
     state: str
     word: str
     note: str
-    since: datetime
+    since: datetime | None
+    connected_at: datetime | None
     worker: str
     place: str
     running: int
@@ -185,6 +186,7 @@ def _line(executor: Executor, held: list[Held]) -> ExecutorLine:
         word=WORDS[executor.state],
         note=_note(executor),
         since=_since(executor),
+        connected_at=executor.connected_at,
         worker=executor.worker,
         place=f"{executor.host}:{executor.pid}" if executor.host else "",
         running=running,
@@ -208,12 +210,17 @@ def _note(executor: Executor) -> str:
     return ""
 
 
-def _since(executor: Executor) -> datetime:
-    if executor.state == _State.DISCONNECTED and executor.disconnected_at:
-        return executor.disconnected_at
-    if executor.state == _State.DRAINING and executor.drain_asked_at:
-        return executor.drain_asked_at
-    return executor.connected_at or executor.requested_at
+def _since(executor: Executor) -> datetime | None:
+    match executor.state:
+        case _State.STARTING:
+            return executor.requested_at
+        case _State.CONNECTED:
+            return executor.connected_at
+        case _State.DISCONNECTED:
+            return executor.disconnected_at
+        case _State.DRAINING:
+            return executor.drain_asked_at
+    return None
 
 
 def _list_waits(supply: defaultdict[int, Supply], capacity: Capacity) -> dict[int, list[Wait]]:

@@ -191,7 +191,11 @@ def test_a_pool_is_called_as_its_environment_and_keeps_its_secrets(run: Run, poo
 
 @pytest.mark.parametrize("state", [state for state in State if state != State.GONE])
 def test_each_state_has_a_mark_a_colour_and_a_word(pool: Pool, state: str, settings):
-    make_executor(pool, state, end_reason="it did not stop" if state == State.STOPPING else "")
+    now = timezone.now()
+    make_executor(
+        pool, state, end_reason="it did not stop" if state == State.STOPPING else "", disconnected_at=now,
+        drain_asked_at=now if state == State.DRAINING else None,
+    )  # fmt: skip
 
     html = Client().get("/executors/").content.decode()
     css = (settings.ROOT / "static" / "css" / "executors.css").read_text()
@@ -200,6 +204,8 @@ def test_each_state_has_a_mark_a_colour_and_a_word(pool: Pool, state: str, setti
     assert f'#p-{state}"></use></svg><code>' in html
     assert f'[data-phase="{state}"]' in css
     assert executors.WORDS[state] in html
+    # When it began to be blocked or to be stopped is not known, so nothing is said of it.
+    assert ("connected 2" in words(html)) == (state in {State.BLOCKED, State.STOPPING})
     assert ("it did not stop" in html) == (state == State.STOPPING)
 
 
