@@ -17,7 +17,7 @@ django_application = get_asgi_application()
 # These import models, so Django must be set up before.
 from runs.api.asgi import application as connect_application  # noqa: E402
 from runs.consumers.executors import ExecutorConsumer, WorkerConsumer  # noqa: E402
-from runs.consumers.pages import RunConsumer, RunsConsumer  # noqa: E402
+from runs.consumers.pages import FleetConsumer, RunConsumer, RunsConsumer  # noqa: E402
 
 # The package of every Connect service, whose name follows; and the signed addresses that clients upload to.
 CONNECT_PREFIXES = ("/flyteidl2.", "/upload/")
@@ -47,6 +47,7 @@ pages = AllowedHostsOriginValidator(
     URLRouter(
         [
             route("ws/run/<int:run_id>/", RunConsumer),
+            route("ws/executors/", FleetConsumer),
             route("ws/runs/<str:project>/<str:domain>/", RunsConsumer),
         ]
     )

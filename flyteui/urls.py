@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
-from runs.views import aborts, health, pages, panels, signals
+from runs.views import aborts, executors, health, pages, panels, runs, signals
 
 RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"
 RUN = f"{RUNS}/<str:run>"
@@ -15,14 +15,18 @@ ACTION = f"{RUN}/actions/<str:action>"
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.home, name="home"),
     path(RUNS, pages.run_list, name="runs"),
+    path(RUNS.removesuffix("/runs") + "/aborts", runs.abort_runs, name="abort-runs"),
     path(RUN, pages.run_detail, name="run"),
     path(f"{RUN}/abort", aborts.abort, name="abort"),
     path(f"{RUN}/aborts", aborts.request_aborts, name="aborts"),
     path(f"{RUN}/aborts/preview", aborts.preview_aborts, name="aborts-preview"),
     path(ACTION, panels.panel, name="panel"),
     path(f"{ACTION}/signal", signals.signal, name="signal"),
+    path(f"{ACTION}/waits", panels.waits, name="waits"),
     path(f"{ACTION}/log", panels.log_tail, name="log-tail"),
     path(f"{ACTION}/log.txt", panels.log_file, name="log-file"),
+    path("executors/", executors.fleet, name="executors"),
+    path("executors/<uuid:executor>/drain", executors.drain, name="drain"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics_text),

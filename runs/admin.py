@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
@@ -10,7 +12,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from runs import operations
+from runs import dispatch, operations
 from runs.errors import FlyteUIError
 from runs.models import Abort, Action, ActionEvent, Attempt, CacheEntry, Executor, Pool, Project, Run
 from runs.names import ActionRef, RunRef
@@ -100,7 +102,7 @@ class AttemptInline(ReadOnlyInline):
 
 def abort_all(request: HttpRequest, model_admin: ReadOnly, refs: list[RunRef | ActionRef]) -> None:
     """Abort each, as the person who is logged in, and say what came of it."""
-    outcomes: dict[str, int] = {}
+    outcomes: list[str] = []
     for ref in refs:
         try:
             answer = operations.request_abort(
@@ -109,9 +111,14 @@ def abort_all(request: HttpRequest, model_admin: ReadOnly, refs: list[RunRef | A
         except FlyteUIError as error:
             model_admin.message_user(request, f"{ref}: {error}", messages.ERROR)
         else:
-            outcomes[answer.outcome] = outcomes.get(answer.outcome, 0) + 1
-    said = ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in outcomes.items())
-    model_admin.message_user(request, f"Abort: {said or 'nothing'}.")
+            outcomes.append(answer.outcome)
+    model_admin.message_user(request, f"Abort: {said(outcomes)}.")
+
+
+def said(outcomes: Iterable[str]) -> str:
+    """How often each outcome came: `2 requested, 1 already ended`."""
+    counted = Counter(outcomes).items()
+    return ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in counted) or "nothing"
 
 
 @admin.register(Action)
@@ -231,6 +238,14 @@ class ExecutorAdmin(ReadOnly):
     list_filter = ("state", "worker")
     list_select_related = ("pool",)
     search_fields = ("id", "worker", "host", "pool__key")
+    actions = ("drain_selected",)
+
+    @admin.action(description="Drain selected executors: they leave once they hold nothing")
+    def drain_selected(self, request: HttpRequest, queryset: QuerySet[Executor]) -> None:
+        answers = [
+            dispatch.drain_executor(executor.pk, actor=request.user.get_username()) for executor in queryset
+        ]
+        self.message_user(request, f"Drain: {said(answer.outcome for answer in answers)}.")
 
 
 @admin.register(Pool)

@@ -19,7 +19,7 @@ from runs import events, transitions
 from runs.aborts import abort_left_behind, abort_row
 from runs.errors import ExecutorError, FlyteUIError, Invalid, LeaseLost, NotFound, RunEnded
 from runs.executor import frames
-from runs.leases import Clock, attempt_uri, lease, lease_frame, requeue
+from runs.leases import Clock, attempt_uri, lease, lease_frame, requeue, state_when_here
 from runs.models import Abort, Action, Executor, LogChunk
 from runs.names import ROOT
 from runs.operations import add_action, check_open, end
@@ -99,8 +99,8 @@ def apply_batch(
 
 def _note_loop(executor: Executor, event: frames.LoopState) -> None:
     """A loop that user code blocks starts nothing: it gets no leases, and another executor of its pool does."""
-    if executor.state in {Executor.State.CONNECTED, Executor.State.BLOCKED}:
-        executor.state = Executor.State.CONNECTED if event.responsive else Executor.State.BLOCKED
+    if executor.state in {Executor.State.CONNECTED, Executor.State.BLOCKED, Executor.State.DRAINING}:
+        executor.state = state_when_here(executor) if event.responsive else Executor.State.BLOCKED
         executor.save(update_fields=["state"])
         events.publish(events.pool_group(executor.pool_id))
         events.publish(events.WORKERS)

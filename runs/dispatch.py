@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Literal
 from uuid import UUID
 
 from django.conf import settings
@@ -13,6 +14,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from runs import events, presence
+from runs.errors import NotFound
 from runs.executor import frames
 from runs.leases import end_executor, ready
 from runs.models import Action, Executor, Pool
@@ -26,6 +28,7 @@ ABSENT_SECONDS = (
 _LIVE = sorted(LIVE)
 KILL_AFTER_SECONDS = 4.0  # an executor that is told to stop does so within 3 s, if it can
 AWAY_SECONDS = 5.0  # how long a pool waits for an executor whose link is cut before it gets another
+ACTOR = "flyteui"
 _ALIVE = [state for state in Executor.State if state != Executor.State.GONE]
 
 
@@ -58,7 +61,9 @@ def claim_demand(worker: str) -> Demand:
     """Record the executors that this worker is now to start. Idle executors of other pools make room when it is short."""
     demand = Demand()
     with transaction.atomic():
-        room = settings.MAX_EXECUTORS - Executor.objects.filter(state__in=_ALIVE).count()
+        # What drains is on its way out: its pool gets another one at once, or what it holds could wait for ever.
+        staying = Executor.objects.filter(state__in=_ALIVE, drain_asked_at=None)
+        room = settings.MAX_EXECUTORS - staying.count()
         for pool in _pools_in_need().order_by("pk"):
             if room <= 0:
                 demand.drained.extend(_drain_idle(1))
@@ -82,11 +87,48 @@ def _drain_idle(count: int) -> list[UUID]:
         .filter(held=0)
         .order_by("connected_at")
     )
-    drained = [executor.pk for executor in idle[:count]]
-    Executor.objects.filter(pk__in=drained).update(state=Executor.State.DRAINING)
-    for executor_id in drained:
-        events.publish(events.executor_group(executor_id))
-    return drained
+    drained = list(idle[:count])
+    for executor in drained:
+        _drain(executor, actor=ACTOR)
+    return [executor.pk for executor in drained]
+
+
+@dataclass(frozen=True, slots=True)
+class DrainAnswer:
+    """What a drain found. asked_at and actor: of the first request, which stays."""
+
+    outcome: Literal["requested", "already_requested", "already_leaving"]
+    asked_at: datetime | None
+    actor: str
+    held: int  # actions that it holds until they end
+
+
+def drain_executor(executor_id: UUID, *, actor: str) -> DrainAnswer:
+    """Ask an executor to leave once it holds nothing; it is given nothing more. What it holds goes on.
+
+    Asking again changes nothing. An executor that is being stopped, or is gone, is told so. Raises NotFound.
+    """
+    with transaction.atomic():
+        executor = Executor.objects.select_for_update().filter(pk=executor_id).first()
+        if executor is None:
+            raise NotFound(f"executor {executor_id} does not exist")
+        held = Action.objects.filter(executor=executor, phase__in=_LIVE).count()
+        if executor.state in {Executor.State.STOPPING, Executor.State.GONE}:
+            return DrainAnswer("already_leaving", None, "", held)
+        if executor.drain_asked_at:
+            return DrainAnswer("already_requested", executor.drain_asked_at, executor.drain_actor, held)
+        _drain(executor, actor=actor)
+        return DrainAnswer("requested", executor.drain_asked_at, actor, held)
+
+
+def _drain(executor: Executor, *, actor: str) -> None:
+    """Mark it. One that is not connected, or blocked, drains as soon as it can hear of it."""
+    executor.drain_asked_at, executor.drain_actor = timezone.now(), actor
+    if executor.state == Executor.State.CONNECTED:
+        executor.state = Executor.State.DRAINING
+    executor.save(update_fields=["state", "drain_asked_at", "drain_actor"])
+    events.publish(events.executor_group(executor.pk))
+    events.publish(events.WORKERS)
 
 
 def find_lost(worker: str, running: Collection[str]) -> list[tuple[UUID, str]]:

@@ -62,7 +62,7 @@ def connect_executor(hello: frames.Hello) -> Connected:
             raise LeaseLost(f"executor {hello.executor} is not known with epoch {hello.epoch}; it must stop")
         executor.epoch += 1
         if executor.state != Executor.State.STOPPING:
-            executor.state = Executor.State.CONNECTED
+            executor.state = state_when_here(executor)
         executor.host, executor.pid, executor.capacity = hello.host, hello.pid, hello.capacity
         left_at = executor.disconnected_at or executor.heard_at
         executor.connected_at, executor.disconnected_at = timezone.now(), None
@@ -76,12 +76,18 @@ def connect_executor(hello: frames.Hello) -> Connected:
         }
         kill = [frames.Key(*key) for key, epoch in held.items() if mine.get(key) != epoch]
         missing = _lease_again([key for key, epoch in mine.items() if held.get(key) != epoch])
+        events.publish(events.WORKERS)
     runs = sorted({run_id for run_id, _ in mine})
     grace = grace_seconds(executor.pool.env, settings.ABORT_GRACE_SECONDS)
     away = (executor.connected_at - left_at).total_seconds() if left_at else None
     return Connected(
         executor.pk, executor.pool_id, executor.epoch, executor.acked_seq, kill, missing, runs, grace, away
     )
+
+
+def state_when_here(executor: Executor) -> Executor.State:
+    """What an executor is whose link is up and whose loop runs. Who was asked to leave still is when it comes back."""
+    return Executor.State.DRAINING if executor.drain_asked_at else Executor.State.CONNECTED
 
 
 def _lease_again(keys: Iterable[tuple[int, str]]) -> list[frames.Lease]:
@@ -117,10 +123,16 @@ def disconnect_executor(executor_id: UUID, epoch: int) -> None:
             return
         executor.state = Executor.State.DISCONNECTED if holds else Executor.State.GONE
         if not holds:
-            executor.ended_at, executor.end_reason = executor.disconnected_at, "left with nothing held"
+            executor.ended_at, executor.end_reason = executor.disconnected_at, _why_it_left(executor)
         executor.save()
         events.publish(events.pool_group(executor.pool_id))
         events.publish(events.WORKERS)
+
+
+def _why_it_left(executor: Executor) -> str:
+    if executor.drain_asked_at is None:
+        return "left with nothing held"
+    return f"drained: {executor.drain_actor} asked it to leave"[:500]
 
 
 def end_executor(executor_id: UUID, reason: str, *, was_stopped: bool = False) -> None:
@@ -227,7 +239,7 @@ def get_offer(executor_id: UUID) -> Offer:
     """What waits for this executor, within its capacity. At most three statements."""
     executor = Executor.objects.get(pk=executor_id)
     if executor.state != Executor.State.CONNECTED:
-        return Offer(0, executor.state == Executor.State.DRAINING)
+        return Offer(0, is_draining=executor.drain_asked_at is not None)
     waiting = Action.objects.filter(ready(timezone.now()), pool_id=executor.pool_id).count()
     if not waiting:
         return Offer(0, is_draining=False)

@@ -16,12 +16,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 import msgspec
-from django.conf import settings
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from runs import database, tree
-from runs.queries import pages
+from runs.queries import executors, lists, pages
 from runs.rows import Window, partial, spacer, whole
 from runs.snapshot import EVERYTHING, MAX_TOGGLED, Seen, Shape, Snapshot, make_shape, shared
 from runs.timeline import to_ms
@@ -39,7 +38,10 @@ MAX_PARTIALS = 40
 
 
 class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields=True):
-    """The first message: what the page shows. since: the sequence number of its rows, -1 to get them all."""
+    """The first message: what the page shows. since: the sequence number of its rows, -1 to get them all.
+
+    query: of a list of runs, as in the page's URL.
+    """
 
     since: int
     first: int = 0
@@ -48,6 +50,7 @@ class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields
     toggled: list[str] = []
     text: str = ""
     looks: list[str] = []
+    query: str = ""
 
 
 class Look(msgspec.Struct, tag="window", tag_field="kind", forbid_unknown_fields=True):
@@ -76,19 +79,27 @@ class Filter(msgspec.Struct, tag="filter", tag_field="kind", forbid_unknown_fiel
     looks: list[str] = []
 
 
+class List(msgspec.Struct, tag="list", tag_field="kind", forbid_unknown_fields=True):
+    """Only runs that match are listed. query: as in the page's URL (runs/listings.py)."""
+
+    query: str = ""
+
+
 class Ack(msgspec.Struct, tag="ack", tag_field="kind", forbid_unknown_fields=True):
     """The page shows the last frame."""
 
     seq: int
 
 
-Asked = Hello | Look | Toggle | Levels | Filter
+Asked = Hello | Look | Toggle | Levels | Filter | List
 Message = Asked | Ack
 decode = msgspec.json.Decoder(Message).decode
 
 
 class Feed(ABC):
     """Composes a frame whenever something changed and the last frame was acknowledged."""
+
+    name: str  # in the numbers of /metrics
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -179,6 +190,8 @@ class View:
 class RunFeed(Feed):
     """The tree of one run."""
 
+    name = "run"
+
     def __init__(self, run_id: int, send: Send) -> None:
         super().__init__(send)
         self._run_id = run_id
@@ -248,23 +261,41 @@ class RunFeed(Feed):
         return [html]
 
 
+class FleetFeed(Feed):
+    """The executors. What they hold changes without a hint, so it is looked at often."""
+
+    name = "executors"
+    patience = 1.0
+
+    def __init__(self, send: Send) -> None:
+        super().__init__(send)
+        self._html = ""
+
+    def compose(self) -> str | None:
+        html = render_to_string("runs/_fleet.html", {"fleet": executors.get_fleet()})
+        if html == self._html:
+            return None
+        self._html = html
+        return partial("fleet", html, "innerMorph")
+
+
 class RunsFeed(Feed):
-    """The newest runs of a project and domain."""
+    """The first runs of a project and domain that match what the page asks for."""
+
+    name = "runs"
 
     def __init__(self, project: str, domain: str, send: Send) -> None:
         super().__init__(send)
         self._scope = project, domain
+        self._query = ""
         self._html = ""
 
+    def look(self, message: Asked) -> None:
+        if isinstance(message, Hello | List):
+            self._query = message.query
+
     def compose(self) -> str | None:
-        project, domain = self._scope
-        context = {
-            "runs": pages.list_runs(project, domain),
-            "project": project,
-            "domain": domain,
-            "endpoint": settings.PUBLIC_URL,
-        }
-        html = render_to_string("runs/_runs.html", context)
+        html = render_to_string("runs/_runs.html", lists.read_page(*self._scope, self._query))
         if html == self._html:
             return None
         self._html = html

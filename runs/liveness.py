@@ -29,7 +29,9 @@ def hear(executor_id: UUID, epoch: int) -> None:
         return
     # Taken for lost while this process could not write: nobody else has its work yet.
     back = mine.filter(state=_State.DISCONNECTED)
-    if not back.update(heard_at=now, disconnected_at=None, state=_State.CONNECTED):
+    leaves = When(drain_asked_at__isnull=False, then=Value(_State.DRAINING))
+    state = Case(leaves, default=Value(_State.CONNECTED))
+    if not back.update(heard_at=now, disconnected_at=None, state=state):
         raise LeaseLost(f"executor {executor_id} with epoch {epoch} has been given up")
 
 

@@ -121,7 +121,7 @@ class Executor(models.Model):
 
     class State(models.TextChoices):
         """STARTING: asked of a worker. BLOCKED: connected, but user code does not let its event loop run.
-        STOPPING: its process must end, because what it holds does not stop; its worker sees to it.
+        DRAINING: connected, and leaves once it holds nothing. STOPPING: its process must end, because what it holds does not stop; its worker sees to it.
         GONE: its process has ended or its lease has run out.
         """
 
@@ -148,6 +148,11 @@ class Executor(models.Model):
     disconnected_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=500, blank=True)
+    drain_asked_at = models.DateTimeField(
+        null=True,
+        help_text="when it was asked to leave once it holds nothing; it takes no leases from then on",
+    )
+    drain_actor = models.CharField(max_length=255, blank=True, help_text="who asked that")
 
     class Meta:
         indexes = [models.Index(fields=["pool"], name="executor_alive", condition=~Q(state="gone"))]

@@ -39,7 +39,9 @@ def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: N
 def _nothing_remembered() -> None:
     """Each test has an empty database, so the ids that the process remembers are stale."""
     from runs import operations
+    from runs.queries import lists
 
+    lists._bars.clear()
     operations._spec_ids.clear()
     operations._pool_ids.clear()
 

@@ -229,7 +229,7 @@ class ExecutorConsumer(FrameConsumer):
 
     async def _lease_what_waits(self, executor_id: UUID, offer: leases.Offer) -> None:
         if offer.is_draining:
-            await self.write_frame(frames.Drain("its place is needed"))
+            await self.write_frame(frames.Drain("it is to leave once it holds nothing"))
         if offer.count and (
             given := await database.write(
                 leases.lease_queued, executor_id, self.epoch, min(offer.count, LEASE_CHUNK)

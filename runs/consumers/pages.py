@@ -66,7 +66,7 @@ class FeedConsumer(AsyncWebsocketConsumer, ABC):
         self.feed.hint()
 
     async def forward(self, frame: str) -> None:
-        metrics.FRAMES.labels("run" if isinstance(self.feed, live.RunFeed) else "runs").inc()
+        metrics.FRAMES.labels(self.feed.name).inc()
         await self.send(frame)
 
     async def stream(self) -> None:
@@ -99,3 +99,10 @@ class RunsConsumer(FeedConsumer):
     def make_feed(self) -> tuple[str, live.Feed]:
         feed = live.RunsFeed(self.arguments["project"], self.arguments["domain"], self.forward)
         return events.RUNS, feed
+
+
+class FleetConsumer(FeedConsumer):
+    """The live page of the executors."""
+
+    def make_feed(self) -> tuple[str, live.Feed]:
+        return events.WORKERS, live.FleetFeed(self.forward)

@@ -16,6 +16,7 @@ from runs.phases import DEADLINE, MAX_RUNTIME, QUEUED_TIMEOUT, TERMINAL, Cause, 
 from runs.queries.answers import Answer, find_answer
 from runs.queries.chains import AbortChain, find_chain
 from runs.queries.pages import run_path
+from runs.queries.waits import why_it_waits
 from runs.timeline import between_ms, duration_words
 
 MAX_EVENTS = 200
@@ -86,6 +87,7 @@ class Panel:
     answer: Answer | None
     limits: tuple[Limit, ...]
     retries_at: datetime | None
+    waits: str  # why it has not started
     deadline_at: datetime | None
     attempts: tuple[AttemptLine, ...]
     changed_seq: int
@@ -115,7 +117,7 @@ CACHE_WORDS = {
 
 
 def get_panel(run_id: int, name: str) -> Panel:
-    """Two statements, and one each for what a refusal would cost and who answered a condition."""
+    """Two statements, and one each for what a refusal would cost, who answered a condition, and why it waits."""
     action = _action(run_id, name)
     look = _look(action)
     is_condition = action.kind == Kind.CONDITION and bool(action.detail)
@@ -152,6 +154,7 @@ def get_panel(run_id: int, name: str) -> Panel:
         answer=find_answer(action) if is_condition else None,
         limits=_limits(action),
         retries_at=action.not_before if look == "retrying" else None,
+        waits=why_it_waits(action),
         deadline_at=action.deadline_at,
         attempts=tuple(_attempt(attempt) for attempt in action.attempts.order_by("lease_epoch")),
         changed_seq=action.changed_seq,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass
 
+from django.db.models import Count
+
 from runs.errors import NotFound
-from runs.names import ActionRef
-from runs.phases import HELD, TERMINAL, Phase
+from runs.models import Action, Run
+from runs.names import ROOT, ActionRef
+from runs.phases import HELD, LIVE, TERMINAL, Phase
 from runs.queries.rows import AbortMark, Node, find_ids, get_rows, list_changed_nodes, list_selected
-from runs.selections import Selection, check_found
+from runs.selections import MAX_SHOWN, Selection, check_found
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +83,34 @@ def _count(nodes: list[Node]) -> BulkPreview:
     asked = sum(node.is_aborting for node in live)
     running = sum(node.phase in HELD and not node.is_aborting for node in live)
     return BulkPreview(running, len(live) - asked - running, len(nodes) - len(live), asked)
+
+
+@dataclass(frozen=True, slots=True)
+class RunsPreview:
+    """What an abort of several runs would find: how many of them live, and the actions of all."""
+
+    live: int
+    ended: int
+    counts: BulkPreview
+
+
+def preview_runs(project: str, domain: str, names: Collection[str]) -> RunsPreview:
+    """What an abort of these runs would find. Three statements. Raises NotFound with the names of those that are not there."""
+    found = dict(
+        Run.objects.filter(project__name=project, domain=domain, name__in=names).values_list("name", "pk")
+    )
+    if missing := sorted(set(names) - found.keys()):
+        raise NotFound(
+            f"there is no run {', '.join(missing[:MAX_SHOWN])} in project {project}, domain {domain}"
+        )
+    actions = Action.objects.filter(run__in=found.values())
+    live = actions.filter(name=ROOT, phase__in=sorted(LIVE)).count()
+    numbers: Counter[str] = Counter()
+    for phase, count, asked in actions.values_list("phase").annotate(n=Count("pk"), asked=Count("abort")):
+        if phase in TERMINAL:
+            numbers["finished"] += count
+        else:
+            numbers["already_asked"] += asked
+            numbers["running" if phase in HELD else "waiting"] += count - asked
+    counts = BulkPreview(*(numbers[field] for field in ("running", "waiting", "finished", "already_asked")))
+    return RunsPreview(live, len(found) - live, counts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -9,8 +11,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from runs import errors, rows
+from runs.listings import PHASES, SORTS
 from runs.names import ROOT, RunRef
-from runs.queries import pages
+from runs.queries import lists, pages
 from runs.snapshot import make_shape, shared
 from runs.timeline import to_ms
 from runs.views.answers import page
@@ -26,23 +29,25 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_GET
 @page
 def run_list(request: HttpRequest, *, project: str, domain: str) -> HttpResponse:
+    """The runs that the query asks for (runs/listings.py); ?before= is the cursor of a later page."""
     projects = pages.list_projects()
     if project not in projects and project != settings.DEFAULT_PROJECT:
         raise errors.NotFound(f"project {project!r} does not exist")
     if domain not in settings.DOMAINS:
         raise errors.NotFound(f"domain {domain!r} does not exist; there are {', '.join(settings.DOMAINS)}")
     before = request.GET.get("before", "")
-    context = {
-        "project": project,
-        "domain": domain,
+    found = lists.read_page(project, domain, request.META["QUERY_STRING"], before)
+    listing = found["listing"]
+    context = found | {
+        "phases": [(phase, phase in listing.phases) for phase in PHASES],
+        "sorts": SORTS.items(),
         "projects": [(name, pages.runs_path(name, domain)) for name in projects],
         "domains": [(name, pages.runs_path(project, name)) for name in settings.DOMAINS],
-        "runs": pages.list_runs(project, domain, before=before),
-        "is_newest": not before,
-        "endpoint": settings.PUBLIC_URL,
+        "is_first": not before,
         "now_ms": to_ms(timezone.now()),
     }
-    return render(request, "runs/run_list.html", context)
+    status = HTTPStatus.BAD_REQUEST if found["problem"] else HTTPStatus.OK
+    return render(request, "runs/run_list.html", context, status=status)
 
 
 @require_GET

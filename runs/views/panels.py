@@ -41,6 +41,14 @@ def panel_context(head: pages.RunHead, action: str, tab: str) -> dict[str, Any]:
 
 @require_GET
 @page
+def waits(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
+    """Why the action waits, as a fragment that asks again; empty once it does not."""
+    head = pages.get_run(RunRef(project, domain, run))
+    return render(request, "runs/_waits.html", {"panel": panels.get_panel(head.id, action), "head": head})
+
+
+@require_GET
+@page
 def log_tail(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
     """Lines after a chunk: 204 when there are none yet, and no further asking once the action has ended."""
     after = request.GET.get("after", "0")

@@ -54,17 +54,15 @@ export class AbortDialog extends HTMLElement {
     }
   }
 
-  /** Forms that ask: that of the dialog, and those with data-ask. @param {SubmitEvent} event */
+  /** The form of the dialog. @param {SubmitEvent} event */
   async submitted(event) {
     const form = event.target;
-    const isMine = this.contains(form);
-    if (!isMine && !form.matches("[data-ask]")) return;
+    if (!this.contains(form)) return;
     event.preventDefault();
     const button = form.querySelector("[type=submit]");
     button.disabled = true;
     const answer = await post(form.getAttribute("action"), new FormData(form));
     button.disabled = false;
-    if (!isMine) return tell(answer);
     if (!DONE.includes(answer.outcome)) return this.show(answer);
     this.dialog.close();
     tell(answer);

@@ -2,10 +2,12 @@
 
 import { AbortDialog } from "./abort.js";
 import { showFavicon } from "./announce.js";
+import "./ask.js";
 import { LiveClock } from "./clock.js";
 import { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "./controls.js";
 import { LogView } from "./inspector.js";
 import { ConnectionStatus } from "./live.js";
+import { RunList } from "./runs.js";
 import "./signal.js";
 import { RunTree } from "./tree.js";
 
@@ -13,6 +15,7 @@ customElements.define("relative-time", RelativeTime);
 customElements.define("live-clock", LiveClock);
 customElements.define("connection-status", ConnectionStatus);
 customElements.define("run-tree", RunTree);
+customElements.define("run-list", RunList);
 customElements.define("abort-dialog", AbortDialog);
 customElements.define("log-view", LogView);
 customElements.define("copy-button", CopyButton);

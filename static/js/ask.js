@@ -40,3 +40,15 @@ async function answered(asked) {
 export function tell(answer) {
   if (answer.html.trim()) toast(answer.html, !DONE.includes(answer.outcome));
 }
+
+// Forms that ask without a dialog: what is answered is told.
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.matches("[data-ask]")) return;
+  event.preventDefault();
+  const button = form.querySelector("[type=submit]");
+  button.disabled = true;
+  const answer = await post(form.getAttribute("action"), new FormData(form));
+  button.disabled = false;
+  tell(answer);
+});

@@ -12,7 +12,9 @@ from collections.abc import Callable, Iterator
 
 Rule = Callable[[str], list[str]]
 
-PURE = frozenset({"phases", "errors", "names", "tree", "timeline", "selections", "grace", "looks"})
+PURE = frozenset(
+    {"phases", "errors", "names", "tree", "timeline", "selections", "listings", "grace", "looks"}
+)
 WRITING_METHODS = frozenset({"update", "bulk_update", "update_or_create", "update_fields"})
 SENDING_METHODS = frozenset({"group_send"})
 ASYNC_DOORS = frozenset({"sync_to_async", "database_sync_to_async"})

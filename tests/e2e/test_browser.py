@@ -237,6 +237,7 @@ def test_each_page_fits_its_window(
     size = "" if width > 1000 else "-narrow"
     for name, path in {
         "runs": "/",
+        "executors": "/executors/",
         "run": f"/v2/domain/development/project/flytesnacks/runs/{shown_run}",
         "action": f"/v2/domain/development/project/flytesnacks/runs/{shown_run}?action={victim}",
     }.items():

@@ -12,7 +12,7 @@ from django.conf import settings
 
 from runs import events
 from runs.consumers.pages import BAD_MESSAGE, NOT_FOUND
-from runs.models import Run
+from runs.models import Executor, Pool, Run
 from runs.phases import Phase
 from tests import factories
 
@@ -173,4 +173,36 @@ async def test_the_list_of_runs_is_live(run: Run):
 
     assert "run-run2" in (await page.frame())["content"]
     assert settings.DEFAULT_PROJECT == "flytesnacks"
+    await page.disconnect()
+
+
+async def test_the_list_follows_the_filter_of_its_page(run: Run):
+    page = await Browser("/ws/runs/flytesnacks/development/").open(query="phase=failed")
+    assert "No run matches" in (await page.frame())["content"]
+
+    await sync_to_async(factories.make_run)(name="bad", phase=Phase.FAILED)
+    await events.send([events.Hint(events.RUNS)])
+    frame = await page.frame()
+    assert "run-bad" in frame["content"]
+    assert "run-run1" not in frame["content"]
+
+    await page.say("list", query="q=run1")
+    frame = await page.frame()
+    assert "run-run1" in frame["content"]
+    assert "run-bad" not in frame["content"]
+
+    await page.say("list", query="since=soon")
+    assert "neither an age" in (await page.frame())["content"]
+    await page.disconnect()
+
+
+async def test_the_page_of_the_executors_is_live():
+    page = await Browser("/ws/executors/").open()
+    assert "No executor is needed" in (await page.frame())["content"]
+
+    pool = await sync_to_async(Pool.objects.create)(key="p")
+    await sync_to_async(Executor.objects.create)(pool=pool, host="box", pid=7)
+    await events.send([events.Hint(events.WORKERS)])
+
+    assert "box:7" in (await page.frame())["content"]
     await page.disconnect()

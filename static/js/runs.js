@@ -1,0 +1,120 @@
+// <run-list>: the filter, which applies as one types, and the runs that are picked.
+
+import { say } from "./announce.js";
+import { send } from "./live.js";
+
+const WAIT_MS = 250;
+
+export class RunList extends HTMLElement {
+  connectedCallback() {
+    this.list = this.querySelector("#runs");
+    this.form = document.getElementById("run-filters");
+    this.bar = this.querySelector(".bulk");
+    this.picked = new Set();
+    this.anchor = "";
+    this.list.hello = () => ({ kind: "hello", since: -1, query: queryOf(this.form) });
+    this.list.afterFrame = () => this.settle();
+    this.form.addEventListener("input", () => this.applyLater());
+    this.form.addEventListener("submit", (event) => this.submitted(event));
+    this.list.addEventListener("click", (event) => this.clicked(event));
+    this.bar.addEventListener("click", (event) => this.pressed(event));
+    this.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
+    document.addEventListener("abort-asked", () => this.clear());
+    this.settle();
+  }
+
+  applyLater() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.apply(), WAIT_MS);
+  }
+
+  /** @param {SubmitEvent} event */
+  submitted(event) {
+    event.preventDefault();
+    clearTimeout(this.timer);
+    this.apply();
+  }
+
+  /** Ask for the runs that match; over HTTP when the socket is not open, as on later pages. */
+  apply() {
+    const query = queryOf(this.form);
+    const url = query ? `?${query}` : location.pathname;
+    if (!send(this.list, { kind: "list", query })) return location.assign(url);
+    history.replaceState(null, "", url);
+    this.isAsked = true;
+  }
+
+  /** @param {MouseEvent} event */
+  clicked(event) {
+    const box = event.target.closest(".pick > input");
+    if (!box) return;
+    const boxes = this.boxes;
+    if ("pickAll" in box.dataset) this.pick(boxes, box.checked);
+    else this.pick(event.shiftKey ? between(boxes, this.anchor, box) : [box], box.checked);
+    this.anchor = box.value || this.anchor;
+  }
+
+  /** @param {MouseEvent} event */
+  pressed(event) {
+    if (event.target.closest("[data-unpick]")) this.clear();
+    if (event.target.closest("[data-abort-picked]")) {
+      document.querySelector("abort-dialog").open({ names: [...this.picked].join(" ") });
+    }
+  }
+
+  /** @param {HTMLInputElement[]} boxes @param {boolean} on */
+  pick(boxes, on) {
+    for (const box of boxes) {
+      if (on) this.picked.add(box.value);
+      else this.picked.delete(box.value);
+    }
+    this.settle();
+    say(`${this.picked.size} selected`);
+  }
+
+  clear() {
+    this.picked.clear();
+    this.settle();
+  }
+
+  /** @returns {HTMLInputElement[]} those of the runs that live */
+  get boxes() {
+    return [...this.list.querySelectorAll("tbody .pick > input")];
+  }
+
+  /** After runs came, went or ended: what is picked is what can be seen. */
+  settle() {
+    const { boxes } = this;
+    const here = new Set(boxes.map((box) => box.value));
+    for (const name of this.picked) if (!here.has(name)) this.picked.delete(name);
+    for (const box of boxes) box.checked = this.picked.has(box.value);
+    const all = this.list.querySelector("[data-pick-all]");
+    if (all) {
+      all.disabled = boxes.length === 0;
+      all.checked = boxes.length > 0 && this.picked.size === boxes.length;
+      all.indeterminate = this.picked.size > 0 && !all.checked;
+    }
+    this.bar.hidden = this.picked.size === 0;
+    this.bar.querySelector("[data-count]").textContent = String(this.picked.size);
+    if (this.isAsked) this.tellCount();
+  }
+
+  tellCount() {
+    this.isAsked = false;
+    const count = this.list.querySelectorAll("tbody tr").length;
+    say(count === 1 ? "1 run" : `${count} runs`);
+  }
+}
+
+/** What the form says, as short as may be. @param {HTMLFormElement} form */
+function queryOf(form) {
+  const said = [...new FormData(form)].filter(([name, value]) => value.trim() && !(name === "sort" && value === "newest"));
+  return new URLSearchParams(said).toString();
+}
+
+/** The boxes from the last one that was picked to this one. @param {HTMLInputElement[]} boxes */
+function between(boxes, anchor, box) {
+  const to = boxes.indexOf(box);
+  const from = boxes.findIndex((one) => one.value === anchor);
+  return from < 0 ? [box] : boxes.slice(Math.min(from, to), Math.max(from, to) + 1);
+}

@@ -1,0 +1,138 @@
+"""The list of runs and the page of the executors in a real Chromium, with real runs and executors behind them."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from runs.phases import Phase
+from tests.e2e.server import Server, wait_until
+
+SECONDS = 15_000
+SIZES = [1280, 390, 320]
+
+
+def start(server: Server) -> str:
+    """A run whose two children sleep until they are stopped."""
+    run = server.submit("examples/abort_caught.py", "main", "--n", "2", "--sleep_for", "90")
+    server.wait_running(run, "long_sleeper", 2)
+    return run
+
+
+def runs_url(server: Server, query: str = "") -> str:
+    return f"{server.url}/v2/domain/development/project/flytesnacks/runs{query}"
+
+
+def open_page(page: Page, url: str) -> None:
+    page.goto(url)
+    expect(page.locator("connection-status")).to_have_attribute("data-state", "live", timeout=SECONDS)
+
+
+def test_selected_runs_are_aborted_and_their_tasks_are_cancelled(page: Page, server: Server):
+    first, second = start(server), start(server)
+    open_page(page, runs_url(server, "?phase=running"))
+
+    for run in (first, second):
+        page.locator(f"#run-{run} .pick input").check()
+    expect(page.locator(".bulk")).to_contain_text("2 selected")
+    page.locator("[data-abort-picked]").click()
+    dialog = page.locator("dialog[open]")
+    expect(dialog).to_contain_text("Abort 2 runs?")
+    expect(dialog).to_contain_text("6 running: cancelled, with time to clean up")
+    dialog.locator("input[name=reason]").fill("wrong data")
+    dialog.locator("button[type=submit]").click()
+
+    expect(page.locator("#toasts")).to_contain_text("2 runs asked: 6 actions")
+    expect(page.locator(".bulk")).to_be_hidden()
+    for run in (first, second):
+        assert server.wait_ended(run) is Phase.ABORTED
+        assert server.actions(run)["a0"]["reason"] == "wrong data"
+        # They run no more, so this list does not show them any more.
+        expect(page.locator(f"#run-{run}")).to_have_count(0, timeout=SECONDS)
+    page.get_by_role("checkbox", name="Running").uncheck()
+    page.get_by_role("checkbox", name="Aborted").check()
+    expect(page.locator(f"#run-{first} .status")).to_contain_text("Aborted", timeout=SECONDS)
+    expect(page.locator(f"#run-{first} .phase-bar")).to_have_attribute("aria-label", "3 aborted")
+
+
+def test_a_filter_applies_as_one_types_lives_on_and_stays_in_the_url(page: Page, server: Server):
+    run = server.submit("examples/abort_caught.py", "main", "--n", "1", "--sleep_for", "0.1")
+    server.wait_ended(run)
+    open_page(page, runs_url(server))
+
+    page.get_by_label("Name of the run contains").press_sequentially(run[:12])
+    expect(page.locator("tbody tr")).to_have_count(1, timeout=SECONDS)
+    expect(page).to_have_url(re.compile(rf"\?q={run[:12]}$"))
+    page.get_by_role("checkbox", name="Failed").focus()
+    page.keyboard.press("Space")
+    expect(page.locator("#no-match")).to_be_visible(timeout=SECONDS)
+    expect(page).to_have_url(re.compile(r"\?q=\w+&phase=failed$"))
+    expect(page.get_by_role("checkbox", name="Failed")).to_be_focused()
+
+    page.reload()
+    expect(page.get_by_role("checkbox", name="Failed")).to_be_checked()
+    expect(page.locator("#no-match")).to_be_visible()
+    page.locator(".filters .clear").click()
+    expect(page.locator(f"#run-{run}")).to_be_visible()
+    expect(page.locator(".filters .clear")).to_be_hidden()
+
+
+def test_what_cannot_be_read_is_said_while_one_types(page: Page, server: Server):
+    open_page(page, runs_url(server, "?task=main"))
+
+    page.get_by_label("Since").fill("tomorrowish")
+    expect(page.locator("#problem")).to_contain_text("is neither an age", timeout=SECONDS)
+    page.get_by_label("Since").fill("24h")
+    expect(page.locator("#problem")).to_have_count(0, timeout=SECONDS)
+
+
+def test_an_executor_is_drained_with_a_click_and_leaves_when_it_holds_nothing(page: Page, server: Server):
+    run = start(server)
+    held_by = server.actions(run)["a0"]["executor_id"]
+    open_page(page, f"{server.url}/executors/")
+    line = page.locator(f'[id^="executor-{held_by[:8]}"]')
+    expect(line.locator(".state")).to_contain_text("Connected")
+    expect(line.locator(".holds")).to_contain_text(run)
+
+    line.get_by_role("button", name="Drain").click()
+
+    expect(page.locator("#toasts")).to_contain_text("takes nothing new")
+    expect(line.locator(".state")).to_contain_text("Draining", timeout=SECONDS)
+    expect(line.get_by_role("button", name="Drain")).to_have_count(0)
+    # What comes now goes to another executor, while this one keeps what it holds.
+    other = start(server)
+    assert server.actions(other)["a0"]["executor_id"] != held_by
+    assert server.phase(run) is Phase.RUNNING
+
+    server.cli("abort", "run", run)
+    server.cli("abort", "run", other)
+    expect(line).to_have_count(0, timeout=SECONDS)
+    gone = page.locator(f"#gone-{held_by[:8]}")
+    expect(gone).to_contain_text("drained: someone at the dashboard asked it to leave", timeout=SECONDS)
+    wait_until(lambda: server.phase(other) is Phase.ABORTED, "the other run has stopped")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_both_pages_fit_every_window(page: Page, server: Server, scheme: str):
+    page.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    for url in (f"{server.url}/executors/", runs_url(server), runs_url(server, "?since=24h&q=nothing")):
+        open_page(page, url)
+        for width in SIZES:
+            page.set_viewport_size({"width": width, "height": 800})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, (url, width)
+
+
+def test_without_a_script_the_filter_is_a_form(page: Page, server: Server):
+    browser = page.context.browser
+    assert browser is not None
+    plain = browser.new_context(java_script_enabled=False).new_page()
+    plain.goto(runs_url(server))
+
+    plain.get_by_label("Name of the run contains").fill("nothing")
+    plain.get_by_role("button", name="Filter").click()
+
+    expect(plain.locator("#no-match")).to_be_visible()
+    expect(plain).to_have_url(re.compile(r"q=nothing"))
+    plain.context.close()
