@@ -4,14 +4,17 @@ import { AbortDialog } from "./abort.js";
 import { showFavicon } from "./announce.js";
 import { LiveClock } from "./clock.js";
 import { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "./controls.js";
+import { RunFilter } from "./filter.js";
 import { LogView } from "./inspector.js";
 import { ConnectionStatus } from "./live.js";
+import "./shortcuts.js";
 import "./signal.js";
 import { RunTree } from "./tree.js";
 
 customElements.define("relative-time", RelativeTime);
 customElements.define("live-clock", LiveClock);
 customElements.define("connection-status", ConnectionStatus);
+customElements.define("run-filter", RunFilter);
 customElements.define("run-tree", RunTree);
 customElements.define("abort-dialog", AbortDialog);
 customElements.define("log-view", LogView);
