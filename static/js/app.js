@@ -7,6 +7,7 @@ import { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "./controls.js"
 import { RunFilter } from "./filter.js";
 import { LogView } from "./inspector.js";
 import { ConnectionStatus } from "./live.js";
+import { KeysSheet } from "./sheet.js";
 import "./shortcuts.js";
 import "./signal.js";
 import { RunTree } from "./tree.js";
@@ -15,6 +16,7 @@ customElements.define("relative-time", RelativeTime);
 customElements.define("live-clock", LiveClock);
 customElements.define("connection-status", ConnectionStatus);
 customElements.define("run-filter", RunFilter);
+customElements.define("keys-sheet", KeysSheet);
 customElements.define("run-tree", RunTree);
 customElements.define("abort-dialog", AbortDialog);
 customElements.define("log-view", LogView);

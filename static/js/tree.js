@@ -1,6 +1,6 @@
 // <run-tree>: the focus, the shape and the selection of the tree. Rows carry no handlers; this listens for them all.
 
-import { announceCounts, showFavicon } from "./announce.js";
+import { announceCounts, say, showFavicon } from "./announce.js";
 import { nameOf, pressed } from "./keys.js";
 import { send } from "./live.js";
 import { closePanel, openPanel, refreshPanel } from "./inspector.js";
@@ -151,6 +151,14 @@ export class RunTree extends HTMLElement {
     const name = nameOf(row);
     if (!send(this, { kind: "toggle", name })) return;
     if (!this.toggled.delete(name)) this.toggled.add(name);
+  }
+
+  /** Show so many levels, 0: all, and no branch otherwise. @param {number} depth */
+  open(depth) {
+    if (!send(this, { kind: "levels", depth })) return;
+    this.depth = depth;
+    this.toggled.clear();
+    say(depth ? `${depth} ${depth > 1 ? "levels" : "level"} shown` : "All levels shown");
   }
 
   /** Show only what matches. Without a socket, the next hello says it. @param {{text: string, looks: string[]}} shape */

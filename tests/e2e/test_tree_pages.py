@@ -1,4 +1,4 @@
-"""The run page's filter, levels and keys, on a finished run of 253 actions."""
+"""The run page's filter, levels and keys, on finished runs."""
 
 from __future__ import annotations
 
@@ -19,16 +19,21 @@ SECONDS = 15_000
 TOTAL = 1 + 12 + 12 * 20
 
 
-@pytest.fixture(scope="module")
-def url(server: Server) -> str:
-    """The page of a run with 12 branches of 20 leaves."""
-    command = [sys.executable, "manage.py", "demo", "--shape", "12x20", "--seed", "3"]
+def make_run(server: Server, shape: str) -> str:
+    """The address of a finished run of this shape."""
+    command = [sys.executable, "manage.py", "demo", "--shape", shape, "--seed", "3"]
     done = subprocess.run(
         command, cwd=ROOT, env=server.env, check=True, timeout=60, capture_output=True, text=True
     )
     found = RUN_URL.search(done.stdout)
     assert found, done.stdout
     return server.url + found.group(0).removeprefix(found.group(1))
+
+
+@pytest.fixture(scope="module")
+def url(server: Server) -> str:
+    """The page of a run with 12 branches of 20 leaves."""
+    return make_run(server, "12x20")
 
 
 def open_page(page: Page, url: str) -> None:
@@ -143,3 +148,80 @@ def test_the_filter_works_without_scripts(browser: Browser, url: str):
     for part in ("action=a0", "q=a0", "look=failed", "look=aborted"):
         assert part in shown.url
     context.close()
+
+
+def test_levels_open_and_close_with_keys_and_buttons(page: Page, url: str):
+    open_page(page, url)
+
+    page.keyboard.press("w")
+    count(page, 13)
+    page.keyboard.press("1")
+    count(page, 1)
+    page.keyboard.press("2")
+    count(page, 13)
+
+    branch = page.locator("#rows .row[aria-expanded='false']").first
+    branch.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#rows .row[aria-expanded='true']")).to_have_count(2)
+    count(page, 33)
+    page.keyboard.press("*")
+    count(page, TOTAL)
+
+    page.get_by_role("button", name="Collapse all").click()
+    count(page, 13)
+    page.get_by_role("button", name="Expand all").click()
+    count(page, TOTAL)
+
+
+def test_levels_change_while_the_last_rows_are_loaded(page: Page, server: Server):
+    url = make_run(server, "30x10x4")
+    open_page(page, url)
+    page.locator("#action-a0").focus()
+    page.keyboard.press("End")
+    expect(page.locator("#rows .row").last).to_have_attribute("aria-rowindex", "1531")
+
+    page.keyboard.press("w")
+    count(page, 31)
+    page.keyboard.press("e")
+    count(page, 1531)
+
+    last = page.locator("#rows .row:focus")
+    expect(last).to_be_in_viewport()
+    page.keyboard.press("Home")
+    expect(page.locator("#action-a0")).to_be_focused()
+
+
+def test_the_sheet_lists_the_keys_and_turns_them_off(page: Page, url: str):
+    open_page(page, url)
+    page.keyboard.press("Shift+?")
+    sheet = page.get_by_role("dialog", name="Keys")
+    expect(sheet).to_be_visible()
+
+    page.keyboard.press("w")
+    sheet.get_by_role("checkbox").uncheck()
+    page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+    page.keyboard.press("w")
+    page.keyboard.press("1")
+    page.get_by_role("button", name="Keys").click()
+    sheet.get_by_role("checkbox").check()
+    sheet.get_by_role("button", name="Close").click()
+    count(page, TOTAL)
+
+    page.get_by_role("searchbox").fill("")
+    page.keyboard.type("w1f?")
+    expect(page.get_by_role("searchbox")).to_have_value("w1f?")
+    expect(page.locator("#no-match")).to_contain_text("“w1f?”")
+    expect(sheet).to_be_hidden()
+
+
+def test_a_key_shows_only_failures(page: Page, url: str):
+    open_page(page, url)
+    failed = number_of(page, "failed")
+
+    page.keyboard.press("f")
+    expect(page.locator("#run-matches")).to_contain_text(f"{failed} of {TOTAL} match")
+    page.keyboard.press("f")
+    count(page, TOTAL)
+    expect(page.locator("#run-matches")).to_be_empty()
