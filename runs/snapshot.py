@@ -83,6 +83,13 @@ class Shape:
     def is_filter(self) -> bool:
         return bool(self.text or self.looks)
 
+    @property
+    def words(self) -> list[str]:
+        """What it asks for, as a page says it."""
+        return [f"“{self.text}”"] * bool(self.text) + [
+            WORDS[look].lower() for look in WORDS if look in self.looks
+        ]
+
 
 EVERYTHING = Shape()
 
@@ -103,6 +110,7 @@ def make_shape(
 class _View:
     """How the rows of a shape lie. matches: None when everything does."""
 
+    shape: Shape
     layout: tree.Layout
     matches: frozenset[int] | None
 
@@ -115,12 +123,20 @@ class Seen:
     None when nothing is filtered.
     """
 
+    shape: Shape
     seq: int
     start: int
     total: int
     matched: int | None
     window: rows.Window
     summary: Summary
+
+    @property
+    def chips(self) -> list[Count]:
+        """The counts of the summary, and those that the shape asks for though there are none now."""
+        counts = {count.look: count for count in self.summary.counts}
+        shown = (look for look in WORDS if look in counts or look in self.shape.looks)
+        return [counts.get(look) or Count(look, WORDS[look], 0, 0) for look in shown]
 
 
 class Snapshot:
@@ -215,7 +231,7 @@ class Snapshot:
             shown = self._tree if matches is None else self._tree.kept(matches)
             toggled = set(find_ids(self.head.id, shape.toggled).values()) if shape.toggled else set()
             closed = shown.below_level(shape.depth) ^ toggled
-            view = self._views[shape] = _View(tree.Layout(shown, closed), matches)
+            view = self._views[shape] = _View(shape, tree.Layout(shown, closed), matches)
         return view
 
     def _matches(self, shape: Shape) -> frozenset[int]:
@@ -238,7 +254,7 @@ class Snapshot:
         if self._summary is None:
             self._summary = self._summarise()
         matched = None if view.matches is None else len(view.matches)
-        return Seen(self._seq, start, len(view.layout), matched, window, self._summary)
+        return Seen(view.shape, self._seq, start, len(view.layout), matched, window, self._summary)
 
     def _read_rows(self, ids: Sequence[int]) -> None:
         missing = [one for one in ids if one not in self._rows]

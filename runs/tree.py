@@ -129,7 +129,9 @@ class Layout:
         return self._ends_of(None)[-1] if roots else 0
 
     def index_of(self, node: int) -> int:
-        """The 0-based row of a node, or of the closed branch that hides it."""
+        """The 0-based row of a node, or of the closed branch that hides it; 0 when it is not in the tree."""
+        if node not in self._tree:
+            return 0
         path = [node, *self._tree.ancestors(node)]
         path.reverse()
         index = 0

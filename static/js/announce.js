@@ -15,11 +15,12 @@ document.body.append(region);
 let said = "";
 let timer = 0;
 
-/** Say the counts of phases, at most once in two seconds. */
+/** Say the counts of phases, or of what matches the filter, at most once in two seconds. */
 export function announceCounts() {
   timer ||= window.setTimeout(() => {
     timer = 0;
-    const counts = [...document.querySelectorAll("#run-summary .said")].map((count) => count.textContent.trim());
+    const matches = document.querySelectorAll("#run-matches .said");
+    const counts = [...(matches.length ? matches : document.querySelectorAll("#run-summary .said"))].map((count) => count.textContent.trim());
     const text = counts.join(", ").replace(/\s+/g, " ");
     if (text !== said) say(text);
   }, GAP_MS);

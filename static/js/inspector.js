@@ -1,5 +1,7 @@
 // The panel of the selected action: loaded when asked for, refreshed when its row changed. And <log-view>.
 
+import { remember } from "./address.js";
+
 const SLACK_PX = 24;
 
 const inspector = () => document.getElementById("inspector");
@@ -7,7 +9,7 @@ const inspector = () => document.getElementById("inspector");
 /** @param {HTMLElement} tree @param {string} name */
 export function openPanel(tree, name) {
   const tab = new URLSearchParams(location.search).get("tab") ?? "";
-  remember(name, tab);
+  remember({ action: name, tab });
   inspector().hidden = false;
   return load(tree, name, tab);
 }
@@ -27,20 +29,14 @@ export function refreshPanel(tree, name) {
 
 export function closePanel() {
   inspector().hidden = true;
-  remember("", "");
-}
-
-/** @param {string} name @param {string} tab */
-function remember(name, tab) {
-  const query = new URLSearchParams();
-  if (name) query.set("action", name);
-  if (name && tab) query.set("tab", tab);
-  history.replaceState(history.state, "", name ? `?${query}` : location.pathname);
+  remember({ action: "", tab: "" });
 }
 
 document.addEventListener("htmx:after:swap", () => {
   const panel = document.getElementById("panel");
-  if (panel && !inspector().hidden) remember(panel.dataset.name, panel.dataset.tab === "overview" ? "" : panel.dataset.tab);
+  if (panel && !inspector().hidden) {
+    remember({ action: panel.dataset.name, tab: panel.dataset.tab === "overview" ? "" : panel.dataset.tab });
+  }
 });
 
 document.addEventListener("click", (event) => {

@@ -42,10 +42,12 @@ function meanings(tree, row, cells, column) {
     ShiftArrowUp: () => extend(tree, row, -1),
     PageDown: by(PAGE),
     PageUp: by(-PAGE),
-    Home: () => tree.edge("first"),
-    End: () => tree.edge("last"),
+    Home: () => tree.loaded.edge("first"),
+    End: () => tree.loaded.edge("last"),
     ArrowRight: () => (column < 0 && row.ariaExpanded === "false" ? tree.toggle(row) : focusCell(cells[column + 1])),
     ArrowLeft: () => left(tree, row, cells, column),
+    "*": () => expandBeside(tree, row),
+    "Shift*": () => expandBeside(tree, row),
     Enter: () => (cells[column]?.querySelector("button, input") ?? { click: () => tree.select(nameOf(row)) }).click(),
     Escape: () => (tree.picks.names.size ? tree.picks.clear() : tree.close()),
     c: () => row.querySelector("[data-abort]:enabled") && document.querySelector("abort-dialog").open(meant(tree, row)),
@@ -80,6 +82,14 @@ function left(tree, row, cells, column) {
   else if (column === 0) tree.focusRow(row);
   else if (row.ariaExpanded === "true") tree.toggle(row);
   else tree.focusRow(parentOf(row));
+}
+
+/** Expand the row and its siblings, those that are loaded. @param {import("./tree.js").RunTree} tree @param {HTMLElement} row */
+function expandBeside(tree, row) {
+  const parent = parentOf(row);
+  for (const one of tree.rows) {
+    if (one.ariaExpanded === "false" && one.ariaLevel === row.ariaLevel && parentOf(one) === parent) tree.toggle(one);
+  }
 }
 
 /** The parent's row, if it is in the window. @param {HTMLElement} row */

@@ -1,13 +1,11 @@
-// <run-tree>: the keys, the window and the selection of the tree. Rows carry no handlers; this listens for them all.
+// <run-tree>: the focus, the shape and the selection of the tree. Rows carry no handlers; this listens for them all.
 
-import { announceCounts, showFavicon } from "./announce.js";
+import { announceCounts, say, showFavicon } from "./announce.js";
 import { nameOf, pressed } from "./keys.js";
 import { send } from "./live.js";
 import { closePanel, openPanel, refreshPanel } from "./inspector.js";
+import { LoadedRows } from "./loaded.js";
 import { Picks } from "./picks.js";
-
-const WINDOW = 100;
-const MARGIN = 20;
 
 /** The control for which the panel was opened. */
 function focusFirst() {
@@ -18,17 +16,17 @@ export class RunTree extends HTMLElement {
   connectedCallback() {
     this.grid = this.querySelector(".tree");
     this.seq = Number(this.dataset.seq);
-    this.collapsed = new Set();
+    this.toggled = new Set(); // branches of which the opposite of what the levels say is true
+    this.depth = 0;
     this.selected = this.dataset.selected;
-    this.wanted = null;
+    this.loaded = new LoadedRows(this);
     this.picks = new Picks(this);
     this.addEventListener("mousedown", (event) => event.shiftKey && event.preventDefault()); // it would select text
     this.addEventListener("click", (event) => this.clicked(event));
     this.addEventListener("keydown", (event) => pressed(this, event));
     this.grid.addEventListener("focusin", (event) => this.rove(event.target.closest(".rows > .row")));
-    this.grid.addEventListener("scroll", () => this.scrolled(), { passive: true });
     document.addEventListener("click", (event) => this.linked(event));
-    this.sizeSpacers();
+    this.loaded.sizeSpacers();
     this.settle();
     const row = this.selected && this.row(this.selected);
     if (row) row.scrollIntoView({ block: "center" });
@@ -36,7 +34,14 @@ export class RunTree extends HTMLElement {
 
   /** What the server must know of this page. */
   hello() {
-    return { kind: "hello", since: this.seq, first: this.before, count: this.rows.length, toggled: [...this.collapsed] };
+    this.loaded.asked = undefined;
+    const { depth, loaded, rows, toggled } = this;
+    return { kind: "hello", since: this.seq, first: loaded.before, count: rows.length, depth, toggled: [...toggled], ...this.filters.shape };
+  }
+
+  /** @returns {import("./filter.js").RunFilter} */
+  get filters() {
+    return document.querySelector("run-filter");
   }
 
   beforeFrame() {
@@ -49,8 +54,10 @@ export class RunTree extends HTMLElement {
   afterFrame(frame) {
     this.seq = frame.seq;
     if (this.order !== this.hadRows) this.movedAt = performance.now();
-    this.sizeSpacers();
+    this.loaded.sizeSpacers();
     this.settle();
+    this.filters.settle();
+    this.loaded.ask();
     announceCounts();
     showFavicon();
     if (this.selected) refreshPanel(this, this.selected);
@@ -58,31 +65,16 @@ export class RunTree extends HTMLElement {
 
   /** Which rows there are, and in which order. */
   get order() {
-    return `${this.before} ${this.rows.map(nameOf).join(" ")}`;
+    return `${this.loaded.before} ${this.rows.map(nameOf).join(" ")}`;
   }
 
   get rows() {
     return [...this.querySelectorAll("#rows > .row")];
   }
 
-  get before() {
-    return Number(document.getElementById("rows-before").dataset.rows);
-  }
-
-  get after() {
-    return Number(document.getElementById("rows-after").dataset.rows);
-  }
-
   /** @param {string} name */
   row(name) {
     return document.getElementById(`action-${name}`);
-  }
-
-  sizeSpacers() {
-    for (const spacer of this.querySelectorAll(".spacer")) {
-      spacer.style.blockSize = `calc(${spacer.dataset.rows} * var(--row-h))`;
-    }
-    this.grid.setAttribute("aria-rowcount", String(this.before + this.rows.length + this.after));
   }
 
   /** After rows came or went: one row can be reached with Tab, the selected one says so, lost focus comes back. */
@@ -93,12 +85,8 @@ export class RunTree extends HTMLElement {
       if (isSelected) row.setAttribute("aria-selected", "true");
       else if (row.hasAttribute("aria-selected")) row.removeAttribute("aria-selected");
     }
-    if (this.wanted) {
-      const row = this.wanted === "last" ? !this.after && rows.at(-1) : this.wanted === "first" ? !this.before && rows[0] : null;
-      if (row) {
-        this.wanted = null;
-        this.focusRow(row);
-      }
+    if (this.loaded.wanted) {
+      this.focusRow(this.loaded.arrived());
     } else if (this.hadFocus && !this.row(this.hadFocus.name)) {
       this.focusRow(rows[Math.min(this.hadFocus.index, rows.length - 1)]);
     }
@@ -158,38 +146,24 @@ export class RunTree extends HTMLElement {
     closePanel();
   }
 
-  /** @param {HTMLElement} row */
+  /** Open a branch, or close it. @param {HTMLElement} row */
   toggle(row) {
-    const open = row.getAttribute("aria-expanded") === "false";
-    if (!send(this, { kind: "toggle", name: nameOf(row) })) return;
-    if (open) this.collapsed.delete(nameOf(row));
-    else this.collapsed.add(nameOf(row));
+    const name = nameOf(row);
+    if (!send(this, { kind: "toggle", name })) return;
+    if (!this.toggled.delete(name)) this.toggled.add(name);
   }
 
-  scrolled() {
-    this.frame ??= requestAnimationFrame(() => {
-      this.frame = undefined;
-      this.ask();
-    });
+  /** Show so many levels, 0: all, and no branch otherwise. @param {number} depth */
+  open(depth) {
+    if (!send(this, { kind: "levels", depth })) return;
+    this.depth = depth;
+    this.toggled.clear();
+    say(depth ? `${depth} ${depth > 1 ? "levels" : "level"} shown` : "All levels shown");
   }
 
-  /** Ask for other rows when what shows comes near the window's border. */
-  ask() {
-    const height = this.rows[0]?.offsetHeight || 32;
-    const top = Math.floor(this.grid.scrollTop / height);
-    const bottom = top + Math.ceil(this.grid.clientHeight / height);
-    const { before, after } = this;
-    const end = before + this.rows.length;
-    if (!(before && top < before + MARGIN) && !(after && bottom > end - MARGIN)) return;
-    const first = Math.max(0, Math.round((top + bottom - WINDOW) / 2));
-    if (this.asked !== first && send(this, { kind: "window", first, count: WINDOW })) this.asked = first;
-  }
-
-  /** Go to the first or last row, which may have to be asked for. @param {"first" | "last"} which */
-  edge(which) {
-    const isHere = which === "first" ? !this.before : !this.after;
-    this.grid.scrollTop = which === "first" ? 0 : this.grid.scrollHeight;
-    if (isHere) this.focusRow(this.rows.at(which === "first" ? 0 : -1));
-    else this.wanted = which;
+  /** Show only what matches. Without a socket, the next hello says it. @param {{text: string, looks: string[]}} shape */
+  filter(shape) {
+    this.loaded.begin();
+    send(this, { kind: "filter", ...shape });
   }
 }

@@ -112,3 +112,34 @@ def test_the_address_of_a_page_may_say_what_is_shown():
     )
 
     assert re.findall(r'id="action-([^"]+)"', text) == ["a0", "odd"]
+
+
+def test_the_page_is_a_form_that_says_what_is_asked_for_and_how_much_matches():
+    run = factories.make_run("3")
+    factories.make_action(run, "odd", parent=run.actions.get(name="a0"), short_name="odd", phase=Phase.FAILED)
+    page = "/v2/domain/development/project/flytesnacks/runs/run1"
+
+    text = Client().get(f"{page}?q=odd&look=failed&look=timed-out").content.decode()
+
+    pressed = dict(re.findall(r'name="look" value="([^"]+)" aria-pressed="([^"]+)"', text))
+    assert pressed == {"failed": "true", "timed-out": "true", "running": "false"}, (
+        "one of none stays to be released"
+    )
+    assert set(re.findall(r'type="hidden" name="look" value="([^"]+)"', text)) == {"failed", "timed-out"}
+    assert 'name="q" value="odd"' in text
+    assert 'aria-rowcount="2"' in text
+    assert '1</b> of <span class="num">5</span> matches' in text
+    assert re.search(r'id="no-match"[^>]* hidden>', text)
+
+
+def test_when_nothing_matches_the_page_says_what_was_asked_for():
+    factories.make_run("3")
+
+    text = (
+        Client()
+        .get("/v2/domain/development/project/flytesnacks/runs/run1?q=<b>&look=failed")
+        .content.decode()
+    )
+
+    assert "No action matches “&lt;b&gt;” · failed." in text
+    assert not re.search(r'id="no-match"[^>]* hidden>', text)

@@ -1,0 +1,32 @@
+// Keys of the whole page: one character, wherever nothing is typed. Those of rows are in keys.js; _keys.html lists all.
+
+const filters = () => document.querySelector("run-filter");
+const sheet = () => document.querySelector("keys-sheet");
+const tree = () => document.querySelector("run-tree");
+
+/** @type {Record<string, () => void>} */
+const MEANINGS = {
+  "/": () => filters().focus(),
+  "?": () => sheet().open(),
+  f: () => filters().toggleFailed(),
+  e: () => tree().open(0),
+  w: () => tree().open(2),
+};
+for (let depth = 1; depth <= 9; depth++) MEANINGS[depth] = () => tree().open(depth);
+
+/** @param {Element} target */
+const isTyping = (target) => target.closest?.("input:not([type=checkbox]), textarea, select");
+
+document.addEventListener("keydown", (event) => {
+  if (event.defaultPrevented || event.repeat || event.altKey || event.ctrlKey || event.metaKey) return;
+  if (!sheet()?.isOn || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  const meaning = MEANINGS[event.key.toLowerCase()];
+  if (!meaning) return;
+  event.preventDefault();
+  meaning();
+});
+
+document.addEventListener("click", (event) => {
+  const button = event.target.closest("[data-levels]");
+  if (button) tree().open(Number(button.dataset.levels));
+});

@@ -1,0 +1,227 @@
+"""The run page's filter, levels and keys, on finished runs."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
+
+from tests.e2e.server import ROOT, RUN_URL, Server
+
+pytestmark = pytest.mark.e2e
+
+SECONDS = 15_000
+TOTAL = 1 + 12 + 12 * 20
+
+
+def make_run(server: Server, shape: str) -> str:
+    """The address of a finished run of this shape."""
+    command = [sys.executable, "manage.py", "demo", "--shape", shape, "--seed", "3"]
+    done = subprocess.run(
+        command, cwd=ROOT, env=server.env, check=True, timeout=60, capture_output=True, text=True
+    )
+    found = RUN_URL.search(done.stdout)
+    assert found, done.stdout
+    return server.url + found.group(0).removeprefix(found.group(1))
+
+
+@pytest.fixture(scope="module")
+def url(server: Server) -> str:
+    """The page of a run with 12 branches of 20 leaves."""
+    return make_run(server, "12x20")
+
+
+def open_page(page: Page, url: str) -> None:
+    page.goto(url)
+    expect(page.locator("connection-status")).to_have_attribute("data-state", "ended", timeout=SECONDS)
+    expect(page.locator("#run-matches")).to_have_count(1)
+
+
+def count(page: Page, number: int) -> None:
+    expect(page.locator(".tree")).to_have_attribute("aria-rowcount", str(number), timeout=SECONDS)
+
+
+def chip(page: Page, look: str) -> Locator:
+    return page.locator(f"button.look[value='{look}']")
+
+
+def number_of(page: Page, look: str) -> int:
+    return int(chip(page, look).locator("b").inner_text())
+
+
+def test_text_filters_and_the_address_remembers(page: Page, url: str):
+    open_page(page, f"{url}?action=a0")
+
+    page.locator("#action-a0").focus()
+    page.keyboard.press("/")
+    field = page.get_by_role("searchbox", name="Filter actions")
+    expect(field).to_be_focused()
+    page.keyboard.type("nothing like it")
+
+    expect(page.locator("#no-match")).to_contain_text("No action matches “nothing like it”.")
+    expect(page.locator("#rows .row")).to_have_count(0)
+    expect(field).to_have_value("nothing like it")
+    assert "action=a0" in page.url
+    assert "q=nothing+like+it" in page.url
+    count(page, 0)
+
+    page.keyboard.press("Escape")
+    expect(page.locator("#no-match")).to_be_hidden()
+    count(page, TOTAL)
+    assert page.url == f"{url}?action=a0"
+
+
+def test_chips_filter_together_and_what_leads_there_is_dimmed(page: Page, url: str):
+    open_page(page, url)
+    failed, aborted = number_of(page, "failed"), number_of(page, "aborted")
+
+    chip(page, "failed").click()
+    expect(chip(page, "failed")).to_have_attribute("aria-pressed", "true")
+    expect(page.locator("#run-matches")).to_contain_text(f"{failed} of {TOTAL} match")
+    chip(page, "aborted").click()
+    expect(page.locator("#run-matches")).to_contain_text(f"{failed + aborted} of {TOTAL} match")
+
+    rows = page.locator("#rows .row")
+    context = page.locator("#rows .row[data-context]").count()
+    assert rows.count() == failed + aborted + context
+    assert page.url.endswith("?look=failed&look=aborted")
+    looks = {row.get_attribute("data-phase") for row in page.locator("#rows .row:not([data-context])").all()}
+    assert looks == {"failed", "aborted"}
+
+    page.reload()
+    expect(chip(page, "aborted")).to_have_attribute("aria-pressed", "true")
+    expect(rows).to_have_count(failed + aborted + context)
+
+    chip(page, "aborted").click()
+    expect(page.locator("#run-matches")).to_contain_text(f"{failed} of {TOTAL} match")
+    page.get_by_role("link", name="Clear", exact=True).click()
+    count(page, TOTAL)
+    expect(chip(page, "failed")).to_have_attribute("aria-pressed", "false")
+    expect(page.get_by_role("searchbox")).to_be_focused()
+
+
+def test_a_filter_outlives_a_cut_connection(page: Page, url: str):
+    sockets: list[WebSocketRoute] = []
+    said: list[dict[str, Any]] = []
+
+    def listen(socket: WebSocketRoute) -> None:
+        """A proxy that can cut, and hears what the page says."""
+        sockets.append(socket)
+        to_server = socket.connect_to_server()
+
+        def forward(message: str | bytes) -> None:
+            said.append(json.loads(message))
+            to_server.send(message)
+
+        socket.on_message(forward)
+
+    page.route_web_socket(re.compile("/ws/run/"), listen)
+    open_page(page, url)
+
+    sockets[0].close(code=1012)
+    page.evaluate("document.querySelector('button.look[value=failed]').click()")
+
+    expect(page.locator("#run-matches")).to_contain_text(f"of {TOTAL} match", timeout=SECONDS)
+    expect(chip(page, "failed")).to_have_attribute("aria-pressed", "true")
+    assert len(sockets) == 2
+    assert [message["looks"] for message in said if message["kind"] == "hello"] == [[], ["failed"]]
+
+
+def test_the_filter_works_without_scripts(browser: Browser, url: str):
+    context = browser.new_context(java_script_enabled=False)
+    shown = context.new_page()
+    shown.goto(f"{url}?action=a0")
+
+    shown.get_by_role("searchbox").fill("a0")
+    shown.keyboard.press("Enter")
+    expect(shown.get_by_role("searchbox")).to_have_value("a0")
+    chip(shown, "failed").click()
+    expect(chip(shown, "failed")).to_have_attribute("aria-pressed", "true")
+    chip(shown, "aborted").click()
+
+    expect(chip(shown, "aborted")).to_have_attribute("aria-pressed", "true")
+    for part in ("action=a0", "q=a0", "look=failed", "look=aborted"):
+        assert part in shown.url
+    context.close()
+
+
+def test_levels_open_and_close_with_keys_and_buttons(page: Page, url: str):
+    open_page(page, url)
+
+    page.keyboard.press("w")
+    count(page, 13)
+    page.keyboard.press("1")
+    count(page, 1)
+    page.keyboard.press("2")
+    count(page, 13)
+
+    branch = page.locator("#rows .row[aria-expanded='false']").first
+    branch.focus()
+    page.keyboard.press("ArrowRight")
+    expect(page.locator("#rows .row[aria-expanded='true']")).to_have_count(2)
+    count(page, 33)
+    page.keyboard.press("*")
+    count(page, TOTAL)
+
+    page.get_by_role("button", name="Collapse all").click()
+    count(page, 13)
+    page.get_by_role("button", name="Expand all").click()
+    count(page, TOTAL)
+
+
+def test_levels_change_while_the_last_rows_are_loaded(page: Page, server: Server):
+    url = make_run(server, "30x10x4")
+    open_page(page, url)
+    page.locator("#action-a0").focus()
+    page.keyboard.press("End")
+    expect(page.locator("#rows .row").last).to_have_attribute("aria-rowindex", "1531")
+
+    page.keyboard.press("w")
+    count(page, 31)
+    page.keyboard.press("e")
+    count(page, 1531)
+
+    last = page.locator("#rows .row:focus")
+    expect(last).to_be_in_viewport()
+    page.keyboard.press("Home")
+    expect(page.locator("#action-a0")).to_be_focused()
+
+
+def test_the_sheet_lists_the_keys_and_turns_them_off(page: Page, url: str):
+    open_page(page, url)
+    page.keyboard.press("Shift+?")
+    sheet = page.get_by_role("dialog", name="Keys")
+    expect(sheet).to_be_visible()
+
+    page.keyboard.press("w")
+    sheet.get_by_role("checkbox").uncheck()
+    page.keyboard.press("Escape")
+    expect(sheet).to_be_hidden()
+    page.keyboard.press("w")
+    page.keyboard.press("1")
+    page.get_by_role("button", name="Keys").click()
+    sheet.get_by_role("checkbox").check()
+    sheet.get_by_role("button", name="Close").click()
+    count(page, TOTAL)
+
+    page.get_by_role("searchbox").fill("")
+    page.keyboard.type("w1f?")
+    expect(page.get_by_role("searchbox")).to_have_value("w1f?")
+    expect(page.locator("#no-match")).to_contain_text("“w1f?”")
+    expect(sheet).to_be_hidden()
+
+
+def test_a_key_shows_only_failures(page: Page, url: str):
+    open_page(page, url)
+    failed = number_of(page, "failed")
+
+    page.keyboard.press("f")
+    expect(page.locator("#run-matches")).to_contain_text(f"{failed} of {TOTAL} match")
+    page.keyboard.press("f")
+    count(page, TOTAL)
+    expect(page.locator("#run-matches")).to_be_empty()
