@@ -1,0 +1,132 @@
+"""A page that took all frames shows what a page that is loaded now shows, whatever happened in between.
+
+Random changes of the run, random moves of the reader, and hints that are lost, doubled or late: a hint only says when to look.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+
+import pytest
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from runs import rows
+from runs.live import Filter, Hello, Levels, Look, RunFeed, Toggle
+from runs.models import Action, Run
+from runs.phases import Phase
+from runs.queries import pages
+from runs.snapshot import Snapshot
+from tests import factories
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+STEPS = 100
+PARTIAL = re.compile(r'<hx-partial id="([^"]+)" hx-swap="([^"]+)">(.*?)</hx-partial>', re.DOTALL)
+ROW = re.compile(r'(?=<div role="row" id="action-)')
+AFTER = re.compile(r'(?=<div id="rows-after")')
+PHASES = [Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.QUEUED]
+
+
+class Browser:
+    """What htmx makes of the frames: elements by id, the rows of the tree in their order."""
+
+    def __init__(self) -> None:
+        self.rows: list[str] = []  # with the spacers at both ends
+        self.parts: dict[str, str] = {}
+
+    def show(self, content: str) -> None:
+        for target, swap, html in PARTIAL.findall(content):
+            if target == "rows":
+                assert swap == "innerMorph"
+                first, *others = ROW.split(html)
+                last, after = AFTER.split(others.pop()) if others else ("", first)
+                self.rows = [first, *others, last, after] if last else AFTER.split(first)
+            elif target.startswith(("action-", "rows-")):
+                starts = (f'<div id="{target}"', f'<div role="row" id="{target}"')
+                places = [at for at, row in enumerate(self.rows) if row.startswith(starts)]
+                assert len(places) == 1, f"{target} is {len(places)} times in the page"
+                self.rows[places[0]] = html
+            else:
+                self.parts[target] = html
+
+    @property
+    def tree(self) -> str:
+        return "".join(self.rows)
+
+
+class Reader:
+    """Moves about in the page at random, while the run changes at random."""
+
+    def __init__(self, run: Run, seed: int) -> None:
+        self.run = run
+        self.random = random.Random(seed)
+        self.feed = RunFeed(run.pk, lambda _: None)  # type: ignore[arg-type, return-value]
+        self.browser = Browser()
+        self.feed.look(Hello(since=-1, first=0, count=100))
+
+    def names(self) -> list[str]:
+        return list(Action.objects.filter(run=self.run).values_list("name", flat=True))
+
+    def step(self) -> None:
+        moves: list[Callable[[], None]] = [
+            self.change, self.change, self.change, self.grow, self.scroll, self.toggle, self.open_levels, self.filter,
+        ]  # fmt: skip
+        self.random.choice(moves)()
+
+    def change(self) -> None:
+        """Several at once now and then, so that a whole window is sent."""
+        live = list(self.run.actions.filter(ended_at=None))
+        for action in self.random.sample(live, min(len(live), self.random.choice([1, 1, 5, 60]))):
+            phase = self.random.choice(PHASES)
+            factories.change(action, phase=phase, ended_at=timezone.now() if phase.is_terminal else None)
+
+    def grow(self) -> None:
+        parent = self.run.actions.get(name=self.random.choice(self.names()))
+        self.run.refresh_from_db()
+        factories.add(self.run, f"n{Action.objects.count()}", parent=parent, short_name="late")
+
+    def scroll(self) -> None:
+        self.feed.look(Look(first=self.random.randrange(400), count=100))
+
+    def toggle(self) -> None:
+        self.feed.look(Toggle(name=self.random.choice(self.names())))
+
+    def open_levels(self) -> None:
+        self.feed.look(Levels(depth=self.random.choice([0, 0, 0, 1, 2, 3])))
+
+    def filter(self) -> None:
+        texts, looks = ["", "", "late", "step_1", "nothing"], [[], [], ["failed"], ["running", "queued"]]
+        self.feed.look(Filter(text=self.random.choice(texts), looks=self.random.choice(looks)))
+
+    def take_frame(self) -> None:
+        if content := self.feed.compose():
+            self.browser.show(content)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_all_frames_together_make_the_page_as_it_is_now(seed: int):
+    reader = Reader(factories.make_run("18x18"), seed)
+
+    for _ in range(STEPS):
+        reader.step()
+        # A hint that is lost, one that comes, one that comes twice.
+        for _ in range(reader.random.choice([0, 1, 1, 2])):
+            reader.take_frame()
+        if reader.random.random() < 0.2:
+            reader.take_frame()
+            view = reader.feed._view
+            now = Snapshot(pages.get_run_by_id(reader.run.pk)).see(view.first, view.count, view.shape)
+            assert reader.browser.tree == rows.window_html(now.window)
+            above = Browser()
+            above.show(render_to_string("runs/live/_above.html", {"seen": now, "summary": now.summary}))
+            assert reader.browser.parts == above.parts
+
+
+def test_nothing_is_sent_when_nothing_changed():
+    reader = Reader(factories.make_run("3x3"), 0)
+    reader.take_frame()
+
+    assert reader.feed.compose() is None
