@@ -7,6 +7,7 @@ import secrets
 from pathlib import Path
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
 
 from flyteui.logs import logging_config
 
@@ -44,6 +45,11 @@ MAX_EXECUTORS = int(env("MAX_EXECUTORS", "8"))
 EXECUTOR_CAPACITY = int(env("EXECUTOR_CAPACITY", "20000"))
 EXECUTOR_IDLE_SECONDS = float(env("EXECUTOR_IDLE_SECONDS", "300"))
 EXECUTOR_LEASE_SECONDS = float(env("EXECUTOR_LEASE_SECONDS", "600"))
+if EXECUTOR_LEASE_SECONDS < 10:
+    # An executor asks the server every few seconds, and ends itself some seconds before its lease does.
+    raise ImproperlyConfigured(
+        f"FLYTEUI_EXECUTOR_LEASE_SECONDS is {EXECUTOR_LEASE_SECONDS:g}; it must be at least 10"
+    )
 # By how much something may be late before `manage.py doctor` calls it stuck.
 DOCTOR_SLACK_SECONDS = float(env("DOCTOR_SLACK_SECONDS", "30"))
 MAX_UPLOAD_BYTES = int(env("MAX_UPLOAD_BYTES", str(100 * 1024 * 1024)))

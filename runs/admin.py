@@ -14,7 +14,7 @@ from django.utils.html import format_html
 
 from runs import dispatch, operations
 from runs.errors import FlyteUIError
-from runs.models import Abort, Action, ActionEvent, Attempt, Executor, Pool, Project, Run
+from runs.models import Abort, Action, ActionEvent, Attempt, CacheEntry, Executor, Pool, Project, Run
 from runs.names import ActionRef, RunRef
 from runs.queries.pages import run_path
 
@@ -141,7 +141,7 @@ class ActionAdmin(ReadOnly):
     search_fields = ("name", "short_name", "task_name", "run__name", "error_message")
     date_hierarchy = "created_at"
     readonly_fields = ("page", "parent_link", "run_link")
-    exclude = ("detail", "parent", "run")
+    exclude = ("detail", "value", "parent", "run")
     inlines: ClassVar = [AttemptInline, EventInline]
     actions = ("abort_selected",)
 
@@ -206,6 +206,18 @@ class AbortAdmin(ReadOnly):
     list_select_related = ("target", "run")
     search_fields = ("actor", "reason", "run__name", "target__name")
     date_hierarchy = "requested_at"
+
+
+@admin.register(CacheEntry)
+class CacheEntryAdmin(ReadOnly):
+    """Outputs that are kept. Deleting an entry forgets them: the next call computes them again."""
+
+    list_display = ("key", "source", "created_at")
+    search_fields = ("key", "source")
+    date_hierarchy = "created_at"
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return super(ReadOnly, self).has_delete_permission(request, obj)
 
 
 @admin.register(Executor)

@@ -279,6 +279,9 @@ class _Page:
                 at=at,
             )
             return
+        if event.outcome == "lost" and event.failure is not None:
+            requeue(self.book, row, cause=Cause.EXECUTOR_LOST, reason=event.failure.message, at=at)
+            return
         self._close_attempt(row, event, at)
         if self._may_retry(row, event):
             retry(self.book, row, at=at)

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 from flyteidl2.task import run_pb2
 
-from runs import transitions
+from runs.bulk import chunks
 from runs.errors import Invalid, NotFound
 from runs.models import Action, Run
 from runs.phases import SUCCESS, Kind
@@ -55,7 +55,7 @@ def find_recovered(run: Run, asked: Iterable[NewAction]) -> dict[str, Recovered]
     forced = _read_forced(bytes(run.spec))
     names = [new.name for new in asked if new.kind is Kind.TASK and new.name not in forced]
     found: dict[str, Recovered] = {}
-    for chunk in transitions.chunks(names):
+    for chunk in chunks(names):
         done = Action.objects.filter(
             run_id=run.related_to_id, name__in=chunk, kind=Kind.TASK, phase__in=sorted(SUCCESS)
         )

@@ -325,6 +325,7 @@ def _trace(bare: NewAction, message: actions_service_pb2.Action) -> NewAction:
 
 
 def _condition(bare: NewAction, message: actions_service_pb2.Action) -> NewAction:
+    """Read a condition. Its webhook is kept with the rest of it, and is not called."""
     condition = message.condition
     check_text(f"name of condition {bare.name!r}", condition.name, longest=MAX_TASK_NAME)
     if not conditions.is_possible_type(condition.type):

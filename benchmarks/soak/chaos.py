@@ -16,6 +16,7 @@ from benchmarks.soak.world import World
 
 LIVE_RUNS = 3  # at a time; two cores are busy with that
 REASON = "the soak asks"
+SEVERAL = 0.2  # how often a kill takes several processes
 
 
 @dataclass
@@ -124,12 +125,15 @@ class Chaos:
     # --- killing ------------------------------------------------------------------------------------------------
 
     def _kill(self, dice: random.Random) -> None:
+        """Mostly one process; sometimes several kinds at once, so that nobody is left to tell of the others."""
         kinds = ["executor"] * 3 + ["child"] * 3 + ["web", "web", "worker", "zygote"]
         while not self.stop.wait(dice.uniform(1.0, 6.0)):
-            kind = dice.choice(kinds)
-            if pids := self._world.pids(kind):
+            several = dice.sample(["executor", "web", "worker"], dice.choice([2, 3]))
+            chosen = several if dice.random() < SEVERAL else [dice.choice(kinds)]
+            victims = {kind: dice.choice(pids) for kind in chosen if (pids := self._world.pids(kind))}
+            for kind, pid in victims.items():
                 try:
-                    os.kill(dice.choice(pids), signal.SIGKILL)
+                    os.kill(pid, signal.SIGKILL)
                     self.deeds.kills[kind] += 1
                 except ProcessLookupError:
                     pass

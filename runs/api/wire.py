@@ -8,7 +8,7 @@ from typing import Any
 from flyteidl2.actions import actions_service_pb2
 from flyteidl2.common import identifier_pb2, identity_pb2, list_pb2
 from flyteidl2.common import run_pb2 as common_run_pb2
-from flyteidl2.core import execution_pb2
+from flyteidl2.core import catalog_pb2, execution_pb2
 from flyteidl2.task import common_pb2, run_pb2, task_definition_pb2
 from flyteidl2.workflow import run_definition_pb2, state_service_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -17,7 +17,7 @@ from runs import storage
 from runs.errors import Invalid
 from runs.executor.frames import AbortNote, abort_text
 from runs.names import ROOT, ActionRef, RunRef
-from runs.phases import TERMINAL, Kind, Phase
+from runs.phases import SUCCESS, TERMINAL, Kind, Phase
 from runs.queries.api import ActionDetails, ActionView, AttemptView, ErrorFacts
 from runs.queries.filters import DEFAULT_LIMIT, MAX_LIMIT, Condition, ListQuery, Test
 
@@ -183,11 +183,11 @@ def attempt(one: AttemptView) -> run_definition_pb2.ActionAttempt:
             for move in one.transitions
         ],
     )
-    if one.source:
+    if one.source and one.cache_status == catalog_pb2.CACHE_HIT:
         message.cache_metadata.source_action_attempt.CopyFrom(_source(one.source))
     if one.error and one.phase in {Phase.FAILED, Phase.TIMED_OUT}:
         message.error_info.CopyFrom(error_info(one.error))
-    if one.output_uri and one.phase is Phase.SUCCEEDED:
+    if one.output_uri and one.phase in SUCCESS:
         message.outputs.output_uri = storage.join(one.output_uri, "outputs.pb")
         message.outputs.report_uri = storage.join(one.output_uri, "report.html")
     return message

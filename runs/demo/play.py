@@ -33,6 +33,7 @@ class Part:
     lease: Lease
     script: Script
     waits_for: set[str] = field(default_factory=set)
+    has_slot: bool = False
     is_cancelled: bool = False
     has_ended: bool = False
 
@@ -102,9 +103,6 @@ class Play:
                 continue
             part.is_cancelled = True
             self._said.append(frames.Delivered(cancel.key, cancel.epoch, now))
-            if part in self._queue:
-                self._queue.remove(part)
-                self._free -= 1  # `_end` gives it back
             self._at(now + CLEANUP_US, partial(self._end, part, "cancelled"))
 
     def take_children(self, updates: Iterable[frames.ChildUpdate], now: int) -> None:
@@ -129,8 +127,11 @@ class Play:
 
     def _fill(self, now: int) -> None:
         while self._free > 0 and self._queue:
-            self._free -= 1
-            self._at(now, partial(self._start, self._queue.popleft()))
+            part = self._queue.popleft()
+            if not part.is_cancelled:
+                part.has_slot = True
+                self._free -= 1
+                self._at(now, partial(self._start, part))
 
     def _start(self, part: Part, at: int) -> None:
         if part.is_cancelled:
@@ -174,7 +175,7 @@ class Play:
             )
             outcome = "failed" if failure else "succeeded"
         self._said.append(frames.Finished(part.lease.key, part.lease.epoch, at, outcome, failure))
-        if not part.script.children:
+        if part.has_slot:
             self._free += 1
             self._fill(at)
 

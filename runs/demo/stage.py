@@ -60,7 +60,8 @@ def set_stage(scripts: Mapping[str, Script], *, actor: str, ends_at: datetime | 
         pool = Action.objects.select_related("pool").get(run=run, name=ROOT).pool
         assert pool is not None
         # In the same transaction as the queued root, so that no worker starts an executor for it.
-        executor = Executor.objects.create(pool=pool, worker=WORKER, capacity=2 * len(scripts))
+        branches = sum(1 for script in scripts.values() if script.children)
+        executor = Executor.objects.create(pool=pool, worker=WORKER, capacity=branches + 2 * slots)
     play = Play(scripts, ref, input_uri, slots=slots, logs=logs)
     return Stage(ref, run.pk, executor.pk, pool.key, executor.capacity, play, begins_at)
 

@@ -33,6 +33,9 @@ _MACHINERY = tuple(
 )
 
 AnyTask = asyncio.Task[Any]
+# Coroutines that were abandoned, for ever: collecting one throws GeneratorExit into it once more, in whatever thread that
+# happens. Where no event loop runs, `while True` around a failing `await` would then never come to an end.
+_abandoned: list[Any] = []
 
 
 def close_tasks(held: Held) -> None:
@@ -58,19 +61,19 @@ def _tasks_of(held: Held) -> list[AnyTask]:
 
 def _close(task: AnyTask) -> None:
     coroutine: Any = task.get_coro()
+    chain: list[Any] = []
     for _ in range(CLOSES):
+        chain += [awaited for awaited, _ in _awaits(coroutine)]
         with suppress(BaseException):  # it awaited again, or its cleaning up failed
             coroutine.close()
-        if not _is_open(coroutine):
+        if _frame_of(coroutine) is None:
             break
+    chain += [awaited for awaited, _ in _awaits(coroutine)]
+    _abandoned.extend({id(one): one for one in chain if _frame_of(one) is not None}.values())
     # What waits for it need not hear that a closed coroutine cannot be resumed.
     task.add_done_callback(_look_at_exception)
     # Wakes the task, which then finds its coroutine closed.
     task.cancel("it refused to stop")
-
-
-def _is_open(coroutine: Any) -> bool:
-    return getattr(coroutine, "cr_frame", None) is not None
 
 
 def _look_at_exception(task: AnyTask) -> None:
@@ -119,7 +122,7 @@ def stack_of_action(held: Held) -> str:
     parts = []
     for task in _tasks_of(held):
         name = "" if task is held.task else f"In {task.get_name()}, which it has started:\n"
-        parts.append(name + _format(_awaits(task.get_coro())))
+        parts.append(name + _format(frame for _, frame in _awaits(task.get_coro())))
     return "\n".join(parts)[-MAX_STACK:]
 
 
@@ -131,16 +134,23 @@ def stack_of_loop() -> str:
     )
 
 
-def _awaits(awaited: Any) -> Iterator[FrameType]:
-    """The frames of a coroutine, of what it awaits, and so on."""
-    while awaited is not None:
-        for kind in ("cr", "gi", "ag"):
-            if (frame := getattr(awaited, f"{kind}_frame", None)) is not None:
-                yield frame
-                awaited = getattr(awaited, "gi_yieldfrom" if kind == "gi" else f"{kind}_await")
-                break
-        else:
-            return
+def _awaits(awaited: Any) -> Iterator[tuple[Any, FrameType]]:
+    """A coroutine, what it awaits, and so on, each with its frame; those that have ended have none."""
+    while (frame := _frame_of(awaited)) is not None:
+        yield awaited, frame
+        awaited = next(
+            (
+                getattr(awaited, name)
+                for name in ("cr_await", "gi_yieldfrom", "ag_await")
+                if hasattr(awaited, name)
+            ),
+            None,
+        )
+
+
+def _frame_of(awaited: Any) -> FrameType | None:
+    frames = (getattr(awaited, name, None) for name in ("cr_frame", "gi_frame", "ag_frame"))
+    return next((frame for frame in frames if frame is not None), None)
 
 
 def _format(frames: Iterable[FrameType]) -> str:

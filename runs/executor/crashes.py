@@ -17,6 +17,11 @@ CODES = {
 }
 
 
+def was_killed(failure: Failure) -> bool:
+    """Whether somebody else has killed the process: nothing that its code has done, so it is tried again."""
+    return failure.code == CODES[signal.SIGKILL][0]
+
+
 def describe_crash(code: int, *, has_memory: bool = True) -> Failure:
     """The failure of an attempt whose process ended with this code, as subprocess says it, and left no error.
 

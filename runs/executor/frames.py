@@ -148,7 +148,10 @@ class Started(msgspec.Struct, tag="started", array_like=True):
 
 
 class Finished(msgspec.Struct, tag="finished", array_like=True):
-    """The attempt has stopped. outcome: succeeded | failed | cancelled | interrupted (orderly stop)."""
+    """The attempt has stopped.
+
+    outcome: succeeded | failed | cancelled | interrupted (orderly stop) | lost (somebody killed its process).
+    """
 
     key: Key
     epoch: int

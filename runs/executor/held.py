@@ -27,7 +27,7 @@ Waiter = tuple[asyncio.AbstractEventLoop, "asyncio.Future[None]"]
 
 
 class Ending(NamedTuple):
-    """How an attempt ended: succeeded | failed | cancelled | interrupted, as in `frames.Finished`."""
+    """How an attempt ended; outcome as in `frames.Finished`."""
 
     outcome: str
     failure: Failure | None = None

@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 from runs.executor import failures
 from runs.executor.command import render_command
-from runs.executor.crashes import describe_crash
+from runs.executor.crashes import describe_crash, was_killed
 from runs.executor.demands import Demand
 from runs.executor.environ import variables_of
 from runs.executor.forker import Forker
@@ -213,6 +213,7 @@ async def ending_of(held: Held, code: int, *, has_memory: bool) -> Ending:
     failure = await failures.read_failure(held.lease.output_uri)
     if code and (failure is None or failure.code == failures.NO_OUTPUTS):
         failure = describe_crash(code, has_memory=has_memory)
+        return Ending("lost" if was_killed(failure) else "failed", failure)
     return Ending("failed", failure) if failure else Ending("succeeded")
 
 

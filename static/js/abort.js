@@ -1,7 +1,7 @@
 // <abort-dialog>: one dialog for all that can be aborted on the page, and the ways around it.
 
 import { say } from "./announce.js";
-import { get, post, tell } from "./ask.js";
+import { DONE, get, post, tell } from "./ask.js";
 
 /** What each attribute of a button means to the server. */
 const MEANS = { abort: "action", abortPhase: "phase", abortGroup: "group" };
@@ -47,7 +47,7 @@ export class AbortDialog extends HTMLElement {
   async abortAtOnce(button, fields) {
     button.disabled = true;
     const answer = await post(this.dataset.url, fields);
-    if (answer.outcome === "requested") say("Abort asked");
+    if (DONE.includes(answer.outcome)) say("Abort asked");
     else {
       button.disabled = answer.outcome === "already_requested";
       tell(answer);
@@ -63,7 +63,7 @@ export class AbortDialog extends HTMLElement {
     button.disabled = true;
     const answer = await post(form.getAttribute("action"), new FormData(form));
     button.disabled = false;
-    if (answer.outcome !== "requested") return this.show(answer);
+    if (!DONE.includes(answer.outcome)) return this.show(answer);
     this.dialog.close();
     tell(answer);
     this.dispatchEvent(new CustomEvent("abort-asked", { bubbles: true }));

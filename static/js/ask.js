@@ -2,7 +2,7 @@
 
 import { toast } from "./announce.js";
 
-const DONE = ["requested", "forced"];
+export const DONE = ["requested", "forced"];
 const NO_ANSWER = "<p>The server did not answer, so it is not known whether this was done. The page shows what is true.</p>";
 
 /** @typedef {{ok: boolean, outcome: string, html: string, body: DocumentFragment}} Answer html: the sentence of it */

@@ -36,7 +36,7 @@ export class RunTree extends HTMLElement {
 
   /** What the server must know of this page. */
   hello() {
-    return { kind: "hello", since: this.seq, first: this.before, count: this.rows.length, collapsed: [...this.collapsed] };
+    return { kind: "hello", since: this.seq, first: this.before, count: this.rows.length, toggled: [...this.collapsed] };
   }
 
   beforeFrame() {
@@ -161,7 +161,7 @@ export class RunTree extends HTMLElement {
   /** @param {HTMLElement} row */
   toggle(row) {
     const open = row.getAttribute("aria-expanded") === "false";
-    if (!send(this, { kind: "toggle", name: nameOf(row), open })) return;
+    if (!send(this, { kind: "toggle", name: nameOf(row) })) return;
     if (open) this.collapsed.delete(nameOf(row));
     else this.collapsed.add(nameOf(row));
   }

@@ -143,3 +143,34 @@ def test_an_executor_whose_loop_is_blocked_gets_no_leases_and_its_pool_gets_anot
     assert offered == []
     assert [lease.key.name for lease in given] == ["child"]
     assert not dispatch.is_needed()
+
+
+@pytest.mark.django_db
+def test_an_attempt_whose_process_somebody_killed_is_given_again_but_not_for_ever():
+    scene = Scene()
+    killed = frames.Failure("Interrupted", "killed by SIGKILL", "system", recoverable=True)
+
+    for failures in range(1, 4):
+        scene.start()
+        scene.batch(scene.finished(ROOT, "lost", killed))
+        assert (scene.phase(), scene.action().system_failures) == (Phase.QUEUED, failures)
+        assert scene.action().attempt == 1
+    scene.start()
+    scene.batch(scene.finished(ROOT, "lost", killed))
+
+    assert scene.phase() is Phase.FAILED
+    assert scene.action().error_code == "MaxSystemFailuresExceeded"
+    assert "SIGKILL" in scene.action().error_message
+
+
+@pytest.mark.django_db
+def test_what_was_aborted_and_then_killed_is_not_tried_again():
+    scene = Scene()
+    scene.start()
+    scene.abort()
+
+    scene.batch(
+        scene.finished(ROOT, "lost", frames.Failure("Interrupted", "killed", "system", recoverable=True))
+    )
+
+    assert scene.phase() is Phase.ABORTED

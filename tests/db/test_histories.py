@@ -67,6 +67,7 @@ endings = st.sampled_from([
     ("failed", Failure("ActionAbortedError", "a child was aborted", recoverable=True)),
     ("failed", None),
     ("cancelled", None),
+    ("lost", Failure("Interrupted", "killed", "system", recoverable=True)),
 ])  # fmt: skip
 
 

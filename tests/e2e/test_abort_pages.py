@@ -337,7 +337,7 @@ def test_a_wrong_answer_is_refused_in_place(quiet_page: Page, server: Server, sc
     expect_phase(page, "a0-rows", "paused")
 
 
-@pytest.mark.parametrize("width", [1440, 390, 320])
+@pytest.mark.parametrize("width", [1440, 1280, 1000, 390, 320])
 def test_everything_fits_and_has_a_name(browser: Browser, server: Server, scene: str, width: int):
     context = browser.new_context(viewport={"width": width, "height": 780})
     page = context.new_page()
@@ -346,6 +346,8 @@ def test_everything_fits_and_has_a_name(browser: Browser, server: Server, scene:
         row(page, "a0-trial0").get_by_role("checkbox").dispatch_event("click")
 
         assert page.evaluate("document.documentElement.scrollWidth") <= width
+        tree = page.locator(".tree")
+        assert tree.evaluate("(one) => one.scrollWidth <= one.clientWidth"), query
         unnamed = "[...document.querySelectorAll('button, input, a')].filter((one) => one.checkVisibility() && !one.ariaLabel "
         unnamed += "&& !one.textContent.trim() && !one.labels?.length && one.type !== 'hidden').map((one) => one.outerHTML)"
         assert page.evaluate(unnamed) == []

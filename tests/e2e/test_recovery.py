@@ -54,7 +54,11 @@ def test_only_what_failed_runs_again(server: Server, paths: tuple[Path, Path]):
     relation = details(server, again)["metadata"]["relation"]
     assert (relation["relationType"], relation["relatedTo"]["name"]) == ("RELATION_TYPE_RECOVER", run)
     name = server.named(again, "computes")[0]["name"]
-    assert details(server, again, name)["metadata"]["recoveredFrom"]["run"]["name"] == run
+    recovered = details(server, again, name)
+    assert recovered["metadata"]["recoveredFrom"]["run"]["name"] == run
+    (attempt,) = recovered["attempts"]
+    assert "cacheMetadata" not in attempt
+    assert f"/{run}/" in attempt["outputs"]["outputUri"]
 
 
 def test_what_is_forced_runs_again_also_below_a_plain_parent(server: Server, paths: tuple[Path, Path]):

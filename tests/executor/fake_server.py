@@ -19,7 +19,12 @@ from runs.executor import frames
 from runs.executor.frames import AbortNote, Key
 from runs.phases import TERMINAL, Phase
 
-OUTCOMES = {"succeeded": Phase.SUCCEEDED, "failed": Phase.FAILED, "cancelled": Phase.ABORTED}
+OUTCOMES = {
+    "succeeded": Phase.SUCCEEDED,
+    "failed": Phase.FAILED,
+    "lost": Phase.FAILED,
+    "cancelled": Phase.ABORTED,
+}
 WAIT_SECONDS = 20.0
 
 

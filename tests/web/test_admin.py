@@ -4,8 +4,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from runs.models import Abort
+from runs.models import Abort, CacheEntry
 from runs.phases import Phase
 from tests import factories
 
@@ -19,7 +20,9 @@ def admin() -> Client:
     return client
 
 
-@pytest.mark.parametrize("model", ["run", "action", "attempt", "abort", "executor", "pool", "project"])
+@pytest.mark.parametrize(
+    "model", ["run", "action", "attempt", "abort", "cacheentry", "executor", "pool", "project"]
+)
 def test_lists_open_and_can_be_searched(admin: Client, model: str):
     run = factories.make_run("2")
     factories.make_abort(run.actions.get(name="a0"))
@@ -37,6 +40,14 @@ def test_an_action_shows_its_events_and_nothing_can_be_written(admin: Client):
     assert 'name="phase"' not in text
     assert admin.get(reverse("admin:runs_action_add")).status_code == 403
     assert admin.get(reverse("admin:runs_run_delete", args=[root.run_id])).status_code == 403
+
+
+def test_what_is_kept_can_be_forgotten(admin: Client):
+    entry = CacheEntry.objects.create(key="global:k", output_uri="file:///x", created_at=timezone.now())
+
+    admin.post(reverse("admin:runs_cacheentry_delete", args=[entry.pk]), {"post": "yes"})
+
+    assert not CacheEntry.objects.exists()
 
 
 def test_actions_are_filtered_by_phase_and_project(admin: Client):
