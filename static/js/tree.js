@@ -2,10 +2,9 @@
 
 import { announceCounts, showFavicon } from "./announce.js";
 import { Follow } from "./follow.js";
-import { nameOf, pressed } from "./keys.js";
-import { send } from "./live.js";
-import { Levels } from "./levels.js";
 import { closePanel, openPanel, refreshPanel } from "./inspector.js";
+import { nameOf, pressed } from "./keys.js";
+import { Levels } from "./levels.js";
 import { LoadedRows } from "./loaded.js";
 import { Picks } from "./picks.js";
 
@@ -147,11 +146,5 @@ export class RunTree extends HTMLElement {
     this.selected = "";
     this.settle();
     closePanel();
-  }
-
-  /** Show only what matches. Without a socket, the next hello says it. @param {{text: string, looks: string[]}} shape */
-  filter(shape) {
-    this.loaded.begin();
-    send(this, { kind: "filter", ...shape });
   }
 }

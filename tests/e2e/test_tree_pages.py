@@ -70,7 +70,7 @@ def test_text_filters_and_the_address_remembers(page: Page, url: str):
     expect(field).to_be_focused()
     page.keyboard.type("nothing like it")
 
-    expect(page.locator("#no-match")).to_contain_text("No action matches “nothing like it”.")
+    expect(page.locator("#no-match")).to_contain_text("No action matches: “nothing like it”.")
     expect(page.locator("#rows .row")).to_have_count(0)
     expect(field).to_have_value("nothing like it")
     assert "action=a0" in page.url

@@ -141,7 +141,7 @@ def test_when_nothing_matches_the_page_says_what_was_asked_for():
         .content.decode()
     )
 
-    assert "No action matches “&lt;b&gt;” · failed." in text
+    assert "No action matches: “&lt;b&gt;” · failed." in text
     assert not re.search(r'id="no-match"[^>]* hidden>', text)
 
 
