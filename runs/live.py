@@ -51,6 +51,7 @@ class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields
     text: str = ""
     looks: list[str] = []
     query: str = ""
+    follows: bool = False
 
 
 class Look(msgspec.Struct, tag="window", tag_field="kind", forbid_unknown_fields=True):
@@ -85,13 +86,19 @@ class List(msgspec.Struct, tag="list", tag_field="kind", forbid_unknown_fields=T
     query: str = ""
 
 
+class Follow(msgspec.Struct, tag="follow", tag_field="kind", forbid_unknown_fields=True):
+    """The window goes where the newest running action is, or stays where it is now."""
+
+    on: bool
+
+
 class Ack(msgspec.Struct, tag="ack", tag_field="kind", forbid_unknown_fields=True):
     """The page shows the last frame."""
 
     seq: int
 
 
-Asked = Hello | Look | Toggle | Levels | Filter | List
+Asked = Hello | Look | Toggle | Levels | Filter | Follow | List
 Message = Asked | Ack
 decode = msgspec.json.Decoder(Message).decode
 
@@ -185,6 +192,7 @@ class View:
     first: int = 0
     count: int = tree.MAX_WINDOW
     shape: Shape = EVERYTHING
+    follows: bool = False
 
 
 class RunFeed(Feed):
@@ -207,10 +215,14 @@ class RunFeed(Feed):
                 shape = make_shape(
                     depth=message.depth, toggled=message.toggled, text=message.text, looks=message.looks
                 )
-                self._view = View(message.since, message.first, message.count, shape)
+                self._view = View(message.since, message.first, message.count, shape, message.follows)
                 return
             case Look():
                 self._view = replace(view, first=message.first, count=message.count)
+                return
+            case Follow():
+                first = self._shown.before if self._shown else view.first
+                self._view = replace(view, first=first, follows=message.on)
                 return
             case Toggle():
                 toggled = shape.toggled ^ {message.name}
@@ -226,7 +238,8 @@ class RunFeed(Feed):
         if self._snapshot is None:
             self._snapshot = shared.get(pages.get_run_by_id(self._run_id))
         view = self._view
-        seen = self._snapshot.see(view.first, view.count, view.shape)
+        see = self._snapshot.see_newest if view.follows else self._snapshot.see
+        seen = see(view.first, view.count, view.shape)
         self.seq = max(seen.seq, 0)
         if self._shown is None and self._page_has(seen, view):
             self._shown = seen.window

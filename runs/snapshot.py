@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 
 from runs import rows, tree
@@ -120,7 +120,7 @@ class Seen:
     """What a page shows of a run, all of one moment.
 
     start: the 0-based row with which the window begins; total: how many rows there are; matched: how many actions match,
-    None when nothing is filtered.
+    None when nothing is filtered; newest: the row of the newest running action, "" when there is none or nobody follows.
     """
 
     shape: Shape
@@ -130,6 +130,7 @@ class Seen:
     matched: int | None
     window: rows.Window
     summary: Summary
+    newest: str = ""
 
     @property
     def chips(self) -> list[Count]:
@@ -179,6 +180,19 @@ class Snapshot:
             node = find_ids(self.head.id, [name]).get(name)
             index = view.layout.index_of(node) if node in self._looks else 0
             return self._seen(view, *tree.window_around(len(view.layout), index))
+
+    def see_newest(self, first: int, count: int, shape: Shape = EVERYTHING) -> Seen:
+        """The window around the newest running action that matches; as `see` when there is none. Raises NotFound."""
+        with self._lock:
+            self._refresh()
+            view = self._view(shape)
+            shown = self._looks if view.matches is None else view.matches
+            newest = max((node for node in shown if self._looks[node] == "running"), default=None)
+            if newest is None:
+                return self._seen(view, *tree.window(len(view.layout), first, count))
+            index = view.layout.index_of(newest)
+            seen = self._seen(view, *tree.window_around(len(view.layout), index))
+            return replace(seen, newest=list(seen.window.rows)[index - seen.start])
 
     def _refresh(self) -> None:
         """Read what changed since the last time."""

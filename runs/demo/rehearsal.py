@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import socket
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 
-from runs import aborts, batches, leases
+from runs import aborts, batches, leases, liveness
 from runs.demo.scripts import REASON, Script
 from runs.demo.stage import Stage, set_stage
 from runs.executor import frames
@@ -41,12 +42,14 @@ class _Rehearsal:
             "", str(stage.executor_id), stage.pool, 0, socket.gethostname(), os.getpid(), stage.capacity
         )
         self._epoch = leases.connect_executor(hello).epoch
+        self._heard_at = time.monotonic()
 
     def _clock(self) -> datetime:
         return datetime.fromtimestamp(self._now / 1e6, UTC)
 
     def run(self) -> None:
         while True:
+            self._stay_connected()
             moved = self._speak()
             moved |= self._listen()
             if moved:
@@ -55,6 +58,12 @@ class _Rehearsal:
                 break
             self._now = max(self._now + TICK_US, next_at)
         leases.end_executor(self._stage.executor_id, "the demonstration is over")
+
+    def _stay_connected(self) -> None:
+        """A server that runs beside this hears of it, or it would start an executor that takes part."""
+        if time.monotonic() > self._heard_at + liveness.HEAR_SECONDS:
+            self._heard_at = time.monotonic()
+            liveness.hear(self._stage.executor_id, self._epoch)
 
     def _speak(self) -> bool:
         """Say what is due; whether there was something."""

@@ -17,7 +17,7 @@ from runs.demo.play import Play
 from runs.demo.scripts import Script
 from runs.demo.tasks import task_message
 from runs.models import Action, Executor, Run
-from runs.names import ROOT, RunRef
+from runs.names import ROOT, RunRef, generate_run_name
 from runs.specs import NewRun, read_task_message
 
 WORKER = "demonstration"
@@ -53,6 +53,7 @@ def set_stage(scripts: Mapping[str, Script], *, actor: str, ends_at: datetime | 
     new = NewRun(
         project=project, domain=domain, task=read_task_message(task), input_uri=input_uri, created_by=actor,
         spec=run_pb2.RunSpec().SerializeToString(), started_from=begins_at, labels={"made": "demo"},
+        envs={"DEMONSTRATION": generate_run_name()},  # a pool of its own, so that no executor of an earlier one helps
     )  # fmt: skip
     with transaction.atomic():
         ref = operations.create_run(new, clock=lambda: begins_at)

@@ -2,6 +2,7 @@
 
 import { remember } from "./address.js";
 import { say } from "./announce.js";
+import { send } from "./live.js";
 
 const TYPING_MS = 250;
 
@@ -80,7 +81,8 @@ export class RunFilter extends HTMLElement {
     this.text = this.input.value.trim();
     this.settle();
     remember({ q: this.text, look: [...this.looks] });
-    this.tree.filter(this.shape);
+    this.tree.loaded.begin();
+    send(this.tree, { kind: "filter", ...this.shape }); // without a socket, the next hello says it
   }
 
   focus() {

@@ -28,6 +28,7 @@ export function pressed(tree, event) {
   const action = meanings(tree, row, cells, column)[event.shiftKey ? `Shift${event.key}` : event.key];
   if (!action) return;
   event.preventDefault();
+  tree.following.set(false);
   action();
 }
 
@@ -44,7 +45,7 @@ function meanings(tree, row, cells, column) {
     PageUp: by(-PAGE),
     Home: () => tree.loaded.edge("first"),
     End: () => tree.loaded.edge("last"),
-    ArrowRight: () => (column < 0 && row.ariaExpanded === "false" ? tree.toggle(row) : focusCell(cells[column + 1])),
+    ArrowRight: () => (column < 0 && row.ariaExpanded === "false" ? tree.levels.toggle(row) : focusCell(cells[column + 1])),
     ArrowLeft: () => left(tree, row, cells, column),
     "*": () => expandBeside(tree, row),
     "Shift*": () => expandBeside(tree, row),
@@ -80,7 +81,7 @@ function move(tree, row, steps, column) {
 function left(tree, row, cells, column) {
   if (column > 0) focusCell(cells[column - 1]);
   else if (column === 0) tree.focusRow(row);
-  else if (row.ariaExpanded === "true") tree.toggle(row);
+  else if (row.ariaExpanded === "true") tree.levels.toggle(row);
   else tree.focusRow(parentOf(row));
 }
 
@@ -88,7 +89,7 @@ function left(tree, row, cells, column) {
 function expandBeside(tree, row) {
   const parent = parentOf(row);
   for (const one of tree.rows) {
-    if (one.ariaExpanded === "false" && one.ariaLevel === row.ariaLevel && parentOf(one) === parent) tree.toggle(one);
+    if (one.ariaExpanded === "false" && one.ariaLevel === row.ariaLevel && parentOf(one) === parent) tree.levels.toggle(one);
   }
 }
 

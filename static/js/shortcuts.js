@@ -8,11 +8,12 @@ const tree = () => document.querySelector("run-tree");
 const MEANINGS = {
   "/": () => filters().focus(),
   "?": () => sheet().open(),
+  l: () => tree().following.toggle(),
   f: () => filters().toggleFailed(),
-  e: () => tree().open(0),
-  w: () => tree().open(2),
+  e: () => tree().levels.open(0),
+  w: () => tree().levels.open(2),
 };
-for (let depth = 1; depth <= 9; depth++) MEANINGS[depth] = () => tree().open(depth);
+for (let depth = 1; depth <= 9; depth++) MEANINGS[depth] = () => tree().levels.open(depth);
 
 /** @param {Element} target */
 const isTyping = (target) => target.closest?.("input:not([type=checkbox]), textarea, select");
@@ -28,5 +29,5 @@ document.addEventListener("keydown", (event) => {
 
 document.addEventListener("click", (event) => {
   const button = event.target.closest("[data-levels]");
-  if (button) tree().open(Number(button.dataset.levels));
+  if (button) tree().levels.open(Number(button.dataset.levels));
 });

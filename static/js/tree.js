@@ -1,9 +1,10 @@
 // <run-tree>: the focus, the shape and the selection of the tree. Rows carry no handlers; this listens for them all.
 
-import { announceCounts, say, showFavicon } from "./announce.js";
-import { nameOf, pressed } from "./keys.js";
-import { send } from "./live.js";
+import { announceCounts, showFavicon } from "./announce.js";
+import { Follow } from "./follow.js";
 import { closePanel, openPanel, refreshPanel } from "./inspector.js";
+import { nameOf, pressed } from "./keys.js";
+import { Levels } from "./levels.js";
 import { LoadedRows } from "./loaded.js";
 import { Picks } from "./picks.js";
 
@@ -16,11 +17,11 @@ export class RunTree extends HTMLElement {
   connectedCallback() {
     this.grid = this.querySelector(".tree");
     this.seq = Number(this.dataset.seq);
-    this.toggled = new Set(); // branches of which the opposite of what the levels say is true
-    this.depth = 0;
+    this.levels = new Levels(this);
     this.selected = this.dataset.selected;
     this.loaded = new LoadedRows(this);
     this.picks = new Picks(this);
+    this.following = new Follow(this);
     this.addEventListener("mousedown", (event) => event.shiftKey && event.preventDefault()); // it would select text
     this.addEventListener("click", (event) => this.clicked(event));
     this.addEventListener("keydown", (event) => pressed(this, event));
@@ -35,8 +36,8 @@ export class RunTree extends HTMLElement {
   /** What the server must know of this page. */
   hello() {
     this.loaded.asked = undefined;
-    const { depth, loaded, rows, toggled } = this;
-    return { kind: "hello", since: this.seq, first: loaded.before, count: rows.length, depth, toggled: [...toggled], ...this.filters.shape };
+    const shape = { ...this.levels.shape, ...this.filters.shape, follows: this.following.isOn };
+    return { kind: "hello", since: this.seq, first: this.loaded.before, count: this.rows.length, ...shape };
   }
 
   /** @returns {import("./filter.js").RunFilter} */
@@ -57,6 +58,7 @@ export class RunTree extends HTMLElement {
     this.loaded.sizeSpacers();
     this.settle();
     this.filters.settle();
+    this.following.settle();
     this.loaded.ask();
     announceCounts();
     showFavicon();
@@ -118,7 +120,7 @@ export class RunTree extends HTMLElement {
     if (picks && isLink) return; // a new tab
     if (picks && event.shiftKey) this.picks.pickTo(row);
     else if (picks) this.picks.pick(row, event.target.matches("input") ? event.target.checked : undefined);
-    else if (event.target.closest(".twist") && row.ariaExpanded) this.toggle(row);
+    else if (event.target.closest(".twist") && row.ariaExpanded) this.levels.toggle(row);
     else this.select(nameOf(row)).then(() => event.target.closest("[data-opens]") && focusFirst());
     if (!event.target.matches("input")) event.preventDefault();
     this.focusRow(row);
@@ -144,26 +146,5 @@ export class RunTree extends HTMLElement {
     this.selected = "";
     this.settle();
     closePanel();
-  }
-
-  /** Open a branch, or close it. @param {HTMLElement} row */
-  toggle(row) {
-    const name = nameOf(row);
-    if (!send(this, { kind: "toggle", name })) return;
-    if (!this.toggled.delete(name)) this.toggled.add(name);
-  }
-
-  /** Show so many levels, 0: all, and no branch otherwise. @param {number} depth */
-  open(depth) {
-    if (!send(this, { kind: "levels", depth })) return;
-    this.depth = depth;
-    this.toggled.clear();
-    say(depth ? `${depth} ${depth > 1 ? "levels" : "level"} shown` : "All levels shown");
-  }
-
-  /** Show only what matches. Without a socket, the next hello says it. @param {{text: string, looks: string[]}} shape */
-  filter(shape) {
-    this.loaded.begin();
-    send(this, { kind: "filter", ...shape });
   }
 }

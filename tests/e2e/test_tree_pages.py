@@ -17,6 +17,13 @@ pytestmark = pytest.mark.e2e
 
 SECONDS = 15_000
 TOTAL = 1 + 12 + 12 * 20
+NEWEST_IS_IN_VIEW_FAR_DOWN = """() => {
+  const tree = document.querySelector(".tree");
+  const row = document.getElementById("action-" + document.getElementById("run-summary").dataset.newest);
+  if (!row || tree.scrollTop < 200) return false;
+  const [seen, place] = [tree.getBoundingClientRect(), row.getBoundingClientRect()];
+  return row.dataset.phase === "running" && place.top >= seen.top && place.bottom <= seen.bottom + 1;
+}"""
 
 
 def make_run(server: Server, shape: str) -> str:
@@ -63,7 +70,7 @@ def test_text_filters_and_the_address_remembers(page: Page, url: str):
     expect(field).to_be_focused()
     page.keyboard.type("nothing like it")
 
-    expect(page.locator("#no-match")).to_contain_text("No action matches “nothing like it”.")
+    expect(page.locator("#no-match")).to_contain_text("No action matches: “nothing like it”.")
     expect(page.locator("#rows .row")).to_have_count(0)
     expect(field).to_have_value("nothing like it")
     assert "action=a0" in page.url
@@ -225,3 +232,23 @@ def test_a_key_shows_only_failures(page: Page, url: str):
     page.keyboard.press("f")
     count(page, TOTAL)
     expect(page.locator("#run-matches")).to_be_empty()
+
+
+def test_following_keeps_the_newest_running_action_in_view_until_one_moves(page: Page, server: Server):
+    command = [sys.executable, "manage.py", "demo", "--live", "--shape", "30x10x4", "--seed", "5"]
+    with subprocess.Popen(command, cwd=ROOT, env=server.env, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            found = RUN_URL.search(process.stdout.readline())
+            assert found
+            page.goto(server.url + found.group(0).removeprefix(found.group(1)))
+            follow = page.get_by_role("button", name="Follow the newest running action")
+            page.keyboard.press("l")
+            expect(follow).to_have_attribute("aria-pressed", "true")
+
+            page.wait_for_function(NEWEST_IS_IN_VIEW_FAR_DOWN, timeout=60_000)
+            page.locator("#rows .row").last.hover()
+            page.mouse.wheel(0, -100)
+            expect(follow).to_have_attribute("aria-pressed", "false")
+        finally:
+            process.kill()

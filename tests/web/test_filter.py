@@ -141,5 +141,21 @@ def test_when_nothing_matches_the_page_says_what_was_asked_for():
         .content.decode()
     )
 
-    assert "No action matches “&lt;b&gt;” · failed." in text
+    assert "No action matches: “&lt;b&gt;” · failed." in text
     assert not re.search(r'id="no-match"[^>]* hidden>', text)
+
+
+def test_who_follows_sees_the_newest_that_runs():
+    run = factories.make_run("400")
+    snapshot = Snapshot(pages.get_run(factories.ref_of(run)))
+    newest = run.actions.filter(phase=Phase.RUNNING).order_by("-id")[0]
+
+    seen = snapshot.see_newest(0, 100)
+    assert seen.newest == newest.name
+    assert newest.name in names(seen)
+    assert seen.start > 0
+    assert snapshot.see_newest(0, 100, Shape(depth=1)).newest == "a0", "the closed branch that hides it"
+    assert snapshot.see_newest(0, 100, Shape(looks=frozenset({"failed"}))).newest == ""
+
+    factories.change(newest, phase=Phase.QUEUED)
+    assert snapshot.see_newest(0, 100).newest == run.actions.get(id=newest.id - 1).name

@@ -1,0 +1,34 @@
+// Which branches are open: so many levels, but for those that were toggled since.
+
+import { say } from "./announce.js";
+import { nameOf } from "./keys.js";
+import { send } from "./live.js";
+
+export class Levels {
+  /** @param {import("./tree.js").RunTree} tree */
+  constructor(tree) {
+    this.tree = tree;
+    this.depth = 0; // all
+    this.toggled = new Set();
+  }
+
+  /** As the server knows them. */
+  get shape() {
+    return { depth: this.depth, toggled: [...this.toggled] };
+  }
+
+  /** Open a branch, or close it. @param {HTMLElement} row */
+  toggle(row) {
+    const name = nameOf(row);
+    if (!send(this.tree, { kind: "toggle", name })) return;
+    if (!this.toggled.delete(name)) this.toggled.add(name);
+  }
+
+  /** Open so many levels, 0: all. @param {number} depth */
+  open(depth) {
+    if (!send(this.tree, { kind: "levels", depth })) return;
+    this.depth = depth;
+    this.toggled.clear();
+    say(depth ? `${depth} ${depth > 1 ? "levels" : "level"} shown` : "All levels shown");
+  }
+}
