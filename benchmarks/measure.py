@@ -266,6 +266,11 @@ new MutationObserver((changes) => {
 """
 
 
+PAUSE_MS = (
+    300  # between two clicks of a person; without it the page's frames leave gaps between them (runs/live.py)
+)
+
+
 def browser(url: str, scale: float) -> Lines:
     """Click Abort in a row in a real Chromium, until the row says Aborted."""
     from playwright.sync_api import sync_playwright
@@ -286,6 +291,7 @@ def browser(url: str, scale: float) -> Lines:
         for name in names:
             page.locator(f"#action-{name} [data-abort]").click()
             page.wait_for_selector(f"#action-{name}[data-phase=aborted]", state="attached")
+            page.wait_for_timeout(PAUSE_MS)
         seconds = [milliseconds / 1e3 for milliseconds in page.evaluate("took")]
         chromium.close()
     assert len(seconds) == clicks
