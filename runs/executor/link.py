@@ -86,7 +86,7 @@ class Link:
         with contextlib.suppress(RuntimeError):  # the loop is closed: the process is ending
             self._loop.call_soon_threadsafe(function, *args)
 
-    def call_later(self, seconds: float, function: Callable[[], None]) -> None:
+    def call_later(self, seconds: float, function: Callable[[], object]) -> None:
         """Run a function later; call this on the link's thread only."""
         self._loop.call_later(seconds, function)
 

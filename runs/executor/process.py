@@ -231,10 +231,7 @@ class Process:
                 await self._quiet.wait()
 
     def _stop_if_nobody_does(self) -> None:
-        self._link.call_later(ABANDONED_SECONDS, self._end_by_itself)
-
-    def _end_by_itself(self) -> None:
-        self._begin_stop()
+        self._link.call_later(ABANDONED_SECONDS, self._begin_stop)
 
     def _begin_stop(self) -> bool:
         """Begin an orderly stop; False when one has begun already."""
