@@ -204,7 +204,8 @@ def page(url: str, scale: float) -> Lines:
 
 def big_page(url: str, scale: float) -> Lines:
     """The page of a demonstration of 100,000 actions: first byte, and the frame of a jump to rows that nobody has seen."""
-    from runs.live import Hello, Look, RunFeed
+    from runs.live.messages import Hello, Look
+    from runs.live.run import RunFeed
     from runs.models import Run
     from runs.tree import MAX_WINDOW
 
@@ -266,9 +267,7 @@ new MutationObserver((changes) => {
 """
 
 
-PAUSE_MS = (
-    300  # between two clicks of a person; without it the page's frames leave gaps between them (runs/live.py)
-)
+PAUSE_MS = 300  # between two clicks of a person; without it the page's frames leave gaps between them (runs/live/feed.py)
 
 
 def browser(url: str, scale: float) -> Lines:

@@ -14,8 +14,12 @@ from typing import Any
 import msgspec
 from channels.generic.websocket import AsyncWebsocketConsumer
 
-from runs import events, live, metrics
+from runs import events, metrics
 from runs.errors import NotFound
+from runs.live.feed import Feed
+from runs.live.lists import FleetFeed, RunsFeed
+from runs.live.messages import decode
+from runs.live.run import RunFeed
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +36,11 @@ class FeedConsumer(AsyncWebsocketConsumer, ABC):
     """Owns a feed and the task that runs it."""
 
     group: str
-    feed: live.Feed
+    feed: Feed
     task: asyncio.Task[None] | None = None
 
     @abstractmethod
-    def make_feed(self) -> tuple[str, live.Feed]:
+    def make_feed(self) -> tuple[str, Feed]:
         """The group whose hints matter, and the feed. The page's arguments are in self.scope."""
 
     async def connect(self) -> None:
@@ -56,7 +60,7 @@ class FeedConsumer(AsyncWebsocketConsumer, ABC):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
-            message = live.decode((text_data or "")[:MAX_MESSAGE])
+            message = decode((text_data or "")[:MAX_MESSAGE])
         except msgspec.DecodeError:
             await self.close(BAD_MESSAGE)
         else:
@@ -88,21 +92,21 @@ class FeedConsumer(AsyncWebsocketConsumer, ABC):
 class RunConsumer(FeedConsumer):
     """The live tree of one run."""
 
-    def make_feed(self) -> tuple[str, live.Feed]:
+    def make_feed(self) -> tuple[str, Feed]:
         run_id = int(self.arguments["run_id"])
-        return events.run_group(run_id), live.RunFeed(run_id, self.forward)
+        return events.run_group(run_id), RunFeed(run_id, self.forward)
 
 
 class RunsConsumer(FeedConsumer):
     """The live list of runs."""
 
-    def make_feed(self) -> tuple[str, live.Feed]:
-        feed = live.RunsFeed(self.arguments["project"], self.arguments["domain"], self.forward)
+    def make_feed(self) -> tuple[str, Feed]:
+        feed = RunsFeed(self.arguments["project"], self.arguments["domain"], self.forward)
         return events.RUNS, feed
 
 
 class FleetConsumer(FeedConsumer):
     """The live page of the executors."""
 
-    def make_feed(self) -> tuple[str, live.Feed]:
-        return events.WORKERS, live.FleetFeed(self.forward)
+    def make_feed(self) -> tuple[str, Feed]:
+        return events.WORKERS, FleetFeed(self.forward)

@@ -9,8 +9,9 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from runs import database, live
-from runs.live import Ack, Feed, Hello, decode
+from runs import database
+from runs.live.feed import BURST, Feed
+from runs.live.messages import Ack, Hello, decode
 
 SECONDS = 5
 
@@ -109,14 +110,14 @@ async def test_a_click_is_answered_twice_without_a_gap_and_a_storm_is_not(
     """Aborting and aborted come within milliseconds; but no page gets more frames than it can show."""
     monkeypatch.setattr(feed, "_gap", 600.0)
     feed.take(Hello(since=-1))
-    for number in range(1, live.BURST + 1):
+    for number in range(1, BURST + 1):
         feed.number = number
         feed.hint()
         assert await feed.next() == str(number)
         feed._credit.set()
 
     feed.composed.clear()
-    feed.number = live.BURST + 1
+    feed.number = BURST + 1
     feed.hint()
     with pytest.raises(TimeoutError):
         async with asyncio.timeout(0.05):

@@ -14,7 +14,8 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from runs import rows
-from runs.live import Filter, Hello, Levels, Look, RunFeed, Toggle
+from runs.live.messages import Filter, Hello, Levels, Look, Toggle
+from runs.live.run import RunFeed
 from runs.models import Action, Run
 from runs.phases import Phase
 from runs.queries import pages

@@ -1,0 +1,104 @@
+"""The beat of a feed: one frame under way at a time, a gap between frames, a poll behind each hint."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable
+
+from django.utils import timezone
+
+from runs import database
+from runs.live.messages import Ack, Asked, Hello, Message
+from runs.timeline import to_ms
+
+Send = Callable[[str], Awaitable[None]]
+
+POLL_SECONDS = 3.0
+MIN_GAP_SECONDS = 0.1
+MAX_GAP_SECONDS = 1.0
+BURST = 3  # frames that may follow each other without a gap, after a quiet moment
+
+
+class Feed(ABC):
+    """Composes a frame whenever something changed and the last frame was acknowledged."""
+
+    name: str  # in the numbers of /metrics
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._greeted = asyncio.Event()
+        self._dirty = asyncio.Event()
+        self._dirty.set()
+        self._asked = asyncio.Event()  # by the person at the page, who does not wait for the gap
+        self._credit = asyncio.Event()
+        self._credit.set()
+        self._sent_at = 0.0
+        self._gap = MIN_GAP_SECONDS
+        self._frames_due = float(BURST)  # how many may go out now; one more with each gap that passes
+        self._counted_at = 0.0
+
+    def hint(self) -> None:
+        """Something may have changed."""
+        self._dirty.set()
+
+    def take(self, message: Message) -> None:
+        """Do what the page says; never waits."""
+        match message:
+            case Ack():
+                self._gap = min(max(2 * (time.monotonic() - self._sent_at), MIN_GAP_SECONDS), MAX_GAP_SECONDS)
+                self._credit.set()
+            case _:
+                self.look(message)
+                self._asked.set()
+                self._dirty.set()
+        if isinstance(message, Hello):
+            self._greeted.set()
+
+    def look(self, message: Asked) -> None:  # noqa: B027  # a feed without a view has nothing to do
+        """Change what is shown."""
+
+    async def run(self) -> None:
+        """Stream until cancelled. Raises NotFound."""
+        await self._greeted.wait()
+        while True:
+            await self._credit.wait()
+            with contextlib.suppress(TimeoutError):
+                # Not wait_for: before Python 3.12 it swallows a cancel that comes together with a hint.
+                async with asyncio.timeout(self.patience):
+                    await self._dirty.wait()
+            self._dirty.clear()
+            self._asked.clear()
+            if content := await database.read(self.compose):
+                await self._emit(content)
+                await self._pause()
+
+    async def _emit(self, content: str) -> None:
+        self._credit.clear()
+        self._sent_at = time.monotonic()
+        frame = {"content": content, "swap": "none", "seq": self.seq, "now": to_ms(timezone.now())}
+        await self._send(json.dumps(frame))
+
+    async def _pause(self) -> None:
+        """Leave a gap after a frame, unless the person at the page asks for something.
+
+        A few frames may follow each other without one: a click is answered by "aborting" and a moment later by "aborted".
+        """
+        now = time.monotonic()
+        self._frames_due = min(self._frames_due + (now - self._counted_at) / self._gap, BURST) - 1
+        self._counted_at = now
+        if self._frames_due >= 1:
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._gap):
+                await self._asked.wait()
+
+    seq = 0
+    patience = POLL_SECONDS
+
+    @abstractmethod
+    def compose(self) -> str | None:
+        """The next frame's content, or None when nothing changed. Runs in a reader thread."""

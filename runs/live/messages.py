@@ -1,0 +1,71 @@
+"""What a page says to its feed: JSON objects, told apart by `kind`."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields=True):
+    """The first message: what the page shows. since: the sequence number of its rows, -1 to get them all.
+
+    query: of a list of runs, as in the page's URL.
+    """
+
+    since: int
+    first: int = 0
+    count: int = 0
+    depth: int = 0
+    toggled: list[str] = []
+    text: str = ""
+    looks: list[str] = []
+    query: str = ""
+    follows: bool = False
+
+
+class Look(msgspec.Struct, tag="window", tag_field="kind", forbid_unknown_fields=True):
+    """The page scrolled."""
+
+    first: int
+    count: int
+
+
+class Toggle(msgspec.Struct, tag="toggle", tag_field="kind", forbid_unknown_fields=True):
+    """A branch was opened, or closed."""
+
+    name: str
+
+
+class Levels(msgspec.Struct, tag="levels", tag_field="kind", forbid_unknown_fields=True):
+    """So many levels are open, and no branch is an exception; 0 is all of them."""
+
+    depth: int
+
+
+class Filter(msgspec.Struct, tag="filter", tag_field="kind", forbid_unknown_fields=True):
+    """Only what matches is shown, and what is above it. looks: slugs. Empty ones match everything."""
+
+    text: str = ""
+    looks: list[str] = []
+
+
+class List(msgspec.Struct, tag="list", tag_field="kind", forbid_unknown_fields=True):
+    """Only runs that match are listed. query: as in the page's URL (runs/listings.py)."""
+
+    query: str = ""
+
+
+class Follow(msgspec.Struct, tag="follow", tag_field="kind", forbid_unknown_fields=True):
+    """The window goes where the newest running action is, or stays where it is now."""
+
+    on: bool
+
+
+class Ack(msgspec.Struct, tag="ack", tag_field="kind", forbid_unknown_fields=True):
+    """The page shows the last frame."""
+
+    seq: int
+
+
+Asked = Hello | Look | Toggle | Levels | Filter | Follow | List
+Message = Asked | Ack
+decode = msgspec.json.Decoder(Message).decode

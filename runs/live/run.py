@@ -1,0 +1,109 @@
+"""The feed of a run page: the rows that changed in its window, and what stands above them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from django.template.loader import render_to_string
+
+from runs import tree
+from runs.live.feed import POLL_SECONDS, Feed, Send
+from runs.live.messages import Asked, Filter, Follow, Hello, Levels, Look, Toggle
+from runs.queries import pages
+from runs.rows import Window, partial, spacer, whole
+from runs.snapshot import EVERYTHING, MAX_TOGGLED, Seen, Shape, Snapshot, make_shape, shared
+
+# Nothing more is expected of an ended run; its feed stays for scrolling and toggling.
+ENDED_POLL_SECONDS = 30.0
+# Up to so many changed rows are sent one by one; more, as one window.
+MAX_PARTIALS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a page shows. Replaced whole, because compose reads it in another thread."""
+
+    since: int = -1
+    first: int = 0
+    count: int = tree.MAX_WINDOW
+    shape: Shape = EVERYTHING
+    follows: bool = False
+
+
+class RunFeed(Feed):
+    """The tree of one run."""
+
+    name = "run"
+
+    def __init__(self, run_id: int, send: Send) -> None:
+        super().__init__(send)
+        self._run_id = run_id
+        self._view = View()
+        self._snapshot: Snapshot | None = None
+        self._shown: Window | None = None
+        self._summary = ""
+
+    def look(self, message: Asked) -> None:
+        view, shape = self._view, self._view.shape
+        match message:
+            case Hello():
+                shape = make_shape(
+                    depth=message.depth, toggled=message.toggled, text=message.text, looks=message.looks
+                )
+                self._view = View(message.since, message.first, message.count, shape, message.follows)
+                return
+            case Look():
+                self._view = replace(view, first=message.first, count=message.count)
+                return
+            case Follow():
+                first = self._shown.before if self._shown else view.first
+                self._view = replace(view, first=first, follows=message.on)
+                return
+            case Toggle():
+                toggled = shape.toggled ^ {message.name}
+                shape = replace(shape, toggled=toggled) if len(toggled) <= MAX_TOGGLED else shape
+            case Levels():
+                shape = replace(shape, depth=max(0, message.depth), toggled=frozenset())
+            case Filter():
+                asked = make_shape(text=message.text, looks=message.looks)
+                shape = replace(shape, text=asked.text, looks=asked.looks)
+        self._view = replace(view, shape=shape)
+
+    def compose(self) -> str | None:
+        if self._snapshot is None:
+            self._snapshot = shared.get(pages.get_run_by_id(self._run_id))
+        view = self._view
+        see = self._snapshot.see_newest if view.follows else self._snapshot.see
+        seen = see(view.first, view.count, view.shape)
+        self.seq = max(seen.seq, 0)
+        if self._shown is None and self._page_has(seen, view):
+            self._shown = seen.window
+        partials = [*self._rows(seen.window), *self._above(seen)]
+        self._shown = seen.window
+        self.patience = ENDED_POLL_SECONDS if seen.summary.is_over else POLL_SECONDS
+        return "".join(partials) or None
+
+    def _page_has(self, seen: Seen, view: View) -> bool:
+        """Whether the page came with just these rows. After a reconnect it may have asked for others in vain."""
+        came_with = (seen.seq, seen.start, len(seen.window.rows), EVERYTHING)
+        return came_with == (view.since, view.first, view.count, view.shape)
+
+    def _rows(self, window: Window) -> list[str]:
+        shown = self._shown
+        if shown is None or list(shown.rows) != list(window.rows) or shown.before != window.before:
+            return [whole(window)]
+        changed = [name for name, html in window.rows.items() if shown.rows[name] != html]
+        if len(changed) > MAX_PARTIALS:
+            return [whole(window)]
+        partials = [partial(f"action-{name}", window.rows[name], "outerMorph") for name in changed]
+        if shown.after != window.after:
+            partials.append(spacer("rows-after", window.after))
+        return partials
+
+    def _above(self, seen: Seen) -> list[str]:
+        """Header and counts, when they changed."""
+        html = render_to_string("runs/live/_above.html", {"seen": seen, "summary": seen.summary})
+        if html == self._summary:
+            return []
+        self._summary = html
+        return [html]
