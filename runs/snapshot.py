@@ -23,6 +23,7 @@ from runs.queries.rows import (
     look_of_sign,
     search,
 )
+from runs.queries.tries import with_tries
 from runs.timeline import between_ms, duration_words, to_ms
 
 FAILURES = frozenset({Phase.FAILED.slug, Phase.TIMED_OUT.slug})
@@ -280,7 +281,7 @@ class Snapshot:
         read = get_rows(missing)
         if len(read) < len(missing):
             raise NotFound(f"run {self.head.ref} was deleted")
-        self._rows.update(read)
+        self._rows.update(with_tries(read))
 
     def _html(self, place: tree.Place, matches: frozenset[int] | None) -> str:
         hidden = self._failures_below[place.id] if place.is_collapsed else 0

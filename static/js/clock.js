@@ -64,9 +64,10 @@ export class LiveClock extends HTMLElement {
     set(tree, "--now", until);
     set(tree, "--span", span);
     set(tree, "--tick", step);
-    for (const bar of tree.querySelectorAll("[data-from]")) {
-      set(bar, "--from", bar.dataset.from);
-      set(bar, "--to", bar.dataset.to ?? "");
+    for (const bar of tree.querySelectorAll("[data-at]")) {
+      const [from, to] = bar.dataset.at.split("-");
+      set(bar, "--from", from);
+      set(bar, "--to", to);
     }
     drawAxis(tree.querySelector(".axis"), span, step);
   }
@@ -91,7 +92,6 @@ function drawAxis(axis, span, step) {
   const ticks = [];
   for (let at = 0; at <= span - step * 0.6; at += step) {
     const tick = document.createElement("span");
-    tick.dataset.from = String(at);
     tick.style.setProperty("--from", String(at));
     tick.textContent = tickWords(at);
     ticks.push(tick);
