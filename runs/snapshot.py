@@ -66,6 +66,12 @@ class Summary:
     def is_over(self) -> bool:
         return self.end_ms is not None
 
+    @property
+    def began_ms(self) -> int:
+        """When the first action started: the root, without which nothing does."""
+        started = self.root.started_at
+        return between_ms(self.head.created_at, started) if started else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Shape:
@@ -172,6 +178,14 @@ class Snapshot:
             self._refresh()
             view = self._view(shape)
             return self._seen(view, *tree.window(len(view.layout), first, count))
+
+    def summarise(self) -> tuple[int, Summary]:
+        """What stands above the tree, and of which sequence number. Raises NotFound. One statement; up to two more when it changed."""
+        with self._lock:
+            self._refresh()
+            if self._summary is None:
+                self._summary = self._summarise()
+            return self._seq, self._summary
 
     def see_around(self, name: str, shape: Shape = EVERYTHING) -> Seen:
         """The window around an action's row, or from the top when it does not show. Raises NotFound."""
