@@ -8,7 +8,6 @@ import { Zoom, endsOf } from "./zoom.js";
 export class TimeAxis extends HTMLElement {
   connectedCallback() {
     this.tree = this.closest("run-tree");
-    this.kept = {};
     this.zooming = new Zoom(this);
     this.pen = document.createElement("canvas").getContext("2d");
     const { fontWeight, fontSize, fontFamily } = getComputedStyle(this);
@@ -32,15 +31,11 @@ export class TimeAxis extends HTMLElement {
     this.draw();
   }
 
-  /** Give each bar that came with a frame its ends. */
+  /** Give each bar its ends; what runs ends now. */
   place() {
     for (const bar of this.tree.querySelectorAll("[data-at]")) {
-      if (bar.placed === bar.dataset.at) continue;
-      bar.placed = bar.dataset.at;
       const [from, to] = endsOf(bar);
-      bar.style.setProperty("--from", from);
-      if (to) bar.style.setProperty("--to", to);
-      else bar.style.removeProperty("--to");
+      set(bar, { "--from": Number(from), "--to": to ? Number(to) : view.now });
     }
   }
 
@@ -52,27 +47,23 @@ export class TimeAxis extends HTMLElement {
     });
   }
 
+  /** Tell each lane what it shows. Not the tree: all that is in it would inherit that, and cost four times as much. */
   draw() {
     const { start, end } = view.shown;
-    const width = this.clientWidth;
-    this.set("--now", view.now);
-    this.set("--length", view.length);
-    this.set("--view-start", start);
-    this.set("--view-end", end);
-    const key = `${start}/${end}/${width}`;
-    if (!width || key === this.drawn) return;
-    this.drawn = key;
-    const { step, ticks } = ticksOf({ start, end }, width, (words) => this.pen.measureText(words).width);
-    this.set("--tick", step);
-    this.set("--tick-at", Math.ceil(start / step) * step - start);
-    this.replaceChildren(...ticks.map(tickOf));
+    this.write(start, end, this.clientWidth);
+    const shown = { "--view-start": start, "--view-end": end, "--length": view.length };
+    for (const lane of this.tree.querySelectorAll(".lane")) set(lane, { ...shown, ...this.lines });
+    set(this.tree.querySelector("run-map"), shown);
   }
 
-  /** A property of the whole tree, when it changed. @param {string} name @param {number} value */
-  set(name, value) {
-    if (this.kept[name] === value) return;
-    this.kept[name] = value;
-    this.tree.style.setProperty(name, String(value));
+  /** The ticks, when they are others. @param {number} start @param {number} end @param {number} width */
+  write(start, end, width) {
+    const key = `${start}/${end}/${width}`;
+    if (!width || key === this.written) return;
+    this.written = key;
+    const { step, ticks } = ticksOf({ start, end }, width, (words) => this.pen.measureText(words).width);
+    this.lines = { "--tick": step, "--tick-at": Math.ceil(start / step) * step - start };
+    this.replaceChildren(...ticks.map(tickOf));
   }
 
   /** The moment of the run at this place; where the lanes end, it ends. @param {number} x of the window */
@@ -89,4 +80,14 @@ function tickOf({ at, words }) {
   tick.style.setProperty("--from", String(at));
   tick.textContent = words;
   return tick;
+}
+
+/** Set custom properties, those that changed. @param {HTMLElement} element @param {Record<string, number>} values */
+function set(element, values) {
+  element.kept ??= {};
+  for (const name in values) {
+    if (element.kept[name] === values[name]) continue;
+    element.kept[name] = values[name];
+    element.style.setProperty(name, String(values[name]));
+  }
 }

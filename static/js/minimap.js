@@ -1,6 +1,7 @@
 // <run-map>: the strip over the tree. The server draws it, anew when frames say that the run has changed; the brush on it
 // shows which part of the run the lanes show, and changes that.
 
+import { write } from "./clock.js";
 import { tickWords } from "./time.js";
 import { view } from "./view.js";
 import { shownWords } from "./zoom.js";
@@ -59,8 +60,10 @@ export class RunMap extends HTMLElement {
   /** @param {string} html */
   show(html) {
     this.area.innerHTML = html;
-    this.covers = Number(this.area.firstElementChild.dataset.covers);
-    this.style.setProperty("--covers", String(this.covers));
+    const { covers, peak } = this.area.firstElementChild.dataset;
+    this.covers = Number(covers);
+    this.style.setProperty("--covers", covers);
+    write(this.querySelector(".peak"), `${peak} at once`);
   }
 
   /** What runs on and on sends no frames: draw it anew when the strip has become too short. */

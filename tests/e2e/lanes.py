@@ -7,7 +7,7 @@ from playwright.sync_api import FloatRect, Locator, Page
 
 def shown(page: Page) -> tuple[float, float]:
     """Between which moments the lanes show the run."""
-    style = "getComputedStyle(document.querySelector('.tree')).getPropertyValue"
+    style = "getComputedStyle(document.querySelector('time-axis')).getPropertyValue"
     return tuple(float(page.evaluate(f"{style}('--view-{edge}')")) for edge in ("start", "end"))  # type: ignore[return-value]
 
 
@@ -30,7 +30,7 @@ def moment(page: Page, x: float) -> float:
 def wait_for_view(page: Page, before: tuple[float, float]) -> tuple[float, float]:
     """The view, once it is another one."""
     page.wait_for_function(
-        """([start, end]) => { const style = getComputedStyle(document.querySelector(".tree"));
+        """([start, end]) => { const style = getComputedStyle(document.querySelector("time-axis"));
         return style.getPropertyValue("--view-start") != start || style.getPropertyValue("--view-end") != end; }""",
         arg=list(before),
     )
@@ -40,7 +40,7 @@ def wait_for_view(page: Page, before: tuple[float, float]) -> tuple[float, float
 def wait_for_shown(page: Page, start: float, end: float) -> None:
     """The lanes show about this part of the run."""
     page.wait_for_function(
-        """([start, end]) => { const style = getComputedStyle(document.querySelector(".tree"));
+        """([start, end]) => { const style = getComputedStyle(document.querySelector("time-axis"));
         const is = (edge, at) => Math.abs(style.getPropertyValue(`--view-${edge}`) - at) < 0.01 * style.getPropertyValue("--length");
         return is("start", start) && is("end", end); }""",
         arg=[start, end],

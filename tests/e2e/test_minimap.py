@@ -80,7 +80,7 @@ def test_the_brush_has_keys_of_its_own_even_when_those_of_the_page_are_off(page:
     assert wait_for_view(page, later)[1] == whole[1]
     page.keyboard.press("Home")
     page.wait_for_function(
-        "() => getComputedStyle(document.querySelector('.tree')).getPropertyValue('--view-start') == 0"
+        "() => getComputedStyle(document.querySelector('time-axis')).getPropertyValue('--view-start') == 0"
     )
     page.keyboard.press("0")
     expect(page.get_by_role("button", name="Whole run")).to_be_hidden()
