@@ -27,6 +27,7 @@ class View extends EventTarget {
       const part = niceStep(Math.max(now, MIN_RUN_MS), STEPS) / 2;
       this.length = Math.ceil(least / part) * part;
     } else this.length = Math.max(end, 1);
+    if (this.chosen && this.chosen.end > this.length) this.show(this.chosen.start, this.chosen.end); // the run ended in it
   }
 
   /** What is shown while nothing was chosen. */

@@ -16,7 +16,7 @@ export class Zoom {
   constructor(axis) {
     this.axis = axis;
     this.tree = axis.tree;
-    this.tree.addEventListener("wheel", (event) => this.wheeled(event), { passive: false });
+    this.tree.addEventListener("wheel", (event) => this.wheeled(event), { passive: false, capture: true });
     this.tree.addEventListener("click", (event) => this.clicked(event));
     axis.addEventListener("pointerdown", (event) => this.grabbed(event));
     axis.addEventListener("pointermove", (event) => this.dragged(event));
@@ -66,14 +66,17 @@ export class Zoom {
   /** @param {MouseEvent} event */
   clicked(event) {
     const which = event.target.closest("[data-zoom]")?.dataset.zoom;
-    if (which === "0") this.reset();
-    else if (which) this.step(which === "+" ? 1 : -1);
+    if (which === "0") {
+      this.tree.querySelector(".brush").focus({ preventScroll: true }); // the button goes
+      this.reset();
+    } else if (which) this.step(which === "+" ? 1 : -1);
   }
 
   /** With Ctrl or ⌘ it zooms where the pointer is, with shift it pans; else it scrolls. @param {WheelEvent} event */
   wheeled(event) {
     if (!(event.ctrlKey || event.metaKey || event.shiftKey) || !event.target.closest(".lane")) return;
     event.preventDefault();
+    event.stopPropagation(); // nobody scrolls: what follows the run goes on
     const pixels = event.deltaY || event.deltaX;
     const { start, end } = view.shown;
     const rate = Math.abs(pixels) < PINCH_PX ? PER_PINCH_PX : PER_WHEEL_PX;

@@ -98,6 +98,7 @@ def test_dragging_on_the_axis_shows_that_part_and_a_button_shows_all_again(page:
     wait_for_view(page, (start, end))
     assert shown(page) == whole
     expect(back).to_be_hidden()
+    expect(page.get_by_role("slider")).to_be_focused()
 
 
 def test_a_click_on_the_axis_changes_nothing(page: Page, url: str):
@@ -222,7 +223,19 @@ def test_a_live_run_grows_unless_one_has_zoomed(page: Page, live_url: str):
     assert shown(page) == zoomed
 
     page.keyboard.press("0")
-    assert wait_for_view(page, zoomed)[1] > second[1]
+    whole = wait_for_view(page, zoomed)
+    assert whole[1] > second[1]
+
+    page.keyboard.press("l")
+    lanes = axis(page)
+    page.mouse.move(lanes["x"] + 20, lanes["y"] + 60)
+    page.keyboard.down("Control")
+    page.mouse.wheel(0, -200)
+    page.keyboard.up("Control")
+    wait_for_view(page, whole)
+    expect(page.get_by_role("button", name="Follow the newest running action")).to_have_attribute(
+        "aria-pressed", "true"
+    )
 
 
 def test_a_line_under_the_pointer_says_which_moment_it_is(browser: Browser, url: str):
