@@ -9,7 +9,6 @@ const PER_WHEEL_PX = 0.0025;
 const PER_PINCH_PX = 0.01;
 const PINCH_PX = 50; // a wheel turns by more
 const DRAG_PX = 4;
-const RAN = "[data-at]:not(.wait)";
 
 export class Zoom {
   /** @param {import("./axis.js").TimeAxis} axis */
@@ -32,11 +31,9 @@ export class Zoom {
   get anchor() {
     const { start, end } = view.shown;
     if (this.cursor.at !== null) return this.cursor.at;
-    const row = this.tree.row(this.tree.selected);
-    const bars = [...(row?.querySelectorAll(row.querySelector(RAN) ? RAN : "[data-at]") ?? [])];
-    if (!bars.length) return (start + end) / 2;
-    const from = Number(endsOf(bars[0])[0]);
-    const to = Number(endsOf(bars.at(-1))[1] || view.now);
+    const bar = this.tree.row(this.tree.selected)?.querySelector(".lane > :last-child"); // what it did last
+    if (!bar) return (start + end) / 2;
+    const [from, to] = endsOf(bar).map((at) => Number(at || view.now));
     const [low, high] = [Math.max(from, start), Math.min(to, end)];
     return low <= high ? (low + high) / 2 : (from + to) / 2;
   }
