@@ -28,7 +28,7 @@ class Span(NamedTuple):
 # Milliseconds since an instant, and the whole part of a number. SQLite's julianday is exact to 0.04 ms.
 _SINCE = {
     "sqlite": "(julianday({0}) - julianday(%s)) * 86400000",
-    "postgresql": "extract(epoch FROM {0} - %s) * 1000",
+    "postgresql": "CAST(extract(epoch FROM {0} - %s) * 1000 AS double precision)",
 }
 _WHOLE = {"sqlite": "CAST({0} AS integer)", "postgresql": "CAST(floor({0}) AS integer)"}
 _SPANS = """
