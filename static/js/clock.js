@@ -16,7 +16,8 @@ export class LiveClock extends HTMLElement {
     this.offset = Number(this.dataset.now) - Date.now();
     this.frozenAt = 0;
     this.timer = setInterval(() => document.hidden || this.frozenAt || this.tick(), TICK_MS);
-    document.addEventListener("htmx:after:swap", () => this.tick());
+    // Once for all swaps of a frame, and before they are painted.
+    document.addEventListener("htmx:after:swap", () => (this.due ??= requestAnimationFrame(() => this.tick())));
     document.addEventListener("visibilitychange", () => document.hidden || this.tick());
     this.tick();
   }
@@ -42,6 +43,7 @@ export class LiveClock extends HTMLElement {
   }
 
   tick() {
+    this.due = undefined;
     const { time } = this;
     const now = time - this.origin;
     fill("since", (since) => durationWords(now - since));
