@@ -76,11 +76,11 @@ export class TimeCursor extends HTMLElement {
     this.style.setProperty("--mark", `${Math.abs(x - from)}px`);
     this.style.setProperty("--mark-x", `${Math.min(x, from)}px`);
     this.toggleAttribute("data-flip", x - (lanes.left - begin) > lanes.width / 2);
-    this.say(this.at, this.marked === null ? null : this.axis.at(this.marked));
+    this.tell(this.at, this.marked === null ? null : this.axis.at(this.marked));
   }
 
   /** @param {number} at @param {number | null} other where the mark began */
-  say(at, other) {
+  tell(at, other) {
     const { start, end } = view.shown;
     const fine = (end - start) / this.axis.clientWidth; // what a pixel stands for
     const [offset, local, utc] = this.querySelectorAll("b, span, small");

@@ -60,7 +60,7 @@ export class RunMap extends HTMLElement {
   /** @param {string} html */
   show(html) {
     this.area.innerHTML = html;
-    const { covers, peak } = this.area.firstElementChild.dataset;
+    const { covers, peak } = /** @type {HTMLElement} */ (this.area.firstElementChild).dataset;
     this.covers = Number(covers);
     this.style.setProperty("--covers", covers);
     write(this.querySelector(".peak"), `${peak} at once`);
@@ -104,7 +104,7 @@ export class RunMap extends HTMLElement {
     this.brush.parentElement.setPointerCapture(event.pointerId);
     const { start, end } = view.shown;
     const at = this.at(event.clientX);
-    const edge = event.target.dataset.edge;
+    const { edge } = /** @type {HTMLElement} */ (event.target).dataset;
     if (!edge && !view.isWhole && (at < start || at > end)) view.show(at - (end - start) / 2, at + (end - start) / 2);
     this.grip = { x: event.clientX, at, edge: edge ?? (view.isWhole ? "new" : ""), ...view.shown };
   }

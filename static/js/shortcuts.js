@@ -21,12 +21,12 @@ const MEANINGS = {
 };
 for (let depth = 1; depth <= 9; depth++) MEANINGS[depth] = () => tree().levels.open(depth);
 
-/** @param {Element} target */
+/** @param {EventTarget} target */
 const isTyping = (target) => target.closest?.("input:not([type=checkbox]), textarea, select");
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.repeat || event.altKey || event.ctrlKey || event.metaKey) return;
-  if (!sheet()?.isOn || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  if (!tree() || !sheet()?.isOn || isTyping(event.target) || document.querySelector("dialog[open]")) return;
   const meaning = MEANINGS[event.key.toLowerCase()];
   if (!meaning) return;
   event.preventDefault();

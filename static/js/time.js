@@ -34,6 +34,7 @@ export function agoWords(ms) {
 }
 
 const ROUND = [10e3, 15e3, 30e3, 60e3, 120e3, 300e3, 600e3, 1800e3, 3600e3, 7200e3, 21_600e3, 43_200e3, 86_400e3];
+/** @type {[number, string][]} */
 const UNITS = [[86_400e3, "d"], [3600e3, "h"], [60e3, "m"]];
 
 /** A step of the axis: 1, 2 or 5 times a power of ten, from 10 s on a round number of seconds, minutes or hours.

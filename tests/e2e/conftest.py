@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import LAUNCH_ARGS, find_chromium
 from tests.e2e.server import ROOT, RUN_URL, Server
+from tests.e2e.states import Places
 
 
 @pytest.fixture(scope="session")
@@ -51,3 +52,20 @@ def live_url(server: Server) -> Iterator[str]:
         assert found
         yield server.url + found.group(0).removeprefix(found.group(1))
         process.kill()
+
+
+@pytest.fixture(scope="session")
+def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
+    """What tests of all pages look at; they change nothing there, so it is made once."""
+    busy, idle = (Server(tmp_path_factory.mktemp("home")).start() for _ in range(2))
+    yield Places(busy, idle)
+    busy.stop()
+    idle.stop()
+
+
+@pytest.fixture
+def still_page(browser: Browser) -> Iterator[Page]:
+    """Without motion: a colour that fades is no colour to measure. What the console says does not matter here."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    yield context.new_page()
+    context.close()
