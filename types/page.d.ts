@@ -2,11 +2,14 @@
 // A new custom element is one import and one line in HTMLElementTagNameMap; then document.querySelector("run-x") has its type.
 
 import type { AbortDialog } from "../static/js/abort.js";
+import type { TimeAxis } from "../static/js/axis.js";
 import type { LiveClock } from "../static/js/clock.js";
 import type { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "../static/js/controls.js";
+import type { TimeCursor } from "../static/js/cursor.js";
 import type { RunFilter } from "../static/js/filter.js";
 import type { LogView } from "../static/js/inspector.js";
 import type { ConnectionStatus } from "../static/js/live.js";
+import type { RunMap } from "../static/js/minimap.js";
 import type { RunList } from "../static/js/runs.js";
 import type { KeysSheet } from "../static/js/sheet.js";
 import type { RunTree } from "../static/js/tree.js";
@@ -42,9 +45,12 @@ declare global {
     "relative-time": RelativeTime;
     "run-filter": RunFilter;
     "run-list": RunList;
+    "run-map": RunMap;
     "run-tree": RunTree;
     "scope-menu": ScopeMenu;
     "theme-toggle": ThemeToggle;
+    "time-axis": TimeAxis;
+    "time-cursor": TimeCursor;
   }
 
   // Our pages are HTML: what a selector finds is an HTMLElement unless its tag says more.
@@ -78,8 +84,10 @@ declare global {
   }
 
   interface HTMLElement {
-    /** The properties that clock.js has set, by name. */
-    kept?: Record<string, string>;
+    /** The custom properties that axis.js has set, by name. */
+    kept?: Record<string, number>;
+    /** Of what shows a time that passes. @param now the server's */
+    say?(now: number): void;
   }
 
   interface DocumentEventMap {

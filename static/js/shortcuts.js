@@ -3,6 +3,7 @@
 const filters = () => document.querySelector("run-filter");
 const sheet = () => document.querySelector("keys-sheet");
 const tree = () => document.querySelector("run-tree");
+const zooming = () => document.querySelector("time-axis").zooming;
 
 /** @type {Record<string, () => void>} */
 const MEANINGS = {
@@ -12,6 +13,11 @@ const MEANINGS = {
   f: () => filters().toggleFailed(),
   e: () => tree().levels.open(0),
   w: () => tree().levels.open(2),
+  "+": () => zooming().step(1),
+  "=": () => zooming().step(1),
+  "-": () => zooming().step(-1),
+  0: () => zooming().reset(),
+  q: () => zooming().toggleQueue(),
 };
 for (let depth = 1; depth <= 9; depth++) MEANINGS[depth] = () => tree().levels.open(depth);
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import LAUNCH_ARGS, find_chromium
-from tests.e2e.server import Server
+from tests.e2e.server import ROOT, RUN_URL, Server
 from tests.e2e.states import Places
 
 
@@ -38,6 +40,18 @@ def page(browser: Browser) -> Iterator[Page]:
     yield page
     context.close()
     assert errors == []
+
+
+@pytest.fixture
+def live_url(server: Server) -> Iterator[str]:
+    """The page of a run that has just begun."""
+    command = [sys.executable, "manage.py", "demo", "--live", "--shape", "6x10", "--seed", "5"]
+    with subprocess.Popen(command, cwd=ROOT, env=server.env, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        found = RUN_URL.search(process.stdout.readline())
+        assert found
+        yield server.url + found.group(0).removeprefix(found.group(1))
+        process.kill()
 
 
 @pytest.fixture(scope="session")
