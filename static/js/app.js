@@ -5,6 +5,7 @@ import { showFavicon } from "./announce.js";
 import "./ask.js";
 import { LiveClock } from "./clock.js";
 import { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "./controls.js";
+import "./failed.js";
 import { RunFilter } from "./filter.js";
 import { LogView } from "./inspector.js";
 import { ConnectionStatus } from "./live.js";
@@ -12,6 +13,7 @@ import { RunList } from "./runs.js";
 import { KeysSheet } from "./sheet.js";
 import "./shortcuts.js";
 import "./signal.js";
+import "./tabs.js";
 import { RunTree } from "./tree.js";
 
 customElements.define("relative-time", RelativeTime);
