@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
-from runs.views import aborts, executors, health, pages, panels, runs, signals
+from runs.views import aborts, executors, health, minimaps, pages, panels, runs, signals
 
 RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"
 RUN = f"{RUNS}/<str:run>"
@@ -19,6 +19,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(RUNS, pages.run_list, name="runs"),
     path(RUNS.removesuffix("/runs") + "/aborts", runs.abort_runs, name="abort-runs"),
     path(RUN, pages.run_detail, name="run"),
+    path(f"{RUN}/minimap", minimaps.show, name="minimap"),
     path(f"{RUN}/abort", aborts.abort, name="abort"),
     path(f"{RUN}/aborts", aborts.request_aborts, name="aborts"),
     path(f"{RUN}/aborts/preview", aborts.preview_aborts, name="aborts-preview"),

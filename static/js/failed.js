@@ -24,7 +24,7 @@ function makeBox(words, id, retry) {
   box.dataset.failed = "";
   box.setAttribute("role", "alert");
   const button = make("button", "Retry", "button small");
-  button.type = "button";
+  button.setAttribute("type", "button");
   button.addEventListener("click", retry);
   box.append(make("b", "This could not be loaded"), make("p", words));
   if (id) {
@@ -36,14 +36,14 @@ function makeBox(words, id, retry) {
   return box;
 }
 
-/** Where the box goes: what is shown of the same action stays below it. @param {HTMLElement} target @param {string} url */
+/** Where the box goes: what is shown of the same action stays below it. @param {Element} target @param {string} url */
 function placeIn(target, url) {
   const panel = target.querySelector("#panel");
   const isSame = panel && new URL(url, location.href).pathname.endsWith(`/actions/${panel.dataset.name}`);
   return isSame ? panel.querySelector(".panel-body") : target;
 }
 
-/** @param {object} ctx htmx's context of the request @param {string} words */
+/** @param {import("../../types/page.d.ts").HtmxRequest} ctx @param {string} words */
 function fail(ctx, words) {
   const { sourceElement: source, target } = ctx;
   if (ctx.request.method !== "GET" || !(target instanceof Element) || !target.isConnected) return;
