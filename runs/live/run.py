@@ -7,14 +7,15 @@ from dataclasses import dataclass, replace
 from django.template.loader import render_to_string
 
 from runs import tree
-from runs.live.feed import POLL_SECONDS, Feed, Send
-from runs.live.messages import Asked, Filter, Follow, Hello, Levels, Look, Toggle
+from runs.live.feed import BEAT_SECONDS, POLL_SECONDS, Feed, Send
+from runs.live.messages import Asked, Filter, Follow, Hello, Levels, Look, Seek, Toggle
 from runs.queries import pages
 from runs.rows import Window, partial, spacer, whole
 from runs.snapshot import EVERYTHING, MAX_TOGGLED, Seen, Shape, Snapshot, make_shape, shared
 
 # Nothing more is expected of an ended run; its feed stays for scrolling and toggling.
 ENDED_POLL_SECONDS = 30.0
+ENDED_BEAT_SECONDS = 15.0
 # Up to so many changed rows are sent one by one; more, as one window.
 MAX_PARTIALS = 40
 
@@ -28,6 +29,7 @@ class View:
     count: int = tree.MAX_WINDOW
     shape: Shape = EVERYTHING
     follows: bool = False
+    seek: Seek | None = None
 
 
 class RunFeed(Feed):
@@ -42,14 +44,17 @@ class RunFeed(Feed):
         self._snapshot: Snapshot | None = None
         self._shown: Window | None = None
         self._summary = ""
+        self._answered: Seek | None = None
+        self._goal: Seen | None = None  # what the last frame was sought for
 
     def look(self, message: Asked) -> None:
         view, shape = self._view, self._view.shape
         match message:
             case Hello():
                 shape = make_shape(
-                    depth=message.depth, toggled=message.toggled, text=message.text, looks=message.looks
-                )
+                    depth=message.depth, toggled=message.toggled, text=message.text, looks=message.looks,
+                    started=message.started,
+                )  # fmt: skip
                 self._view = View(message.since, message.first, message.count, shape, message.follows)
                 return
             case Look():
@@ -59,29 +64,53 @@ class RunFeed(Feed):
                 first = self._shown.before if self._shown else view.first
                 self._view = replace(view, first=first, follows=message.on)
                 return
+            case Seek():
+                self._view = replace(view, follows=False, seek=message)
+                return
             case Toggle():
                 toggled = shape.toggled ^ {message.name}
                 shape = replace(shape, toggled=toggled) if len(toggled) <= MAX_TOGGLED else shape
             case Levels():
                 shape = replace(shape, depth=max(0, message.depth), toggled=frozenset())
             case Filter():
-                asked = make_shape(text=message.text, looks=message.looks)
-                shape = replace(shape, text=asked.text, looks=asked.looks)
+                asked = make_shape(text=message.text, looks=message.looks, started=message.started)
+                shape = replace(shape, text=asked.text, looks=asked.looks, started=asked.started)
         self._view = replace(view, shape=shape)
 
     def compose(self) -> str | None:
         if self._snapshot is None:
             self._snapshot = shared.get(pages.get_run_by_id(self._run_id))
+        if self.begins():
+            self._shown, self._summary = None, ""
         view = self._view
-        see = self._snapshot.see_newest if view.follows else self._snapshot.see
-        seen = see(view.first, view.count, view.shape)
+        seen = self._seen(self._snapshot, view)
+        is_sought = view.seek is not None and view.seek is not self._answered
+        self.extras = {"sought": seen.goal, "opened": sorted(seen.opened)} if is_sought else {}
+        self._goal = seen if is_sought else None
+        self._answered = view.seek
         self.seq = max(seen.seq, 0)
         if self._shown is None and self._page_has(seen, view):
             self._shown = seen.window
         partials = [*self._rows(seen.window), *self._above(seen)]
         self._shown = seen.window
         self.patience = ENDED_POLL_SECONDS if seen.summary.is_over else POLL_SECONDS
-        return "".join(partials) or None
+        self.beat = ENDED_BEAT_SECONDS if seen.summary.is_over else BEAT_SECONDS
+        return "".join(partials) or ("" if is_sought else None)
+
+    def _seen(self, snapshot: Snapshot, view: View) -> Seen:
+        if view.seek is not None and view.seek is not self._answered:
+            return snapshot.see_failure(
+                view.seek.name, view.first, view.count, view.shape, back=view.seek.back
+            )
+        see = snapshot.see_newest if view.follows else snapshot.see
+        return see(view.first, view.count, view.shape)
+
+    def settle(self) -> None:
+        """The page goes on from where it was brought."""
+        if (goal := self._goal) is not None:
+            view, self._goal = self._view, None
+            shape = replace(view.shape, toggled=view.shape.toggled ^ goal.opened)
+            self._view = replace(view, first=goal.start, shape=shape)
 
     def _page_has(self, seen: Seen, view: View) -> bool:
         """Whether the page came with just these rows. After a reconnect it may have asked for others in vain."""

@@ -11,7 +11,8 @@ from django.views.decorators.http import require_GET
 
 from runs import errors
 from runs.names import RunRef
-from runs.queries import logs, pages, panels
+from runs.queries import logs, pages, panels, previews
+from runs.snapshot import FAILURES
 from runs.views.answers import page
 
 TABS = ("overview", "data", "logs", "events")
@@ -29,6 +30,8 @@ def panel_context(head: pages.RunHead, action: str, tab: str) -> dict[str, Any]:
     found = panels.get_panel(head.id, action)
     tab = tab if tab in TABS else TABS[0]
     context: dict[str, Any] = {"panel": found, "tab": tab, "head": head, "tabs": TABS}
+    if found.look in FAILURES:
+        context["beside"] = previews.count_beside(head.id, action)
     match tab:
         case "data":
             context["data"] = panels.read_data(found)
@@ -45,6 +48,16 @@ def waits(request: HttpRequest, *, project: str, domain: str, run: str, action: 
     """Why the action waits, as a fragment that asks again; empty once it does not."""
     head = pages.get_run(RunRef(project, domain, run))
     return render(request, "runs/_waits.html", {"panel": panels.get_panel(head.id, action), "head": head})
+
+
+@require_GET
+@page
+def beside(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
+    """How many beside a failed action still live, as a fragment that asks again; empty once none does."""
+    head = pages.get_run(RunRef(project, domain, run))
+    found = panels.get_panel(head.id, action)
+    context = {"panel": found, "head": head, "beside": previews.count_beside(head.id, action)}
+    return render(request, "runs/_beside.html", context)
 
 
 @require_GET

@@ -58,7 +58,7 @@ export class RunTree extends HTMLElement {
     this.loaded.sizeSpacers();
     this.settle();
     this.filters.settle();
-    this.following.settle();
+    this.following.settle(frame);
     this.loaded.ask();
     announceCounts();
     showFavicon();
