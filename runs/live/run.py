@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from django.template.loader import render_to_string
@@ -18,6 +19,7 @@ ENDED_POLL_SECONDS = 30.0
 ENDED_BEAT_SECONDS = 15.0
 # Up to so many changed rows are sent one by one; more, as one window.
 MAX_PARTIALS = 40
+PART = re.compile("(?=<hx-partial )")  # no name or message can hold it: what users write is escaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class RunFeed(Feed):
         self._view = View()
         self._snapshot: Snapshot | None = None
         self._shown: Window | None = None
-        self._summary = ""
+        self._said: list[str] = []  # above the rows
         self._answered: Seek | None = None
         self._goal: Seen | None = None  # what the last frame was sought for
 
@@ -81,7 +83,7 @@ class RunFeed(Feed):
         if self._snapshot is None:
             self._snapshot = shared.get(pages.get_run_by_id(self._run_id))
         if self.begins():
-            self._shown, self._summary = None, ""
+            self._shown, self._said = None, []
         view = self._view
         seen = self._seen(self._snapshot, view)
         is_sought = view.seek is not None and view.seek is not self._answered
@@ -130,9 +132,7 @@ class RunFeed(Feed):
         return partials
 
     def _above(self, seen: Seen) -> list[str]:
-        """Header and counts, when they changed."""
+        """What changed of title, header and counts. Only that, because each part costs the browser a swap."""
         html = render_to_string("runs/live/_above.html", {"seen": seen, "summary": seen.summary})
-        if html == self._summary:
-            return []
-        self._summary = html
-        return [html]
+        before, self._said = self._said, PART.split(html)
+        return [part for part in self._said if part not in before]

@@ -29,8 +29,7 @@ export class RunTree extends HTMLElement {
     document.addEventListener("click", (event) => this.linked(event));
     this.loaded.sizeSpacers();
     this.settle();
-    const row = this.selected && this.row(this.selected);
-    if (row) row.scrollIntoView({ block: "center" });
+    this.row(this.selected)?.scrollIntoView({ block: "center" });
   }
 
   /** What the server must know of this page. */
@@ -119,7 +118,7 @@ export class RunTree extends HTMLElement {
     const picks = event.target.closest(".pick") || event.shiftKey || event.ctrlKey || event.metaKey;
     if (picks && isLink) return; // a new tab
     if (picks && event.shiftKey) this.picks.pickTo(row);
-    else if (picks) this.picks.pick(row, event.target.matches("input") ? event.target.checked : undefined);
+    else if (picks) this.picks.pick(row, event.target.matches("input") ? /** @type {HTMLInputElement} */ (event.target).checked : undefined);
     else if (event.target.closest(".twist") && row.ariaExpanded) this.levels.toggle(row);
     else this.select(nameOf(row)).then(() => event.target.closest("[data-opens]") && focusFirst());
     if (!event.target.matches("input")) event.preventDefault();
@@ -143,8 +142,10 @@ export class RunTree extends HTMLElement {
   }
 
   close() {
+    const row = document.activeElement.closest("#inspector") && (this.row(this.selected) ?? this.rows[0]);
     this.selected = "";
     this.settle();
     closePanel();
+    this.focusRow(row);
   }
 }
