@@ -11,7 +11,7 @@ from itertools import islice
 from runs import rows, tree
 from runs.errors import NotFound
 from runs.failures import first_cause, next_failure
-from runs.looks import STOPPABLE, WORDS
+from runs.looks import WORDS, Count
 from runs.phases import TERMINAL, Phase
 from runs.queries.pages import RunHead
 from runs.queries.rows import (
@@ -36,21 +36,6 @@ MAX_TOGGLED = 5000
 MAX_TEXT = 100
 KEPT_ROWS = 20_000  # of a run
 KEPT_ACTIONS = 1_000_000  # of all runs
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """A chip of the summary. below_root: how many of them are not the root, which no abort of a phase selects."""
-
-    look: str
-    word: str
-    number: int
-    below_root: int
-
-    @property
-    def can_stop(self) -> bool:
-        """Whether all of them can be asked to stop at once."""
-        return self.look in STOPPABLE and self.below_root > 0
 
 
 @dataclass(frozen=True, slots=True)
