@@ -26,6 +26,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(ACTION, panels.panel, name="panel"),
     path(f"{ACTION}/signal", signals.signal, name="signal"),
     path(f"{ACTION}/waits", panels.waits, name="waits"),
+    path(f"{ACTION}/beside", panels.beside, name="beside"),
     path(f"{ACTION}/log", panels.log_tail, name="log-tail"),
     path(f"{ACTION}/log.txt", panels.log_file, name="log-file"),
     path(f"{ACTION}/report", panels.report, name="report"),

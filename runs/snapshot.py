@@ -10,7 +10,8 @@ from itertools import islice
 
 from runs import rows, tree
 from runs.errors import NotFound
-from runs.looks import STOPPABLE, WORDS
+from runs.failures import first_cause, next_failure
+from runs.looks import WORDS, Count
 from runs.phases import TERMINAL, Phase
 from runs.queries.pages import RunHead
 from runs.queries.rows import (
@@ -20,6 +21,7 @@ from runs.queries.rows import (
     get_last_end,
     get_rows,
     list_changed_nodes,
+    list_failed_by_end,
     look_of_sign,
     search,
 )
@@ -28,26 +30,12 @@ from runs.timeline import between_ms, duration_words, to_ms
 
 FAILURES = frozenset({Phase.FAILED.slug, Phase.TIMED_OUT.slug})
 LIVE_LOOKS = frozenset(WORDS) - {"cached", *(phase.slug for phase in TERMINAL)}
+NOT_STARTED = frozenset({"queued", "waiting-for-resources"})
 KEPT_VIEWS = 16  # of a run: one for each shape in which pages show it
 MAX_TOGGLED = 5000
 MAX_TEXT = 100
 KEPT_ROWS = 20_000  # of a run
 KEPT_ACTIONS = 1_000_000  # of all runs
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """A chip of the summary. below_root: how many of them are not the root, which no abort of a phase selects."""
-
-    look: str
-    word: str
-    number: int
-    below_root: int
-
-    @property
-    def can_stop(self) -> bool:
-        """Whether all of them can be asked to stop at once."""
-        return self.look in STOPPABLE and self.below_root > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +49,7 @@ class Summary:
     origin_ms: int
     end_ms: int | None  # offset of the last end, once nothing is live
     duration: str
+    cause: ActionRow | None = None  # the first that failed, with nothing below it that did
 
     @property
     def is_over(self) -> bool:
@@ -79,30 +68,39 @@ class Shape:
 
     depth: how many levels are open, 0 is all of them; toggled: names of the branches of which the opposite is true.
     text: in the names of function, environment, action or group; looks: slugs (runs/looks.py). Empty ones match everything.
+    started: what is queued or waits for resources does not match.
     """
 
     depth: int = 0
     toggled: frozenset[str] = frozenset()
     text: str = ""
     looks: frozenset[str] = frozenset()
+    started: bool = False
 
     @property
     def is_filter(self) -> bool:
-        return bool(self.text or self.looks)
+        return bool(self.text or self.looks or self.started)
 
     @property
     def words(self) -> list[str]:
         """What it asks for, as a page says it."""
-        return [f"“{self.text}”"] * bool(self.text) + [
-            WORDS[look].lower() for look in WORDS if look in self.looks
-        ]
+        return (
+            [f"“{self.text}”"] * bool(self.text)
+            + [WORDS[look].lower() for look in WORDS if look in self.looks]
+            + ["started"] * self.started
+        )
 
 
 EVERYTHING = Shape()
 
 
 def make_shape(
-    *, depth: int = 0, toggled: Iterable[str] = (), text: str = "", looks: Iterable[str] = ()
+    *,
+    depth: int = 0,
+    toggled: Iterable[str] = (),
+    text: str = "",
+    looks: Iterable[str] = (),
+    started: bool = False,
 ) -> Shape:
     """A shape of what a page says; what is too long is cut, what is unknown is left out."""
     return Shape(
@@ -110,6 +108,7 @@ def make_shape(
         toggled=frozenset(islice(toggled, MAX_TOGGLED)),
         text=text.strip()[:MAX_TEXT],
         looks=frozenset(looks).intersection(WORDS),
+        started=started,
     )
 
 
@@ -127,7 +126,7 @@ class Seen:
     """What a page shows of a run, all of one moment.
 
     start: the 0-based row with which the window begins; total: how many rows there are; matched: how many actions match,
-    None when nothing is filtered; newest: the row of the newest running action, "" when there is none or nobody follows.
+    None when nothing is filtered; goal: the row that was looked for, "" when there is none; opened: the closed branches above it.
     """
 
     shape: Shape
@@ -137,7 +136,8 @@ class Seen:
     matched: int | None
     window: rows.Window
     summary: Summary
-    newest: str = ""
+    goal: str = ""
+    opened: frozenset[str] = frozenset()
 
     @property
     def first_row(self) -> int:
@@ -174,6 +174,8 @@ class Snapshot:
         self._views: dict[Shape, _View] = {}
         self._found: dict[str, frozenset[int]] = {}  # what matches a text
         self._summary: Summary | None = None
+        self._cause: int | None = None
+        self._is_cause_known = True  # nothing has failed yet
 
     def __len__(self) -> int:
         return len(self._looks)
@@ -214,9 +216,40 @@ class Snapshot:
             newest = max((node for node in shown if self._looks[node] == "running"), default=None)
             if newest is None:
                 return self._seen(view, *tree.window(len(view.layout), first, count), focus)
-            index = view.layout.index_of(newest)
-            seen = self._seen(view, *tree.window_around(len(view.layout), index), focus)
-            return replace(seen, newest=list(seen.window.rows)[index - seen.start])
+            return self._seen_around(view, newest, focus)
+
+    def see_failure(
+        self, after: str, first: int, count: int, shape: Shape = EVERYTHING, *, back: bool, focus: str = ""
+    ) -> Seen:
+        """The window around the next failure after this action's row; as `see` when nothing that matches failed.
+
+        Closed branches above it are open in what is seen. Raises NotFound.
+        """
+        with self._lock:
+            self._refresh()
+            view = self._view(shape)
+            failed = self._failed if view.matches is None else self._failed & view.matches
+            current = find_ids(self.head.id, [after]).get(after) if after else None
+            node = next_failure(self._tree, failed, current if current in self._looks else None, back=back)
+            if node is None:
+                return self._seen(view, *tree.window(len(view.layout), first, count), focus)
+            opened = self._closed_above(view, node)
+            shown = self._view(replace(shape, toggled=shape.toggled ^ opened)) if opened else view
+            return replace(self._seen_around(shown, node, focus), opened=opened)
+
+    @property
+    def _failed(self) -> set[int]:
+        return {node for node, look in self._looks.items() if look in FAILURES}
+
+    def _closed_above(self, view: _View, node: int) -> frozenset[str]:
+        closed = [one for one in self._tree.ancestors(node) if view.layout.is_closed(one)]
+        self._read_rows(closed)
+        return frozenset(self._rows[one].name for one in closed)
+
+    def _seen_around(self, view: _View, node: int, focus: str) -> Seen:
+        index = view.layout.index_of(node)
+        seen = self._seen(view, *tree.window_around(len(view.layout), index), focus)
+        return replace(seen, goal=list(seen.window.rows)[index - seen.start])
 
     def _refresh(self) -> None:
         """Read what changed since the last time."""
@@ -233,7 +266,9 @@ class Snapshot:
             self._views.clear()
             self._found.clear()
         else:
-            self._views = {shape: view for shape, view in self._views.items() if not shape.looks}
+            self._views = {
+                shape: view for shape, view in self._views.items() if not (shape.looks or shape.started)
+            }
         self._seq = max(node.changed_seq for node in changed)
         self._summary = None
 
@@ -242,6 +277,7 @@ class Snapshot:
         self._tree = tree.Tree((node.id, node.parent_id) for node in nodes)
         self._looks = {node.id: look_of_sign(node.sign) for node in nodes}
         self._counts = Counter(self._looks.values())
+        self._is_cause_known = not any(self._counts[look] for look in FAILURES)
         for node_id, look in self._looks.items():
             if look in FAILURES:
                 self._failures_below.update(self._tree.ancestors(node_id))
@@ -258,6 +294,7 @@ class Snapshot:
         if old is not None:
             self._counts[old] -= 1
         if look in FAILURES:
+            self._is_cause_known = False
             self._failures_below.update(self._tree.ancestors(node.id))
 
     def _view(self, shape: Shape) -> _View:
@@ -273,16 +310,15 @@ class Snapshot:
         return view
 
     def _matches(self, shape: Shape) -> frozenset[int]:
+        wanted = (shape.looks or frozenset(WORDS)) - (NOT_STARTED if shape.started else frozenset())
         if not shape.text:
-            return frozenset(node for node, look in self._looks.items() if look in shape.looks)
+            return frozenset(node for node, look in self._looks.items() if look in wanted)
         if (found := self._found.get(shape.text)) is None:
             if len(self._found) >= KEPT_VIEWS:
                 self._found.clear()
             found = self._found[shape.text] = frozenset(search(self.head.id, shape.text))
         looks = self._looks
-        return frozenset(
-            node for node in found if node in looks and (not shape.looks or looks[node] in shape.looks)
-        )
+        return frozenset(node for node in found if looks.get(node) in wanted)
 
     def _seen(self, view: _View, start: int, stop: int, focus: str = "") -> Seen:
         places = view.layout.window(start, stop)
@@ -352,7 +388,19 @@ class Snapshot:
             origin_ms=to_ms(origin),
             end_ms=between_ms(origin, end) if end else None,
             duration=duration_words(between_ms(origin, root.ended_at)) if root.ended_at else "",
+            cause=self._find_cause(),
         )
+
+    def _find_cause(self) -> ActionRow | None:
+        """Looked for anew when something failed: one statement."""
+        if not self._is_cause_known:
+            by_end = list_failed_by_end(self.head.id)
+            self._cause = first_cause(by_end, self._failed, self._failures_below.__getitem__)
+            self._is_cause_known = True
+        if self._cause is None:
+            return None
+        self._read_rows([self._cause])
+        return self._rows[self._cause]
 
 
 class Snapshots:

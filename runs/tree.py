@@ -129,6 +129,9 @@ class Layout:
         roots = self._tree.children(None)
         return self._ends_of(None)[-1] if roots else 0
 
+    def is_closed(self, node: int) -> bool:
+        return node in self._collapsed
+
     def index_of(self, node: int) -> int:
         """The 0-based row of a node, or of the closed branch that hides it; 0 when it is not in the tree."""
         if node not in self._tree:

@@ -8,7 +8,7 @@ import type { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "../static
 import type { TimeCursor } from "../static/js/cursor.js";
 import type { RunFilter } from "../static/js/filter.js";
 import type { LogView } from "../static/js/inspector.js";
-import type { ConnectionStatus } from "../static/js/live.js";
+import type { ConnectionStatus } from "../static/js/connection.js";
 import type { RunMap } from "../static/js/minimap.js";
 import type { RunList } from "../static/js/runs.js";
 import type { KeysSheet } from "../static/js/sheet.js";
@@ -16,15 +16,23 @@ import type { RunTree } from "../static/js/tree.js";
 
 /** What hx-ws keeps of the socket of an element. */
 interface Connection {
-  socket: WebSocket;
+  socket: WebSocket | null;
   attempt: number;
   frame: Frame;
+  /** Of the last frame; ours. */
+  number: number;
+  /** Until its next try. */
+  timer: number;
 }
 
 /** What the server sends: the rest of it is for htmx. */
 interface Frame {
   seq: number;
   now: number;
+  /** Of this socket, from 1. */
+  number: number;
+  /** Seconds until the next one at the latest. */
+  beat: number;
 }
 
 /** detail of hx-ws' events. */
@@ -32,6 +40,8 @@ interface SocketDetail {
   code: number;
   connection: Connection;
   message: { data: string };
+  /** Set it, and nothing is swapped. */
+  cancelled?: boolean;
 }
 
 /** What htmx keeps of a request. */
@@ -96,6 +106,8 @@ declare global {
   interface HTMLElement {
     /** The custom properties that axis.js has set, by name. */
     kept?: Record<string, number>;
+    /** Where htmx keeps what it knows of an element. */
+    _htmx?: { ws?: { connection?: Connection } };
     /** Of what shows a time that passes. @param now the server's */
     say?(now: number): void;
   }
@@ -103,6 +115,7 @@ declare global {
   interface DocumentEventMap {
     "htmx:response:error": CustomEvent<{ ctx: HtmxRequest }>;
     "htmx:error": CustomEvent<{ ctx?: HtmxRequest }>;
+    "htmx:ws:before:connection": CustomEvent<SocketDetail>;
     "htmx:ws:after:connection": CustomEvent<SocketDetail>;
     "htmx:ws:before:message:incoming": CustomEvent<SocketDetail>;
     "htmx:ws:after:message:incoming": CustomEvent<SocketDetail>;

@@ -18,6 +18,7 @@ class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields
     toggled: list[str] = []
     text: str = ""
     looks: list[str] = []
+    started: bool = False
     query: str = ""
     follows: bool = False
     focus: str = ""
@@ -46,11 +47,12 @@ class Levels(msgspec.Struct, tag="levels", tag_field="kind", forbid_unknown_fiel
 class Filter(msgspec.Struct, tag="filter", tag_field="kind", forbid_unknown_fields=True):
     """Only what matches is shown, and what is above it. looks: slugs. Empty ones match everything.
 
-    around: whose row is to stay in view.
+    around: whose row is to stay in view; started: what waits to start does not match.
     """
 
     text: str = ""
     looks: list[str] = []
+    started: bool = False
     around: str = ""
 
 
@@ -72,12 +74,22 @@ class Follow(msgspec.Struct, tag="follow", tag_field="kind", forbid_unknown_fiel
     on: bool
 
 
+class Seek(msgspec.Struct, tag="seek", tag_field="kind", forbid_unknown_fields=True):
+    """The window goes to the next action that failed after this one, or the one before; `name` empty: from the top.
+
+    The next frame answers: its `sought` is the name of that action, empty when none failed.
+    """
+
+    name: str = ""
+    back: bool = False
+
+
 class Ack(msgspec.Struct, tag="ack", tag_field="kind", forbid_unknown_fields=True):
     """The page shows the last frame."""
 
     seq: int
 
 
-Asked = Hello | Look | Toggle | Levels | Filter | Follow | Focus | List
+Asked = Hello | Look | Toggle | Levels | Filter | Follow | Focus | List | Seek
 Message = Asked | Ack
 decode = msgspec.json.Decoder(Message).decode

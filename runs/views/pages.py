@@ -54,10 +54,14 @@ def run_list(request: HttpRequest, *, project: str, domain: str) -> HttpResponse
 @require_GET
 @page
 def run_detail(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
-    """The run page; ?action= selects an action, ?tab= a tab of its panel; ?q= and ?look= say which rows are shown."""
+    """The run page; ?action= selects an action, ?tab= a tab of its panel; ?q=, ?look= and ?started= say which rows are shown."""
     selected = request.GET.get("action", "")
     snapshot = shared.get(pages.get_run(RunRef(project, domain, run)))
-    shape = make_shape(text=request.GET.get("q", ""), looks=request.GET.getlist("look"))
+    shape = make_shape(
+        text=request.GET.get("q", ""),
+        looks=request.GET.getlist("look"),
+        started=request.GET.get("started") == "1",
+    )
     seen = snapshot.see_around(selected or ROOT, shape)
     context = {
         "seen": seen,

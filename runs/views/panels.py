@@ -12,7 +12,8 @@ from django.views.decorators.http import require_GET
 
 from runs import errors
 from runs.names import RunRef
-from runs.queries import logs, pages, panels, reports
+from runs.queries import logs, pages, panels, previews, reports
+from runs.snapshot import FAILURES
 from runs.tabs import OVERVIEW, commands_for, make_tabs
 from runs.views.answers import page
 
@@ -63,6 +64,8 @@ def panel_context(head: pages.RunHead, action: str, tab: str, attempt: str = "")
         "template": TEMPLATES[tab],
         "attempt": number,
     }
+    if found.look in FAILURES:
+        context["beside"] = previews.count_beside(head.id, action)
     return context | {"report": report} | _content(found, head, tab, number)
 
 
@@ -97,6 +100,16 @@ def waits(request: HttpRequest, *, project: str, domain: str, run: str, action: 
     """Why the action waits, as a fragment that asks again; empty once it does not."""
     head = pages.get_run(RunRef(project, domain, run))
     return render(request, "runs/_waits.html", {"panel": panels.get_panel(head.id, action), "head": head})
+
+
+@require_GET
+@page
+def beside(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
+    """How many beside a failed action still live, as a fragment that asks again; empty once none does."""
+    head = pages.get_run(RunRef(project, domain, run))
+    found = panels.get_panel(head.id, action)
+    context = {"panel": found, "head": head, "beside": previews.count_beside(head.id, action)}
+    return render(request, "runs/_beside.html", context)
 
 
 @require_GET

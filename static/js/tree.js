@@ -68,7 +68,7 @@ export class RunTree extends HTMLElement {
     const above = this.following.isOn ? 0 : this.anchor.hold();
     this.settle();
     this.filters.settle();
-    this.following.settle();
+    this.following.settle(frame);
     this.foot.settle(above);
     this.loaded.ask();
     announceCounts();
