@@ -317,27 +317,31 @@ class Snapshot:
         )  # fmt: skip
 
     def _summarise(self) -> Summary:
-        """Counts and times of the whole run."""
         if not (roots := self._tree.children(None)):
             raise NotFound(f"run {self.head.ref} has no root action")
         self._read_rows(roots[:1])
-        root, counts, origin = self._rows[roots[0]], self._counts, self.head.created_at
-        is_over = not any(counts[look] for look in LIVE_LOOKS)
-        end = get_last_end(self.head.id) if is_over else None
-        shown = (
-            Count(look, word, counts[look], counts[look] - (look == root.look))
-            for look, word in WORDS.items()
-            if counts[look]
-        )
-        return Summary(
-            head=self.head,
-            root=root,
-            counts=tuple(shown),
-            total=len(self._looks),
-            origin_ms=to_ms(origin),
-            end_ms=between_ms(origin, end) if end else None,
-            duration=duration_words(between_ms(origin, root.ended_at)) if root.ended_at else "",
-        )
+        return summarise(self.head, self._rows[roots[0]], self._counts)
+
+
+def summarise(head: RunHead, root: ActionRow, counts: Counter[str]) -> Summary:
+    """Counts and times of the whole run. One statement when it is over."""
+    origin = head.created_at
+    is_over = not any(counts[look] for look in LIVE_LOOKS)
+    end = get_last_end(head.id) if is_over else None
+    shown = (
+        Count(look, word, counts[look], counts[look] - (look == root.look))
+        for look, word in WORDS.items()
+        if counts[look]
+    )
+    return Summary(
+        head=head,
+        root=root,
+        counts=tuple(shown),
+        total=counts.total(),
+        origin_ms=to_ms(origin),
+        end_ms=between_ms(origin, end) if end else None,
+        duration=duration_words(between_ms(origin, root.ended_at)) if root.ended_at else "",
+    )
 
 
 class Snapshots:

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from runs import errors, rows
+from runs.glance import glance
 from runs.listings import PHASES, SORTS
 from runs.names import ROOT, RunRef
 from runs.queries import lists, pages
@@ -57,7 +58,9 @@ def run_detail(request: HttpRequest, *, project: str, domain: str, run: str) -> 
     selected = request.GET.get("action", "")
     snapshot = shared.get(pages.get_run(RunRef(project, domain, run)))
     shape = make_shape(text=request.GET.get("q", ""), looks=request.GET.getlist("look"))
-    seen = snapshot.see_around(selected or ROOT, shape)
+    is_from_top = not shape.is_filter and selected in {"", ROOT}
+    seen = glance(snapshot.head) if is_from_top and not len(snapshot) else None
+    seen = seen or snapshot.see_around(selected or ROOT, shape)
     context = {
         "seen": seen,
         "shape": shape,
