@@ -11,7 +11,7 @@ PY := $(BIN)/python
 STAMP = $(CURDIR) $(shell cat requirements.lock pyproject.toml | cksum)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-fast test-e2e browser check format bench soak lock clean
+.PHONY: help setup up test test-fast test-e2e browser modules check screenshots format bench soak lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -31,7 +31,7 @@ setup: ## Make .venv with everything (quick when nothing changed)
 up: setup ## Start the server, a worker and a demo run (FLYTEUI_HOME, FLYTEUI_PORT)
 	@exec $(PY) manage.py up --demo
 
-test: setup browser ## Run every test, browser tests included
+test: setup browser modules ## Run every test, browser tests included
 	@rc=0; \
 	$(PY) -m pytest -n $(PYTEST_WORKERS) -m "not e2e" || rc=$$?; \
 	$(PY) -m pytest -m e2e || rc=$$?; \
@@ -40,13 +40,16 @@ test: setup browser ## Run every test, browser tests included
 test-fast: setup ## Run the tests that need no server, browser or CLI process
 	@$(PY) -m pytest -n $(PYTEST_WORKERS) -m "not e2e" --ignore=tests/executor
 
-test-e2e: setup browser ## Run only the end-to-end tests
+test-e2e: setup browser modules ## Run only the end-to-end tests
 	@$(PY) -m pytest -m e2e
 
 browser: setup ## Find a Chromium for the tests, or install one
 	@$(PY) -m tests.browser
 
-check: setup ## Lint, formats, types, layers, templates, spelling
+modules: setup ## Install what the checks need of npm: axe-core, TypeScript
+	@$(PY) -m tests.node
+
+check: setup ## Lint, formats, types (of the scripts too), layers, templates, spelling
 	@rc=0; run() { echo "== $$*"; "$$@" || rc=1; }; \
 	run $(BIN)/ruff check .; \
 	run $(BIN)/ruff format --check .; \
@@ -54,7 +57,11 @@ check: setup ## Lint, formats, types, layers, templates, spelling
 	run $(BIN)/lint-imports --no-logo; \
 	run find templates -name '*.html' -exec $(BIN)/djade --target-version 5.2 --check {} +; \
 	run $(BIN)/typos; \
+	run $(PY) -m tests.node --types; \
 	exit $$rc
+
+screenshots: setup browser ## Take the pictures of docs/screenshots anew
+	@FLYTEUI_SCREENSHOTS=1 $(PY) -m pytest -q tests/e2e/test_screenshots.py
 
 format: setup ## Rewrite the code in its standard form
 	$(BIN)/ruff check --fix .

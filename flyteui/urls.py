@@ -6,17 +6,20 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
-from runs.views import aborts, executors, health, pages, panels, runs, signals
+from runs.views import aborts, executors, health, minimaps, pages, panels, runs, signals
 
 RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"
 RUN = f"{RUNS}/<str:run>"
 ACTION = f"{RUN}/actions/<str:action>"
+
+handler500 = "runs.views.answers.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.home, name="home"),
     path(RUNS, pages.run_list, name="runs"),
     path(RUNS.removesuffix("/runs") + "/aborts", runs.abort_runs, name="abort-runs"),
     path(RUN, pages.run_detail, name="run"),
+    path(f"{RUN}/minimap", minimaps.show, name="minimap"),
     path(f"{RUN}/abort", aborts.abort, name="abort"),
     path(f"{RUN}/aborts", aborts.request_aborts, name="aborts"),
     path(f"{RUN}/aborts/preview", aborts.preview_aborts, name="aborts-preview"),
@@ -25,6 +28,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACTION}/waits", panels.waits, name="waits"),
     path(f"{ACTION}/log", panels.log_tail, name="log-tail"),
     path(f"{ACTION}/log.txt", panels.log_file, name="log-file"),
+    path(f"{ACTION}/report", panels.report, name="report"),
     path("executors/", executors.fleet, name="executors"),
     path("executors/<uuid:executor>/drain", executors.drain, name="drain"),
     path("healthz", health.healthz),

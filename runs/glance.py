@@ -15,6 +15,7 @@ from runs.errors import NotFound
 from runs.queries.glances import count_children, count_looks, list_children, measure
 from runs.queries.pages import RunHead
 from runs.queries.rows import get_rows
+from runs.queries.tries import with_tries
 from runs.snapshot import EVERYTHING, Seen, summarise
 
 FEWEST = 5000  # a shorter run is read as fast
@@ -33,7 +34,7 @@ def glance(head: RunHead, *, fewest: int = FEWEST) -> Seen | None:
             raise NotFound(f"run {head.ref} has no root action")
         start, stop = tree.window_around(total, 0)
         places = list(islice(_walk(head.id, roots[0], stop), stop))
-        read = get_rows([place.id for place in places])
+        read = with_tries(get_rows([place.id for place in places]))
         counts = count_looks(head.id)
         summary = summarise(head, read[roots[0]], counts)
     shown = {read[place.id].name: rows.render(read[place.id], place, head.created_at) for place in places}

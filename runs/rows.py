@@ -79,7 +79,9 @@ def view_of(row: ActionRow, origin: datetime) -> RowView:
     began = row.started_at or row.created_at
     return RowView(
         action=row,
-        segments=segments(origin, created=row.created_at, started=row.started_at, ended=row.ended_at),
+        segments=segments(
+            origin, created=row.created_at, started=row.started_at, ended=row.ended_at, tries=row.tries
+        ),
         duration=duration_words(between_ms(began, row.ended_at)) if row.ended_at else "",
         since_ms=None if row.ended_at else between_ms(origin, began),
         attempts=f"{row.attempt}/{row.max_attempts}" if row.max_attempts > 1 else "",

@@ -23,6 +23,7 @@ from runs.queries.rows import (
     look_of_sign,
     search,
 )
+from runs.queries.tries import with_tries
 from runs.timeline import between_ms, duration_words, to_ms
 
 FAILURES = frozenset({Phase.FAILED.slug, Phase.TIMED_OUT.slug})
@@ -64,6 +65,12 @@ class Summary:
     @property
     def is_over(self) -> bool:
         return self.end_ms is not None
+
+    @property
+    def began_ms(self) -> int:
+        """When the first action started: the root, without which nothing does."""
+        started = self.root.started_at
+        return between_ms(self.head.created_at, started) if started else 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +187,14 @@ class Snapshot:
             self._refresh()
             view = self._view(shape)
             return self._seen(view, *tree.window(len(view.layout), first, count), focus)
+
+    def summarise(self) -> tuple[int, Summary]:
+        """What stands above the tree, and of which sequence number. Raises NotFound. One statement; up to two more when it changed."""
+        with self._lock:
+            self._refresh()
+            if self._summary is None:
+                self._summary = self._summarise()
+            return self._seq, self._summary
 
     def see_around(self, name: str, shape: Shape = EVERYTHING, *, focus: str = "") -> Seen:
         """The window around an action's row, or from the top when it does not show. Raises NotFound."""
@@ -302,7 +317,7 @@ class Snapshot:
         read = get_rows(missing)
         if len(read) < len(missing):
             raise NotFound(f"run {self.head.ref} was deleted")
-        self._rows.update(read)
+        self._rows.update(with_tries(read))
 
     def _html(self, place: tree.Place, matches: frozenset[int] | None, start: int | None) -> str:
         """A row of the window that begins with the 0-based `start`; None: the pinned one. It says where its parent is when that is not loaded."""

@@ -1,11 +1,12 @@
 """Times of a run as offsets and words. Pure.
 
 Bars are offsets from the run's start in milliseconds, not percentages: the axis grows while the run lasts, and what
-is stored per row must not. CSS turns offsets into places (static/css/tree.css), JS draws the axis (static/js/clock.js).
+is stored per row must not. CSS turns offsets into places (static/css/timeline.css), JS draws the axis (static/js/axis.js).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -39,22 +40,64 @@ def duration_words(ms: int) -> str:
 
 
 @dataclass(frozen=True, slots=True)
+class Try:
+    """One lease of an action. outcome: "" while it is held; started_at None: it never entered user code."""
+
+    outcome: str
+    leased_at: datetime
+    started_at: datetime | None
+    ended_at: datetime | None
+
+    @property
+    def began_at(self) -> datetime | None:
+        """Where its part of the bar begins; None: it is still to begin."""
+        return self.started_at or (self.leased_at if self.ended_at else None)
+
+
+@dataclass(frozen=True, slots=True)
 class Segment:
     """A part of a bar. to_ms None: it is still growing."""
 
-    kind: str  # "wait" or "run"
+    kind: str  # "wait"; "run": what became of the action; "earlier"; or how a try ended from which it went on
     from_ms: int
     to_ms: int | None
 
 
 def segments(
-    origin: datetime, *, created: datetime, started: datetime | None, ended: datetime | None
+    origin: datetime,
+    *,
+    created: datetime,
+    started: datetime | None,
+    ended: datetime | None,
+    tries: Sequence[Try] = (),
 ) -> tuple[Segment, ...]:
-    """The bar of an action: the wait before it started, and what it ran."""
-    wait_from = between_ms(origin, created)
-    wait_until = started or ended
-    wait = Segment("wait", wait_from, between_ms(origin, wait_until) if wait_until else None)
-    if started is None:
-        return (wait,)
-    run = Segment("run", between_ms(origin, started), between_ms(origin, ended) if ended else None)
-    return (run,) if wait.to_ms == wait.from_ms else (wait, run)
+    """The bar of an action: a thin line while it waited, what it ran, and before that each try that was not the last.
+
+    tries: the newest ones, in order; none: it was never queued again.
+    """
+    parts = [_part(origin, one, ended) for one in tries if one.began_at]
+    if started and not parts:
+        parts = [Segment("run", between_ms(origin, started), between_ms(origin, ended) if ended else None)]
+    elif started and tries[0].leased_at > started:
+        parts.insert(
+            0, Segment("earlier", between_ms(origin, started), between_ms(origin, tries[0].leased_at))
+        )
+    wait = _wait(between_ms(origin, created), parts, between_ms(origin, ended) if ended else None)
+    return (*wait, *parts)
+
+
+def _part(origin: datetime, one: Try, ended: datetime | None) -> Segment:
+    began = between_ms(origin, one.began_at or one.leased_at)
+    if one.ended_at is None:
+        return Segment("run", began, None)
+    # The try with which the action ended looks as the action does.
+    kind = "run" if one.ended_at == ended else one.outcome.replace("_", "-")
+    return Segment(kind, began, between_ms(origin, one.ended_at))
+
+
+def _wait(begins: int, parts: Sequence[Segment], ended: int | None) -> tuple[Segment, ...]:
+    """One line behind all tries: it shows between them, and after the last one when that was not the end."""
+    until = ended
+    if parts and (parts[-1].to_ms is None or parts[-1].to_ms == ended):
+        until = parts[-1].from_ms
+    return () if until == begins and parts else (Segment("wait", begins, until),)

@@ -12,7 +12,13 @@ import tempfile
 
 # A developer's server, client configuration or proxy must not leak into a test; these are meant for tests.
 KEPT = frozenset(
-    {"FLYTEUI_CHROMIUM", "FLYTEUI_SCREENSHOTS", "FLYTEUI_TEST_DATABASE_URL", "FLYTEUI_TEST_HISTORIES"}
+    {
+        "FLYTEUI_CHROMIUM",
+        "FLYTEUI_SCREENSHOTS",
+        "FLYTEUI_TEST_DATABASE_URL",
+        "FLYTEUI_TEST_EQUIVALENCES",
+        "FLYTEUI_TEST_HISTORIES",
+    }
 )
 CLEARED_PREFIXES = ("FLYTEUI_", "FLYTE_", "FLYTECTL_", "UCTL_", "_UNION_")
 

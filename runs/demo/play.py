@@ -23,7 +23,7 @@ from runs.names import ROOT, RunRef
 
 CLEANUP_US = 120_000  # how long a cancelled action takes to clean up
 SECOND_US = 1_000_000
-PROGRESS = ("loading", "forward", "backward", "done")
+PROGRESS = 5  # lines of an attempt's log
 
 
 @dataclass
@@ -103,6 +103,7 @@ class Play:
                 continue
             part.is_cancelled = True
             self._said.append(frames.Delivered(cancel.key, cancel.epoch, now))
+            self._complain(part, now, "CancelledError: keeping the last checkpoint before it stops")
             self._at(now + CLEANUP_US, partial(self._end, part, "cancelled"))
 
     def take_children(self, updates: Iterable[frames.ChildUpdate], now: int) -> None:
@@ -159,9 +160,27 @@ class Play:
         self._at(at + spent, partial(self._end, part, ""))
 
     def _print(self, part: Part, at: int, spent: int) -> None:
-        step = max(1, spent // len(PROGRESS))
-        lines = [(at + n * step, "out", f"{part.script.task}: {word}\n") for n, word in enumerate(PROGRESS)]
+        """Progress on stdout; from the second try on a warning of the logger first."""
+        task, step = part.script.task, max(1, spent // PROGRESS)
+        lines = [
+            (
+                at + n * step,
+                "out",
+                f"{task} step {(n + 1) * 24:>3}  loss {2.3 / (n + 1):.4f}  {1800 + 37 * n} rows/s\n",
+            )
+            for n in range(PROGRESS)
+        ]
+        if part.lease.attempt > 1:
+            lines.insert(
+                0, (at, "log", f"WARNING demo: attempt {part.lease.attempt}, going on from step 48\n")
+            )
         self._said.append(frames.LogLines(part.lease.key, part.lease.attempt, lines))
+
+    def _complain(self, part: Part, at: int, text: str) -> None:
+        """On stderr."""
+        if self._logs:
+            line = (at, "err", f"{text}\n")
+            self._said.append(frames.LogLines(part.lease.key, part.lease.attempt, [line]))
 
     def _end(self, part: Part, outcome: str, at: int) -> None:
         if part.has_ended or (part.is_cancelled and outcome != "cancelled"):
@@ -174,6 +193,8 @@ class Play:
                 *error, recoverable=part.lease.attempt < len(part.script.takes)
             )
             outcome = "failed" if failure else "succeeded"
+            if error:
+                self._complain(part, at, error[1])
         self._said.append(frames.Finished(part.lease.key, part.lease.epoch, at, outcome, failure))
         if part.has_slot:
             self._free += 1

@@ -20,7 +20,7 @@ Send = Callable[[str], Awaitable[None]]
 POLL_SECONDS = 3.0
 MIN_GAP_SECONDS = 0.1
 MAX_GAP_SECONDS = 1.0
-BURST = 3  # frames that may follow each other without a gap, after a quiet moment
+BURST = 4  # frames that may follow each other without a gap, after a quiet moment
 
 
 class Feed(ABC):
@@ -88,6 +88,7 @@ class Feed(ABC):
         """Leave a gap after a frame, unless the person at the page asks for something.
 
         A few frames may follow each other without one: a click is answered by "aborting" and a moment later by "aborted".
+        After those, the next one waits only for what is missing of its own gap.
         """
         now = time.monotonic()
         self._frames_due = min(self._frames_due + (now - self._counted_at) / self._gap, BURST) - 1
@@ -95,7 +96,7 @@ class Feed(ABC):
         if self._frames_due >= 1:
             return
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._gap):
+            async with asyncio.timeout((1 - self._frames_due) * self._gap):
                 await self._asked.wait()
 
     seq = 0

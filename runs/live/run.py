@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 
 from django.template.loader import render_to_string
@@ -17,6 +18,7 @@ from runs.snapshot import EVERYTHING, MAX_TOGGLED, Seen, Shape, Snapshot, make_s
 ENDED_POLL_SECONDS = 30.0
 # Up to so many changed rows are sent one by one; more, as one window.
 MAX_PARTIALS = 40
+PART = re.compile("(?=<hx-partial )")  # no name or message can hold it: what users write is escaped
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ class RunFeed(Feed):
         self._view = View()
         self._snapshot: Snapshot | None = None
         self._shown: Window | None = None
-        self._summary = ""
+        self._said: list[str] = []  # above the rows
 
     def look(self, message: Asked) -> None:
         view, shape = self._view, self._view.shape
@@ -112,12 +114,10 @@ class RunFeed(Feed):
         return partials + [spacer(one, n) for one, n in window.spacers.items() if spacers[one] != n]
 
     def _above(self, seen: Seen) -> list[str]:
-        """Header and counts, when they changed."""
+        """What changed of title, header and counts. Only that, because each part costs the browser a swap."""
         html = render_to_string("runs/live/_above.html", {"seen": seen, "summary": seen.summary})
-        if html == self._summary:
-            return []
-        self._summary = html
-        return [html]
+        before, self._said = self._said, PART.split(html)
+        return [part for part in self._said if part not in before]
 
 
 def _look_at(snapshot: Snapshot, view: View) -> Seen:

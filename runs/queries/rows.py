@@ -17,6 +17,7 @@ from runs.looks import LIMITS, look_of, word_of
 from runs.models import Action
 from runs.phases import TERMINAL, Cause, Escalation, Kind, Phase
 from runs.selections import Selection
+from runs.timeline import Try
 
 MAX_ERROR = 200
 
@@ -60,6 +61,7 @@ class ActionRow:
 
     label: the function; scope: its environment; exceeded: the limit for which it is being stopped; not_before: until
     when a retry waits; deadline_at: of a condition, until when it can be answered.
+    was_queued_again: it may have more than one try; tries: the newest of them, where they were read (runs/queries/tries.py).
     """
 
     id: int
@@ -84,6 +86,8 @@ class ActionRow:
     cache_status: int
     question: Question | None
     changed_seq: int
+    was_queued_again: bool = False
+    tries: tuple[Try, ...] = ()
 
     @property
     def is_terminal(self) -> bool:
@@ -147,6 +151,8 @@ ROW_FIELDS = (
     "cache_status",
     "detail",
     "changed_seq",
+    "lease_epoch",
+    "queued_at",
 )
 
 
@@ -249,7 +255,7 @@ def to_row(*values: Any) -> ActionRow:
     (
         id_, name, parent_id, kind, phase, short_name, task_name, group, attempt, max_attempts, created_at, started_at,
         ended_at, error_code, error_message, actor, cause, requested_at, exceeded, escalation, refusing_since,
-        escalates_at, not_before, deadline_at, cache_status, detail, changed_seq,
+        escalates_at, not_before, deadline_at, cache_status, detail, changed_seq, leases, queued_at,
     ) = values  # fmt: skip
     scope, _, function = task_name.rpartition(".")
     is_condition = kind == Kind.CONDITION and bool(detail)
@@ -276,6 +282,7 @@ def to_row(*values: Any) -> ActionRow:
         cache_status=cache_status,
         question=read_question(detail) if is_condition else None,
         changed_seq=changed_seq,
+        was_queued_again=leases > 1 or (leases == 1 and queued_at > created_at),
     )
 
 

@@ -23,6 +23,7 @@ export class AbortDialog extends HTMLElement {
 
   /** @param {MouseEvent} event */
   clicked(event) {
+    /** @type {HTMLButtonElement} */
     const button = event.target.closest("[data-abort], [data-abort-phase], [data-abort-group]");
     if (!button || button.disabled) return;
     const [attribute, field] = Object.entries(MEANS).find(([name]) => name in button.dataset);
@@ -56,9 +57,10 @@ export class AbortDialog extends HTMLElement {
 
   /** The form of the dialog. @param {SubmitEvent} event */
   async submitted(event) {
-    const form = event.target;
+    const form = /** @type {HTMLFormElement} */ (event.target);
     if (!this.contains(form)) return;
     event.preventDefault();
+    /** @type {HTMLButtonElement} */
     const button = form.querySelector("[type=submit]");
     button.disabled = true;
     const answer = await post(form.getAttribute("action"), new FormData(form));

@@ -9,9 +9,10 @@ const NO_ANSWER = "<p>The server did not answer, so it is not known whether this
 
 /** @param {string} url @param {FormData | Record<string, string>} fields @returns {Promise<Answer>} */
 export async function post(url, fields) {
-  const token = document.querySelector("[name=csrfmiddlewaretoken]")?.value ?? "";
-  const headers = { "HX-Request": "true", "X-CSRFToken": token };
-  const body = new URLSearchParams(fields);
+  /** @type {HTMLInputElement | null} */
+  const token = document.querySelector("[name=csrfmiddlewaretoken]");
+  const headers = { "HX-Request": "true", "X-CSRFToken": token?.value ?? "" };
+  const body = new URLSearchParams(/** @type {Record<string, string>} */ (fields));
   return answered(fetch(url, { method: "POST", headers, body }));
 }
 
@@ -43,9 +44,10 @@ export function tell(answer) {
 
 // Forms that ask without a dialog: what is answered is told.
 document.addEventListener("submit", async (event) => {
-  const form = event.target;
+  const form = /** @type {HTMLFormElement} */ (event.target);
   if (!form.matches("[data-ask]")) return;
   event.preventDefault();
+  /** @type {HTMLButtonElement} */
   const button = form.querySelector("[type=submit]");
   button.disabled = true;
   const answer = await post(form.getAttribute("action"), new FormData(form));

@@ -64,14 +64,16 @@ export class ThemeToggle extends HTMLElement {
 export class ScopeMenu extends HTMLElement {
   connectedCallback() {
     document.addEventListener("click", (event) => {
-      if (!this.contains(event.target)) this.shut();
+      if (!this.contains(/** @type {Node} */ (event.target))) this.shut();
     });
     this.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.shut();
+      if (event.key !== "Escape") return;
+      this.querySelector("details[open] > summary")?.focus();
+      this.shut();
     });
   }
 
   shut() {
-    for (const menu of this.querySelectorAll("details[open]")) menu.open = false;
+    for (const menu of this.querySelectorAll("details")) menu.open = false;
   }
 }

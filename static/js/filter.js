@@ -8,6 +8,7 @@ const TYPING_MS = 250;
 
 export class RunFilter extends HTMLElement {
   connectedCallback() {
+    /** @type {HTMLInputElement} */
     this.input = this.querySelector("input[type=search]");
     this.looks = new Set([...this.chips].filter((chip) => chip.ariaPressed === "true").map((chip) => chip.value));
     this.text = this.input.value.trim();
@@ -17,6 +18,7 @@ export class RunFilter extends HTMLElement {
     document.addEventListener("click", (event) => this.clicked(event));
   }
 
+  /** @returns {NodeListOf<HTMLButtonElement>} */
   get chips() {
     return this.querySelectorAll("button.look");
   }
@@ -29,7 +31,7 @@ export class RunFilter extends HTMLElement {
   /** A chip, or Enter in the text. @param {SubmitEvent} event */
   submitted(event) {
     event.preventDefault();
-    const look = event.submitter?.value;
+    const look = /** @type {HTMLButtonElement | null} */ (event.submitter)?.value;
     if (look) this.toggle([look]);
     else this.apply();
   }

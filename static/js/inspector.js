@@ -6,36 +6,38 @@ const SLACK_PX = 24;
 
 const inspector = () => document.getElementById("inspector");
 
-/** @param {HTMLElement} tree @param {string} name */
+/** @param {import("./tree.js").RunTree} tree @param {string} name */
 export function openPanel(tree, name) {
   const tab = new URLSearchParams(location.search).get("tab") ?? "";
-  remember({ action: name, tab });
+  remember({ action: name, tab, attempt: "" });
   inspector().hidden = false;
   return load(tree, name, tab);
 }
 
-/** @param {HTMLElement} tree @param {string} name @param {string} tab */
-function load(tree, name, tab) {
-  const url = `${tree.dataset.run}/actions/${name}${tab ? `?tab=${tab}` : ""}`;
+/** @param {import("./tree.js").RunTree} tree @param {string} name @param {string} tab @param {string} [attempt] whose log is shown */
+function load(tree, name, tab, attempt = "") {
+  const query = new URLSearchParams({ ...(tab && { tab }), ...(attempt && { attempt }) });
+  const url = `${tree.dataset.run}/actions/${name}${query.size ? `?${query}` : ""}`;
   return window.htmx.ajax("GET", url, { source: "#inspector", target: "#inspector", swap: "innerMorph" });
 }
 
-/** Load the panel again when its action has changed since. @param {HTMLElement} tree @param {string} name */
+/** Load the panel again when its action has changed since. @param {import("./tree.js").RunTree} tree @param {string} name */
 export function refreshPanel(tree, name) {
   const panel = document.getElementById("panel");
   const row = tree.row(name);
-  if (panel && row && panel.dataset.name === name && panel.dataset.seq !== row.dataset.seq) load(tree, name, panel.dataset.tab);
+  if (panel && row && panel.dataset.name === name && panel.dataset.seq !== row.dataset.seq) load(tree, name, panel.dataset.tab, panel.dataset.attempt);
 }
 
 export function closePanel() {
   inspector().hidden = true;
-  remember({ action: "", tab: "" });
+  remember({ action: "", tab: "", attempt: "" });
 }
 
 document.addEventListener("htmx:after:swap", () => {
   const panel = document.getElementById("panel");
   if (panel && !inspector().hidden) {
-    remember({ action: panel.dataset.name, tab: panel.dataset.tab === "overview" ? "" : panel.dataset.tab });
+    const { name, tab, attempt } = panel.dataset;
+    remember({ action: name, tab: tab === "overview" ? "" : tab, attempt });
   }
 });
 
@@ -44,7 +46,7 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && inspector()?.contains(event.target)) document.querySelector("run-tree").close();
+  if (event.key === "Escape" && event.target.closest("#inspector")) document.querySelector("run-tree").close();
 });
 
 /** Follows its end while it is scrolled to the end. */

@@ -22,7 +22,7 @@ export function pressed(tree, event) {
   const row = event.target.closest("#rows > .row");
   if (!row || event.altKey || event.ctrlKey || event.metaKey || event.target.matches("input:not([type=checkbox]), textarea")) return;
   const cells = cellsOf(row);
-  const column = cells.findIndex((cell) => cell.contains(event.target));
+  const column = cells.findIndex((cell) => cell.contains(/** @type {Node} */ (event.target)));
   // Enter and space on a control in a cell are its own.
   if (event.target.matches("button, input") && (event.key === "Enter" || event.key === " ")) return;
   const action = meanings(tree, row, cells, column)[event.shiftKey ? `Shift${event.key}` : event.key];
@@ -49,7 +49,7 @@ function meanings(tree, row, cells, column) {
     ArrowLeft: () => left(tree, row, cells, column),
     "*": () => expandBeside(tree, row),
     "Shift*": () => expandBeside(tree, row),
-    Enter: () => (cells[column]?.querySelector("button, input") ?? { click: () => tree.select(nameOf(row)) }).click(),
+    Enter: () => (cells[column]?.querySelector(":scope:not([role=rowheader]) > :is(button, input)") ?? { click: () => tree.select(nameOf(row)) }).click(),
     Escape: () => (tree.picks.names.size ? tree.picks.clear() : tree.close()),
     c: () => row.querySelector("[data-abort]:enabled") && document.querySelector("abort-dialog").open(meant(tree, row)),
   };
@@ -94,7 +94,7 @@ function expandBeside(tree, row) {
 /** The parent's row, if it is in the window. @param {HTMLElement} row */
 function parentOf(row) {
   const level = Number(row.ariaLevel);
-  let above = row.previousElementSibling;
-  while (above && !(Number(above.ariaLevel) < level && above.matches(".row"))) above = above.previousElementSibling;
+  let above = /** @type {HTMLElement | null} */ (row.previousElementSibling);
+  while (above && !(Number(above.ariaLevel) < level && above.matches(".row"))) above = /** @type {HTMLElement | null} */ (above.previousElementSibling);
   return above ?? undefined;
 }

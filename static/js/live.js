@@ -32,7 +32,7 @@ function showConnected() {
   show(document.getElementById("run-summary")?.dataset.end ? "ended" : "live");
 }
 
-/** Whether the element's socket is open, and if so, send. @param {HTMLElement} element @param {object} message */
+/** Whether the element's socket is open, and if so, send. @param {EventTarget} element @param {object} message */
 export function send(element, message) {
   const socket = element.connection?.socket;
   if (socket?.readyState !== WebSocket.OPEN) return false;

@@ -8,7 +8,7 @@ const WAIT_MS = 250;
 export class RunList extends HTMLElement {
   connectedCallback() {
     this.list = this.querySelector("#runs");
-    this.form = document.getElementById("run-filters");
+    this.form = /** @type {HTMLFormElement} */ (document.getElementById("run-filters"));
     this.bar = this.querySelector(".bulk");
     this.picked = new Set();
     this.anchor = "";
@@ -46,6 +46,7 @@ export class RunList extends HTMLElement {
 
   /** @param {MouseEvent} event */
   clicked(event) {
+    /** @type {HTMLInputElement | null} */
     const box = event.target.closest(".pick > input");
     if (!box) return;
     const boxes = this.boxes;
@@ -79,7 +80,9 @@ export class RunList extends HTMLElement {
 
   /** @returns {HTMLInputElement[]} those of the runs that live */
   get boxes() {
-    return [...this.list.querySelectorAll("tbody .pick > input")];
+    /** @type {NodeListOf<HTMLInputElement>} */
+    const found = this.list.querySelectorAll("tbody .pick > input");
+    return [...found];
   }
 
   /** After runs came, went or ended: what is picked is what can be seen. */
@@ -88,6 +91,7 @@ export class RunList extends HTMLElement {
     const here = new Set(boxes.map((box) => box.value));
     for (const name of this.picked) if (!here.has(name)) this.picked.delete(name);
     for (const box of boxes) box.checked = this.picked.has(box.value);
+    /** @type {HTMLInputElement | null} */
     const all = this.list.querySelector("[data-pick-all]");
     if (all) {
       all.disabled = boxes.length === 0;
@@ -108,7 +112,8 @@ export class RunList extends HTMLElement {
 
 /** What the form says, as short as may be. @param {HTMLFormElement} form */
 function queryOf(form) {
-  const said = [...new FormData(form)].filter(([name, value]) => value.trim() && !(name === "sort" && value === "newest"));
+  const fields = /** @type {[string, string][]} */ ([...new FormData(form)]);
+  const said = fields.filter(([name, value]) => value.trim() && !(name === "sort" && value === "newest"));
   return new URLSearchParams(said).toString();
 }
 

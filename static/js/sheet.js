@@ -5,6 +5,7 @@ const STORED = "flyteui.keys";
 export class KeysSheet extends HTMLElement {
   connectedCallback() {
     this.dialog = this.querySelector("dialog");
+    /** @type {HTMLInputElement} */
     this.switch = this.querySelector("[data-switch]");
     this.switch.checked = localStorage.getItem(STORED) !== "off";
     this.switch.addEventListener("change", () => localStorage.setItem(STORED, this.switch.checked ? "on" : "off"));

@@ -3,6 +3,7 @@
 const filters = () => document.querySelector("run-filter");
 const sheet = () => document.querySelector("keys-sheet");
 const tree = () => document.querySelector("run-tree");
+const zooming = () => document.querySelector("time-axis").zooming;
 
 /** @type {Record<string, () => void>} */
 const MEANINGS = {
@@ -12,15 +13,20 @@ const MEANINGS = {
   f: () => filters().toggleFailed(),
   e: () => tree().levels.open(0),
   w: () => tree().levels.open(2),
+  "+": () => zooming().step(1),
+  "=": () => zooming().step(1),
+  "-": () => zooming().step(-1),
+  0: () => zooming().reset(),
+  q: () => zooming().toggleQueue(),
 };
 for (let depth = 1; depth <= 9; depth++) MEANINGS[depth] = () => tree().levels.open(depth);
 
-/** @param {Element} target */
+/** @param {EventTarget} target */
 const isTyping = (target) => target.closest?.("input:not([type=checkbox]), textarea, select");
 
 document.addEventListener("keydown", (event) => {
   if (event.defaultPrevented || event.repeat || event.altKey || event.ctrlKey || event.metaKey) return;
-  if (!sheet()?.isOn || isTyping(event.target) || document.querySelector("dialog[open]")) return;
+  if (!tree() || !sheet()?.isOn || isTyping(event.target) || document.querySelector("dialog[open]")) return;
   const meaning = MEANINGS[event.key.toLowerCase()];
   if (!meaning) return;
   event.preventDefault();

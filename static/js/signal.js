@@ -3,7 +3,7 @@
 import { post } from "./ask.js";
 
 document.addEventListener("submit", async (event) => {
-  const form = event.target;
+  const form = /** @type {HTMLFormElement} */ (event.target);
   if (!form.matches("[data-signal]")) return;
   event.preventDefault();
   const fields = new FormData(form, event.submitter);

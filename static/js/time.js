@@ -33,24 +33,35 @@ export function agoWords(ms) {
   return `${Math.floor(seconds / 86_400)} d ago`;
 }
 
-/** A step of the axis: 1, 2 or 5 times a power of ten, or a round number of minutes or hours.
+const ROUND = [10e3, 15e3, 30e3, 60e3, 120e3, 300e3, 600e3, 1800e3, 3600e3, 7200e3, 21_600e3, 43_200e3, 86_400e3];
+/** @type {[number, string][]} */
+const UNITS = [[86_400e3, "d"], [3600e3, "h"], [60e3, "m"]];
+
+/** A step of the axis: 1, 2 or 5 times a power of ten, from 10 s on a round number of seconds, minutes or hours.
  * @param {number} span milliseconds on the axis
  * @param {number} most how many steps there may be */
 export function niceStep(span, most) {
-  const wanted = span / most;
-  const round = [60e3, 120e3, 300e3, 600e3, 1800e3, 3600e3, 7200e3, 21_600e3, 43_200e3, 86_400e3];
-  if (wanted > 30e3) return round.find((step) => step >= wanted) ?? Math.ceil(wanted / 86_400e3) * 86_400e3;
-  const power = 10 ** Math.floor(Math.log10(Math.max(wanted, 1)));
-  const step = [1, 2, 5, 10].find((times) => times * power >= wanted) ?? 10;
-  return Math.min(step * power, 60e3);
+  const wanted = Math.max(span / most, 1);
+  if (wanted > 5e3) return ROUND.find((step) => step >= wanted) ?? Math.ceil(wanted / 86_400e3) * 86_400e3;
+  const power = 10 ** Math.floor(Math.log10(wanted));
+  return power * ([1, 2, 5].find((times) => times * power >= wanted) ?? 10);
 }
 
-/** @param {number} ms */
-export function tickWords(ms) {
+/** A moment of the axis, as exactly as its step asks for. @param {number} ms whole @param {number} step */
+export function tickWords(ms, step) {
   if (ms === 0) return "0";
   if (ms < 1000) return `${ms} ms`;
-  if (ms < 60_000) return `${ms / 1000} s`;
-  return durationWords(ms).replace(/ 00[sm]$/, "");
+  const digits = step >= 1000 ? 0 : step >= 100 ? 1 : step >= 10 ? 2 : 3;
+  if (ms < 60e3) return `${(ms / 1000).toFixed(digits)} s`;
+  const parts = [];
+  for (const [unit, letter] of UNITS) {
+    const number = Math.floor(ms / unit);
+    if (number || parts.length) parts.push(parts.length ? two(number) + letter : number + letter);
+    ms %= unit;
+  }
+  if (step < 60e3) parts.push(`${(ms / 1000).toFixed(digits).padStart(digits ? digits + 3 : 2, "0")}s`);
+  while (parts.length > 1 && /^0+(\.0+)?[hms]$/.test(parts.at(-1))) parts.pop();
+  return parts.join(" ");
 }
 
 /** @param {number} value */

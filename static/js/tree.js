@@ -3,13 +3,13 @@
 import { Anchor } from "./anchor.js";
 import { announceCounts, showFavicon } from "./announce.js";
 import { Follow } from "./follow.js";
-import { Focus } from "./focus.js";
 import { Foot } from "./foot.js";
 import { closePanel, openPanel, refreshPanel } from "./inspector.js";
 import { nameOf, pressed } from "./keys.js";
 import { Levels } from "./levels.js";
 import { LoadedRows } from "./loaded.js";
 import { Picks } from "./picks.js";
+import { Focus } from "./pin.js";
 
 /** The control for which the panel was opened. */
 function focusFirst() {
@@ -34,8 +34,7 @@ export class RunTree extends HTMLElement {
     document.addEventListener("click", (event) => this.linked(event));
     this.loaded.sizeSpacers();
     this.settle();
-    const row = this.selected && this.row(this.selected);
-    if (row) row.scrollIntoView({ block: "center" });
+    this.row(this.selected)?.scrollIntoView({ block: "center" });
   }
 
   /** What the server must know of this page. */
@@ -128,7 +127,7 @@ export class RunTree extends HTMLElement {
     const picks = event.target.closest(".pick") || event.shiftKey || event.ctrlKey || event.metaKey;
     if (picks && isLink) return; // a new tab
     if (picks && event.shiftKey) this.picks.pickTo(row);
-    else if (picks) this.picks.pick(row, event.target.matches("input") ? event.target.checked : undefined);
+    else if (picks) this.picks.pick(row, event.target.matches("input") ? /** @type {HTMLInputElement} */ (event.target).checked : undefined);
     else if (event.target.closest(".twist") && row.ariaExpanded) this.levels.toggle(row);
     else this.select(nameOf(row)).then(() => event.target.closest("[data-opens]") && focusFirst());
     if (!event.target.matches("input")) event.preventDefault();
@@ -152,8 +151,10 @@ export class RunTree extends HTMLElement {
   }
 
   close() {
+    const row = document.activeElement.closest("#inspector") && (this.row(this.selected) ?? this.rows[0]);
     this.selected = "";
     this.settle();
     closePanel();
+    this.focusRow(row);
   }
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 
 import pytest
@@ -13,7 +14,7 @@ from django.utils import timezone
 from runs.demo.rehearsal import tell
 from runs.demo.scripts import write_scripts
 from runs.management.commands.doctor import limits
-from runs.models import Action, Executor, Run
+from runs.models import Action, Executor, LogChunk, Run
 from runs.names import ROOT
 from runs.phases import TERMINAL, Phase
 from runs.queries import doctor
@@ -75,3 +76,21 @@ def test_a_size_that_cannot_be_makes_nothing(option):
         call_command("demo", *option)
 
     assert not Run.objects.exists()
+
+
+@pytest.mark.usefixtures("_projects")
+def test_a_failure_says_where_it_happened_in_its_message_and_on_stderr():
+    ref = tell(write_scripts((30, 8), seed=3), actor="demo", ends_at=timezone.now(), said=lambda events: None)
+
+    failed = Action.objects.filter(run__name=ref.name, phase=Phase.FAILED, children=None).first()
+    assert failed is not None
+    assert failed.error_message.startswith("Traceback (most recent call last):")
+    lines = [
+        line for chunk in LogChunk.objects.filter(action=failed) for line in json.loads(bytes(chunk.lines))
+    ]
+    assert {stream for _, stream, _ in lines} == {"out", "err"}
+    assert lines[-1][2] == f"{failed.error_message}\n"
+    again = Action.objects.filter(run__name=ref.name, phase=Phase.SUCCEEDED, attempt=2).first()
+    assert again is not None
+    log = "".join(bytes(chunk.lines).decode() for chunk in LogChunk.objects.filter(action=again))
+    assert "attempt 2, going on from step 48" in log

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.e2e.proxy import Proxy
+from tests.e2e.proxy import TOUCHED, Proxy
 from tests.e2e.server import ROOT, Server, wait_until
 from tests.processes import is_alive
 
@@ -27,10 +27,12 @@ CLEAR_SECONDS = 20.0
 class Parts(Server):
     """Without the supervisor: what is killed stays dead until the test starts it."""
 
+    touched: tuple[bytes, ...] = TOUCHED
+
     def __init__(self, home: Path, **settings: str) -> None:
         super().__init__(home, **settings)
         self.env["DJANGO_SETTINGS_MODULE"] = "flyteui.settings"
-        self.proxy = Proxy(self.port)
+        self.proxy = Proxy(self.port, self.touched)
         self.wire = f"127.0.0.1:{self.proxy.start()}"
         self.web: subprocess.Popen[bytes] | None = None
         self.worker: subprocess.Popen[bytes] | None = None

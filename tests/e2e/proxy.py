@@ -18,11 +18,13 @@ TOUCHED = (b"/ws/executor/", b"/flyteidl2.actions.ActionsService/")
 class Proxy:
     """Forwards TCP to a port of this machine, in a thread of its own.
 
-    Faults touch the connections of executors and their children only: their worker's link holds.
+    Faults touch only connections whose first bytes hold one of `touched`: those of executors and their children, for
+    example, while their worker's link holds.
     """
 
-    def __init__(self, target_port: int) -> None:
+    def __init__(self, target_port: int, touched: tuple[bytes, ...] = TOUCHED) -> None:
         self._target_port = target_port
+        self._touched = touched
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="proxy", daemon=True)
         self._open = asyncio.Event()  # bytes flow
@@ -106,7 +108,7 @@ class Proxy:
 
     async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         first = await reader.read(65536)
-        is_faulty = any(path in first for path in TOUCHED)
+        is_faulty = any(path in first for path in self._touched)
         if is_faulty and self._refuses:
             reset(writer)
             return

@@ -79,6 +79,14 @@ class Server:
         except httpx.HTTPError:
             return False
 
+    @staticmethod
+    def answers(port: int) -> bool:
+        """Whether a web process is there; it may have no worker."""
+        try:
+            return httpx.get(f"http://localhost:{port}/healthz", timeout=2).status_code == httpx.codes.OK
+        except httpx.HTTPError:
+            return False
+
     def stop(self, number: int = signal.SIGTERM) -> float:
         """Send the signal, wait for the end; returns how many seconds it took."""
         assert self.process is not None

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from runs.timeline import Segment, between_ms, duration_words, segments
+from runs.timeline import Segment, Try, between_ms, duration_words, segments
 
 ORIGIN = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -50,3 +50,67 @@ def test_what_never_started_only_waited():
 
 def test_no_wait_is_drawn_when_there_was_none():
     assert segments(ORIGIN, created=at(1), started=at(1), ended=at(2)) == (Segment("run", 1000, 2000),)
+
+
+def a_try(outcome: str, leased: float, started: float | None, ended: float | None) -> Try:
+    return Try(
+        outcome, at(leased), None if started is None else at(started), None if ended is None else at(ended)
+    )
+
+
+def test_each_try_is_a_part_of_the_bar_and_one_thin_line_shows_between_them():
+    tries = [a_try("failed", 1, 2, 3), a_try("timed_out", 5, 5, 6), a_try("succeeded", 8, 8, 9)]
+
+    found = segments(ORIGIN, created=at(1), started=at(2), ended=at(9), tries=tries)
+
+    assert found == (
+        Segment("wait", 1000, 8000),
+        Segment("failed", 2000, 3000),
+        Segment("timed-out", 5000, 6000),
+        Segment("run", 8000, 9000),
+    )
+
+
+def test_the_try_that_is_held_grows():
+    tries = [a_try("lost", 1, 1, 3), a_try("", 4, 5, None)]
+
+    found = segments(ORIGIN, created=at(1), started=at(1), ended=None, tries=tries)
+
+    assert found == (
+        Segment("wait", 1000, 5000),
+        Segment("lost", 1000, 3000),
+        Segment("run", 5000, None),
+    )
+
+
+@pytest.mark.parametrize("held", [[], [a_try("", 4, None, None)]], ids=["queued", "leased"])
+def test_what_is_to_be_tried_again_waits(held: list[Try]):
+    tries = [a_try("failed", 1, 1, 3), *held]
+
+    found = segments(ORIGIN, created=at(1), started=at(1), ended=None, tries=tries)
+
+    assert found == (Segment("wait", 1000, None), Segment("failed", 1000, 3000))
+
+
+def test_what_ended_while_it_waited_for_another_try_did_not_run_until_then():
+    tries = [a_try("failed", 1, 1, 3)]
+
+    found = segments(ORIGIN, created=at(1), started=at(1), ended=at(7), tries=tries)
+
+    assert found == (Segment("wait", 1000, 7000), Segment("failed", 1000, 3000))
+
+
+def test_a_lease_that_was_lost_before_it_started_shows():
+    tries = [a_try("lost", 1, None, 2), a_try("succeeded", 3, 3, 4)]
+
+    found = segments(ORIGIN, created=at(0), started=at(3), ended=at(4), tries=tries)
+
+    assert found[1:] == (Segment("lost", 1000, 2000), Segment("run", 3000, 4000))
+
+
+def test_tries_that_are_left_out_are_one_part():
+    tries = [a_try("failed", 5, 6, 7), a_try("succeeded", 8, 8, 9)]
+
+    found = segments(ORIGIN, created=at(0), started=at(1), ended=at(9), tries=tries)
+
+    assert found[1:3] == (Segment("earlier", 1000, 5000), Segment("failed", 6000, 7000))

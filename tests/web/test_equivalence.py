@@ -16,7 +16,7 @@ from django.utils import timezone
 from runs import rows
 from runs.live.messages import Filter, Hello, Levels, Look, Toggle
 from runs.live.run import RunFeed
-from runs.models import Action, Run
+from runs.models import Action, Attempt, Run
 from runs.phases import Phase
 from runs.queries import pages
 from runs.snapshot import Snapshot
@@ -73,7 +73,7 @@ class Reader:
 
     def step(self) -> None:
         moves: list[Callable[[], None]] = [
-            self.change, self.change, self.change, self.grow, self.scroll, self.toggle, self.open_levels, self.filter,
+            self.change, self.change, self.change, self.retry, self.grow, self.scroll, self.toggle, self.open_levels, self.filter,
         ]  # fmt: skip
         self.random.choice(moves)()
 
@@ -83,6 +83,17 @@ class Reader:
         for action in self.random.sample(live, min(len(live), self.random.choice([1, 1, 5, 60]))):
             phase = self.random.choice(PHASES)
             factories.change(action, phase=phase, ended_at=timezone.now() if phase.is_terminal else None)
+
+    def retry(self) -> None:
+        """Its try is over, and it is queued again."""
+        if not (live := list(self.run.actions.filter(ended_at=None))):
+            return
+        action, now = self.random.choice(live), timezone.now()
+        outcome, lease = self.random.choice(["failed", "lost", "interrupted"]), action.lease_epoch + 1
+        Attempt.objects.create(
+            action=action, number=lease, lease_epoch=lease, outcome=outcome, started_at=now, ended_at=now
+        )
+        factories.change(action, lease_epoch=lease, phase=Phase.QUEUED, queued_at=now)
 
     def grow(self) -> None:
         parent = self.run.actions.get(name=self.random.choice(self.names()))

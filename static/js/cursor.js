@@ -1,0 +1,95 @@
+// <time-cursor>: a line that follows the pointer over the lanes and says which moment it is. One element, moved by transform.
+
+import { pageClock, write } from "./clock.js";
+import { tickWords } from "./time.js";
+import { view } from "./view.js";
+
+const LOCAL = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", fractionalSecondDigits: 3 });
+
+export class TimeCursor extends HTMLElement {
+  connectedCallback() {
+    this.tree = this.closest("run-tree");
+    this.axis = this.tree.querySelector("time-axis");
+    this.x = null; // of the window, while the pointer is over the lanes
+    this.marked = null; // from where something is being marked
+    this.tree.addEventListener("pointermove", (event) => this.moved(event), { passive: true });
+    this.tree.addEventListener("pointerleave", () => this.leave());
+    this.tree.addEventListener("scroll", () => this.soon(), { passive: true, capture: true });
+    view.addEventListener("change", () => this.soon());
+  }
+
+  /** The moment under the pointer, null when it is elsewhere. */
+  get at() {
+    return this.x === null ? null : this.axis.at(this.x);
+  }
+
+  /** @param {PointerEvent} event */
+  moved(event) {
+    const isOver = event.pointerType !== "touch" && event.target.closest(".lane, .spacer");
+    if (this.marked === null && (!isOver || !this.isOverLanes(event.clientX))) this.leave();
+    else {
+      this.x = event.clientX;
+      this.soon();
+    }
+  }
+
+  /** @param {number} x */
+  isOverLanes(x) {
+    const { left, right } = this.axis.getBoundingClientRect();
+    return x >= left && x <= right;
+  }
+
+  leave() {
+    if (this.x === null) return;
+    this.x = null;
+    this.soon();
+  }
+
+  /** Between these two places something is being marked. @param {number} from @param {number} x */
+  mark(from, x) {
+    this.marked = from;
+    this.x = x;
+    this.soon();
+  }
+
+  unmark() {
+    this.marked = null;
+    this.soon();
+  }
+
+  soon() {
+    this.frame ??= requestAnimationFrame(() => {
+      this.frame = undefined;
+      this.draw();
+    });
+  }
+
+  draw() {
+    this.toggleAttribute("data-on", this.x !== null);
+    this.toggleAttribute("data-marks", this.marked !== null);
+    if (this.x === null) return;
+    const lanes = this.axis.getBoundingClientRect();
+    const begin = this.tree.getBoundingClientRect().left;
+    const within = (x) => Math.min(Math.max(x, lanes.left), lanes.right) - begin;
+    const [x, from] = [within(this.x), within(this.marked ?? this.x)];
+    this.style.setProperty("--x", `${x}px`);
+    this.style.setProperty("--mark", `${Math.abs(x - from)}px`);
+    this.style.setProperty("--mark-x", `${Math.min(x, from)}px`);
+    this.toggleAttribute("data-flip", x - (lanes.left - begin) > lanes.width / 2);
+    this.tell(this.at, this.marked === null ? null : this.axis.at(this.marked));
+  }
+
+  /** @param {number} at @param {number | null} other where the mark began */
+  tell(at, other) {
+    const { start, end } = view.shown;
+    const fine = (end - start) / this.axis.clientWidth; // what a pixel stands for
+    const [offset, local, utc] = this.querySelectorAll("b, span, small");
+    const moment = new Date((pageClock()?.origin ?? 0) + Math.round(at));
+    const ends = other === null ? [at] : [at, other].sort((a, b) => a - b);
+    const length = other === null ? "" : ` · ${tickWords(Math.round(ends[1] - ends[0]), fine)}`;
+    write(offset, ends.map((one) => tickWords(Math.round(one), fine)).join(" – ") + length);
+    const isAway = moment.getTimezoneOffset() !== 0;
+    write(local, LOCAL.format(moment) + (isAway ? "" : " UTC"));
+    write(utc, isAway ? `${moment.toISOString().slice(11, 23)} UTC` : "");
+  }
+}

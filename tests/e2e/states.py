@@ -1,0 +1,176 @@
+"""The pages of the product and the states in which they can be: one line each, for every test that must see them all.
+
+A new state is one line in STATES. `path` may name {runs}, {scene} (tests/scenes.py), {ended} and {live}; `act` is what is
+done to the page once it is connected. `on` is the server: "busy" has runs and an executor, "idle" has neither.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.server import ROOT, RUN_URL, Server
+
+SECONDS = 15_000
+RUNS = "/v2/domain/development/project/flytesnacks/runs"
+ADMIN = "admin-of-tests"
+CONNECTED = re.compile("live|ended")
+
+
+@dataclass(frozen=True)
+class State:
+    """A page, and what was done to it."""
+
+    name: str
+    path: str
+    act: Callable[[Page], object] | None = None
+    on: str = "busy"
+
+
+def click(selector: str) -> Callable[[Page], object]:
+    return lambda page: page.locator(selector).first.click()
+
+
+def press(*keys: str) -> Callable[[Page], object]:
+    """Keys, pressed with the focus in the tree's first row."""
+
+    def act(page: Page) -> None:
+        page.locator("#rows .row[tabindex='0']").focus()
+        for key in keys:
+            page.keyboard.press(key)
+
+    return act
+
+
+def show_dialog(selector: str) -> Callable[[Page], object]:
+    def act(page: Page) -> None:
+        page.locator(selector).first.click()
+        expect(page.locator("dialog[open]")).to_be_visible(timeout=SECONDS)
+
+    return act
+
+
+def show_toasts(page: Page) -> None:
+    """Both kinds: one that goes by itself, one that stays until it is closed."""
+    page.evaluate("""async () => {
+      const { toast } = await import("/static/js/announce.js");
+      toast("<p>Executor <code>1f3a</code> takes nothing new.</p>");
+      toast("<p>It had succeeded already. Nothing was changed.</p>", true);
+    }""")
+
+
+def pick_and_ask(page: Page) -> None:
+    page.locator("#runs tbody .pick input").first.check()
+    show_dialog(".bulk [data-abort-picked]")(page)
+
+
+def pick_row(page: Page) -> None:
+    page.locator("#action-a0-trial0 .pick input").dispatch_event("click")
+    expect(page.locator(".bulk")).to_be_visible()
+
+
+def filter_runs(page: Page) -> None:
+    page.locator(".more-filters > summary").click()
+    page.get_by_label("Since").fill("tomorrowish")
+    expect(page.locator("#problem")).to_be_visible(timeout=SECONDS)
+
+
+def log_in(page: Page) -> None:
+    page.fill("#id_username", ADMIN)
+    page.fill("#id_password", ADMIN)
+    page.get_by_role("button", name="Log in").click()
+    expect(page.locator("#user-tools")).to_be_visible(timeout=SECONDS)
+
+
+STATES = [
+    State("runs", "{runs}"),
+    State("runs, filters open", "{runs}", click(".more-filters > summary")),
+    State("runs, one picked", "{runs}", lambda page: page.locator("#runs tbody .pick input").first.check()),
+    State("runs, abort dialog", "{runs}", pick_and_ask),
+    State("runs, project menu", "{runs}", click(".scope summary")),
+    State("runs, no match", "{runs}?q=nothing-like-it"),
+    State("runs, a filter that cannot be read", "{runs}", filter_runs),
+    State("runs, none", RUNS, on="idle"),
+    State("runs, toasts", "{runs}", show_toasts),
+    State("run, ended", "{ended}"),
+    State("run, live", "{live}"),
+    State("run, everything", "{scene}"),
+    State("run, filtered", "{scene}?look=running"),
+    State("run, nothing matches", "{scene}?q=nothing-like-it"),
+    State("run, keys", "{scene}", show_dialog("[data-keys]")),
+    State("run, abort dialog", "{scene}", show_dialog(".run-actions [data-abort]")),
+    State("run, one picked", "{scene}", pick_row),
+    State("run, collapsed", "{ended}", press("w", "ArrowDown")),
+    State("panel, live", "{live}?action=a0"),
+    State("panel, failed", "{ended}?action=a0"),
+    State("panel, refusing", "{scene}?action=a0-refusing"),
+    State("panel, was refusing", "{scene}?action=a0-trial9"),
+    State("panel, timing out", "{scene}?action=a0-slow"),
+    State("panel, a yes-or-no question", "{scene}?action=a0-ship"),
+    State("panel, a number is asked for", "{scene}?action=a0-rows"),
+    State("panel, answered", "{scene}?action=a0-reviewed"),
+    State("panel, data", "{live}?action=a0&tab=data"),
+    State("panel, logs", "{live}?action=a0&tab=logs"),
+    State("panel, events", "{ended}?action=a0&tab=events"),
+    State("executors", "/executors/"),
+    State("executors, none", "/executors/", on="idle"),
+    State("abort, as a page", "{scene}/abort?action=a0"),
+    State("abort of runs, as a page", RUNS.removesuffix("/runs") + "/aborts?name=scene"),
+    State("no such run", "{runs}/nosuchrun"),
+    State("no such page", "/nothing/here"),
+    State("admin, log in", "/admin/"),
+    State("admin, actions", "/admin/login/?next=/admin/runs/action/", log_in),
+]
+
+
+def every_state() -> pytest.MarkDecorator:
+    return pytest.mark.parametrize(
+        "state", STATES, ids=lambda state: state.name.replace(", ", "-").replace(" ", "_")
+    )
+
+
+class Places:
+    """Where the states are: both servers, and the addresses of the runs that were made for them."""
+
+    def __init__(self, busy: Server, idle: Server) -> None:
+        self.servers = {"busy": busy, "idle": idle}
+        manage(busy, "shell", "-v", "0", "-c", "from tests.scenes import make_everything as m; m('scene')")
+        manage(busy, "createsuperuser", "--noinput", "--username", ADMIN, "--email", "ann@example.org")
+        live = busy.submit("examples/demo.py", "main", "--trials", "3", "--seconds", "600")
+        busy.wait_running(live, "trial", 3)
+        self.paths = {
+            "runs": RUNS,
+            "scene": f"{RUNS}/scene",
+            "live": f"{RUNS}/{live}",
+            "ended": make_demo(busy, "12x20"),
+        }
+
+    def show(self, page: Page, state: State) -> None:
+        """Go there, wait until the page is connected, and do what makes the state."""
+        page.goto(self.servers[state.on].url + state.path.format(**self.paths))
+        status = page.locator("connection-status")
+        if status.count():
+            expect(status).to_have_attribute("data-state", CONNECTED, timeout=SECONDS)
+        if state.act:
+            state.act(page)
+
+
+def manage(server: Server, *arguments: str) -> str:
+    env = {**server.env, "DJANGO_SUPERUSER_PASSWORD": ADMIN}
+    command = [sys.executable, "manage.py", *arguments]
+    done = subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=60, capture_output=True, text=True)
+    return done.stdout
+
+
+def make_demo(server: Server, shape: str) -> str:
+    """The path of a finished run of this shape, always the same."""
+    printed = manage(server, "demo", "--shape", shape, "--seed", "3")
+    found = RUN_URL.search(printed)
+    assert found, printed
+    return found.group(0).removeprefix(found.group(1))

@@ -1,0 +1,115 @@
+// What the scripts of the pages may count on, for `tsc --checkJs` (make check); nothing of it is served.
+// A new custom element is one import and one line in HTMLElementTagNameMap; then document.querySelector("run-x") has its type.
+
+import type { AbortDialog } from "../static/js/abort.js";
+import type { TimeAxis } from "../static/js/axis.js";
+import type { LiveClock } from "../static/js/clock.js";
+import type { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "../static/js/controls.js";
+import type { TimeCursor } from "../static/js/cursor.js";
+import type { RunFilter } from "../static/js/filter.js";
+import type { LogView } from "../static/js/inspector.js";
+import type { ConnectionStatus } from "../static/js/live.js";
+import type { RunMap } from "../static/js/minimap.js";
+import type { RunList } from "../static/js/runs.js";
+import type { KeysSheet } from "../static/js/sheet.js";
+import type { RunTree } from "../static/js/tree.js";
+
+/** What hx-ws keeps of the socket of an element. */
+interface Connection {
+  socket: WebSocket;
+  attempt: number;
+  frame: Frame;
+}
+
+/** What the server sends: the rest of it is for htmx. */
+interface Frame {
+  seq: number;
+  now: number;
+}
+
+/** detail of hx-ws' events. */
+interface SocketDetail {
+  code: number;
+  connection: Connection;
+  message: { data: string };
+}
+
+/** What htmx keeps of a request. */
+export interface HtmxRequest {
+  sourceElement: Element;
+  target: Element | null;
+  swap: string;
+  text: string;
+  request: { method: string; action: string };
+  response?: { headers: Headers };
+}
+
+declare global {
+  interface HTMLElementTagNameMap {
+    "abort-dialog": AbortDialog;
+    "connection-status": ConnectionStatus;
+    "copy-button": CopyButton;
+    "keys-sheet": KeysSheet;
+    "live-clock": LiveClock;
+    "log-view": LogView;
+    "relative-time": RelativeTime;
+    "run-filter": RunFilter;
+    "run-list": RunList;
+    "run-map": RunMap;
+    "run-tree": RunTree;
+    "scope-menu": ScopeMenu;
+    "theme-toggle": ThemeToggle;
+    "time-axis": TimeAxis;
+    "time-cursor": TimeCursor;
+  }
+
+  // Our pages are HTML: what a selector finds is an HTMLElement unless its tag says more.
+  interface ParentNode {
+    querySelector<K extends keyof HTMLElementTagNameMap>(selectors: K): HTMLElementTagNameMap[K] | null;
+    querySelector<E extends Element = HTMLElement>(selectors: string): E | null;
+    querySelectorAll<K extends keyof HTMLElementTagNameMap>(selectors: K): NodeListOf<HTMLElementTagNameMap[K]>;
+    querySelectorAll<E extends Element = HTMLElement>(selectors: string): NodeListOf<E>;
+  }
+
+  interface Element {
+    closest<K extends keyof HTMLElementTagNameMap>(selector: K): HTMLElementTagNameMap[K] | null;
+    closest<E extends Element = HTMLElement>(selectors: string): E | null;
+  }
+
+  // The target of an event that was delegated to us is an element; those with hx-ws:connect (live.js) say and hear more.
+  // What only inputs and forms have still wants a cast: /** @type {HTMLInputElement} */ (event.target).
+  interface EventTarget {
+    closest<K extends keyof HTMLElementTagNameMap>(selector: K): HTMLElementTagNameMap[K] | null;
+    closest<E extends Element = HTMLElement>(selectors: string): E | null;
+    matches(selectors: string): boolean;
+    getAttribute(name: string): string | null;
+    querySelector<K extends keyof HTMLElementTagNameMap>(selectors: K): HTMLElementTagNameMap[K] | null;
+    querySelector<E extends Element = HTMLElement>(selectors: string): E | null;
+    querySelectorAll<K extends keyof HTMLElementTagNameMap>(selectors: K): NodeListOf<HTMLElementTagNameMap[K]>;
+    querySelectorAll<E extends Element = HTMLElement>(selectors: string): NodeListOf<E>;
+    connection?: Connection;
+    hello?(): object;
+    beforeFrame?(frame: Frame): void;
+    afterFrame?(frame: Frame): void;
+  }
+
+  interface HTMLElement {
+    /** The custom properties that axis.js has set, by name. */
+    kept?: Record<string, number>;
+    /** Of what shows a time that passes. @param now the server's */
+    say?(now: number): void;
+  }
+
+  interface DocumentEventMap {
+    "htmx:response:error": CustomEvent<{ ctx: HtmxRequest }>;
+    "htmx:error": CustomEvent<{ ctx?: HtmxRequest }>;
+    "htmx:ws:after:connection": CustomEvent<SocketDetail>;
+    "htmx:ws:before:message:incoming": CustomEvent<SocketDetail>;
+    "htmx:ws:after:message:incoming": CustomEvent<SocketDetail>;
+    "htmx:ws:close": CustomEvent<SocketDetail>;
+  }
+
+  interface Window {
+    htmx: { ajax(method: string, url: string, options: object): Promise<void> };
+  }
+}
