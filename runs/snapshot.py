@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from runs import rows, tree
 from runs.errors import NotFound
 from runs.failures import first_cause, next_failure
-from runs.looks import WORDS, Count
-from runs.phases import TERMINAL, Phase
+from runs.looks import WORDS
+from runs.phases import Phase
 from runs.queries.pages import RunHead
 from runs.queries.rows import (
     ActionRow,
     Node,
     find_ids,
-    get_last_end,
     get_rows,
     list_changed_nodes,
     list_failed_by_end,
@@ -26,90 +24,14 @@ from runs.queries.rows import (
     search,
 )
 from runs.queries.tries import with_tries
-from runs.timeline import between_ms, duration_words, to_ms
+from runs.seen import Seen, Summary, summarise
+from runs.shapes import EVERYTHING, Shape
 
 FAILURES = frozenset({Phase.FAILED.slug, Phase.TIMED_OUT.slug})
-LIVE_LOOKS = frozenset(WORDS) - {"cached", *(phase.slug for phase in TERMINAL)}
 NOT_STARTED = frozenset({"queued", "waiting-for-resources"})
 KEPT_VIEWS = 16  # of a run: one for each shape in which pages show it
-MAX_TOGGLED = 5000
-MAX_TEXT = 100
 KEPT_ROWS = 20_000  # of a run
 KEPT_ACTIONS = 1_000_000  # of all runs
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What stands above the tree: context of runs/_header.html and runs/_summary.html."""
-
-    head: RunHead
-    root: ActionRow
-    counts: tuple[Count, ...]
-    total: int
-    origin_ms: int
-    end_ms: int | None  # offset of the last end, once nothing is live
-    duration: str
-    cause: ActionRow | None = None  # the first that failed, with nothing below it that did
-
-    @property
-    def is_over(self) -> bool:
-        return self.end_ms is not None
-
-    @property
-    def began_ms(self) -> int:
-        """When the first action started: the root, without which nothing does."""
-        started = self.root.started_at
-        return between_ms(self.head.created_at, started) if started else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Which rows a page wants to see: those that match, what is above them, and of these what is not in a closed branch.
-
-    depth: how many levels are open, 0 is all of them; toggled: names of the branches of which the opposite is true.
-    text: in the names of function, environment, action or group; looks: slugs (runs/looks.py). Empty ones match everything.
-    started: what is queued or waits for resources does not match.
-    """
-
-    depth: int = 0
-    toggled: frozenset[str] = frozenset()
-    text: str = ""
-    looks: frozenset[str] = frozenset()
-    started: bool = False
-
-    @property
-    def is_filter(self) -> bool:
-        return bool(self.text or self.looks or self.started)
-
-    @property
-    def words(self) -> list[str]:
-        """What it asks for, as a page says it."""
-        return (
-            [f"“{self.text}”"] * bool(self.text)
-            + [WORDS[look].lower() for look in WORDS if look in self.looks]
-            + ["started"] * self.started
-        )
-
-
-EVERYTHING = Shape()
-
-
-def make_shape(
-    *,
-    depth: int = 0,
-    toggled: Iterable[str] = (),
-    text: str = "",
-    looks: Iterable[str] = (),
-    started: bool = False,
-) -> Shape:
-    """A shape of what a page says; what is too long is cut, what is unknown is left out."""
-    return Shape(
-        depth=max(0, depth),
-        toggled=frozenset(islice(toggled, MAX_TOGGLED)),
-        text=text.strip()[:MAX_TEXT],
-        looks=frozenset(looks).intersection(WORDS),
-        started=started,
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,41 +41,6 @@ class _View:
     shape: Shape
     layout: tree.Layout
     matches: frozenset[int] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a page shows of a run, all of one moment.
-
-    start: the 0-based row with which the window begins; total: how many rows there are; matched: how many actions match,
-    None when nothing is filtered; goal: the row that was looked for, "" when there is none; opened: the closed branches above it.
-    """
-
-    shape: Shape
-    seq: int
-    start: int
-    total: int
-    matched: int | None
-    window: rows.Window
-    summary: Summary
-    goal: str = ""
-    opened: frozenset[str] = frozenset()
-
-    @property
-    def first_row(self) -> int:
-        """1-based, of the window."""
-        return self.start + 1
-
-    @property
-    def last_row(self) -> int:
-        return self.start + len(self.window.rows)
-
-    @property
-    def chips(self) -> list[Count]:
-        """The counts of the summary, and those that the shape asks for though there are none now."""
-        counts = {count.look: count for count in self.summary.counts}
-        shown = (look for look in WORDS if look in counts or look in self.shape.looks)
-        return [counts.get(look) or Count(look, WORDS[look], 0, 0) for look in shown]
 
 
 class Snapshot:
@@ -368,28 +255,10 @@ class Snapshot:
         )  # fmt: skip
 
     def _summarise(self) -> Summary:
-        """Counts and times of the whole run."""
         if not (roots := self._tree.children(None)):
             raise NotFound(f"run {self.head.ref} has no root action")
         self._read_rows(roots[:1])
-        root, counts, origin = self._rows[roots[0]], self._counts, self.head.created_at
-        is_over = not any(counts[look] for look in LIVE_LOOKS)
-        end = get_last_end(self.head.id) if is_over else None
-        shown = (
-            Count(look, word, counts[look], counts[look] - (look == root.look))
-            for look, word in WORDS.items()
-            if counts[look]
-        )
-        return Summary(
-            head=self.head,
-            root=root,
-            counts=tuple(shown),
-            total=len(self._looks),
-            origin_ms=to_ms(origin),
-            end_ms=between_ms(origin, end) if end else None,
-            duration=duration_words(between_ms(origin, root.ended_at)) if root.ended_at else "",
-            cause=self._find_cause(),
-        )
+        return summarise(self.head, self._rows[roots[0]], self._counts, self._find_cause())
 
     def _find_cause(self) -> ActionRow | None:
         """Looked for anew when something failed: one statement."""

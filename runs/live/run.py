@@ -12,7 +12,9 @@ from runs.live.feed import BEAT_SECONDS, POLL_SECONDS, Feed, Send
 from runs.live.messages import Asked, Filter, Focus, Follow, Hello, Levels, Look, Seek, Toggle
 from runs.queries import pages
 from runs.rows import Window, partial, spacer, whole
-from runs.snapshot import EVERYTHING, MAX_TOGGLED, Seen, Shape, Snapshot, make_shape, shared
+from runs.seen import Seen
+from runs.shapes import EVERYTHING, MAX_TOGGLED, Shape, make_shape
+from runs.snapshot import Snapshot, shared
 
 # Nothing more is expected of an ended run; its feed stays for scrolling and toggling.
 ENDED_POLL_SECONDS = 30.0

@@ -175,13 +175,14 @@ class Node(NamedTuple):
 
 
 # One small number instead of six columns: a run may have 100,000 of them, and each column costs 20 ms.
-_NODES = """
-    SELECT id, parent_id, changed_seq, phase
+SIGN = """phase
         + CASE WHEN abort_id IS NULL THEN 0 ELSE 16 END + CASE exceeded WHEN '' THEN 0 ELSE 32 END
         + CASE WHEN refusing_since IS NULL THEN 0 ELSE 64 END + CASE WHEN not_before IS NULL THEN 0 ELSE 128 END
-        + 256 * cache_status
+        + 256 * cache_status"""
+_NODES = f"""
+    SELECT id, parent_id, changed_seq, {SIGN}
     FROM runs_action WHERE run_id = %s AND changed_seq > %s ORDER BY id
-"""
+"""  # noqa: S608 -- of constants
 
 
 def list_changed_nodes(run_id: int, *, since: int) -> list[Node]:

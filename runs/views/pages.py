@@ -12,10 +12,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from runs import errors, rows
+from runs.glance import glance
 from runs.listings import PHASES, SORTS
 from runs.names import ROOT, RunRef
 from runs.queries import lists, pages
-from runs.snapshot import make_shape, shared
+from runs.shapes import make_shape
+from runs.snapshot import shared
 from runs.timeline import to_ms
 from runs.views.answers import page
 from runs.views.panels import panel_context
@@ -62,7 +64,9 @@ def run_detail(request: HttpRequest, *, project: str, domain: str, run: str) -> 
         looks=request.GET.getlist("look"),
         started=request.GET.get("started") == "1",
     )
-    seen = snapshot.see_around(selected or ROOT, shape)
+    is_from_top = not shape.is_filter and selected in {"", ROOT}
+    seen = glance(snapshot.head) if is_from_top and not len(snapshot) else None
+    seen = seen or snapshot.see_around(selected or ROOT, shape)
     context = {
         "seen": seen,
         "shape": shape,

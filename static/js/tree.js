@@ -3,13 +3,13 @@
 import { Anchor } from "./anchor.js";
 import { announceCounts, showFavicon } from "./announce.js";
 import { Follow } from "./follow.js";
-import { Focus } from "./focus.js";
 import { Foot } from "./foot.js";
 import { closePanel, openPanel, refreshPanel } from "./inspector.js";
 import { nameOf, pressed } from "./keys.js";
 import { Levels } from "./levels.js";
 import { LoadedRows } from "./loaded.js";
 import { Picks } from "./picks.js";
+import { Focus } from "./pin.js";
 
 /** The control for which the panel was opened. */
 function focusFirst() {

@@ -12,7 +12,9 @@ from django.utils import timezone
 from runs.models import Run
 from runs.phases import Phase
 from runs.queries import pages
-from runs.snapshot import EVERYTHING, Seen, Shape, Snapshot, make_shape
+from runs.seen import Seen
+from runs.shapes import EVERYTHING, Shape, make_shape
+from runs.snapshot import Snapshot
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
