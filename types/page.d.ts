@@ -37,6 +37,16 @@ interface SocketDetail {
   message: { data: string };
 }
 
+/** What htmx keeps of a request. */
+export interface HtmxRequest {
+  sourceElement: Element;
+  target: Element | null;
+  swap: string;
+  text: string;
+  request: { method: string; action: string };
+  response?: { headers: Headers };
+}
+
 declare global {
   interface HTMLElementTagNameMap {
     "abort-dialog": AbortDialog;
@@ -97,6 +107,8 @@ declare global {
   }
 
   interface DocumentEventMap {
+    "htmx:response:error": CustomEvent<{ ctx: HtmxRequest }>;
+    "htmx:error": CustomEvent<{ ctx?: HtmxRequest }>;
     "htmx:ws:after:connection": CustomEvent<SocketDetail>;
     "htmx:ws:before:message:incoming": CustomEvent<SocketDetail>;
     "htmx:ws:after:message:incoming": CustomEvent<SocketDetail>;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -70,6 +71,10 @@ def run_detail(request: HttpRequest, *, project: str, domain: str, run: str) -> 
         "seq": seen.seq,
         "now_ms": to_ms(timezone.now()),
         "selected": selected,
-        **(panel_context(snapshot.head, selected, request.GET.get("tab", "")) if selected else {}),
+        **(_panel(snapshot.head, selected, request) if selected else {}),
     }
     return render(request, "runs/run_detail.html", context)
+
+
+def _panel(head: pages.RunHead, selected: str, request: HttpRequest) -> dict[str, Any]:
+    return panel_context(head, selected, request.GET.get("tab", ""), request.GET.get("attempt", ""))

@@ -7,6 +7,7 @@ import { TimeAxis } from "./axis.js";
 import { LiveClock } from "./clock.js";
 import { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "./controls.js";
 import { TimeCursor } from "./cursor.js";
+import "./failed.js";
 import { RunFilter } from "./filter.js";
 import "./focus.js";
 import { LogView } from "./inspector.js";
@@ -17,6 +18,7 @@ import { RunList } from "./runs.js";
 import { KeysSheet } from "./sheet.js";
 import "./shortcuts.js";
 import "./signal.js";
+import "./tabs.js";
 import { RunTree } from "./tree.js";
 
 customElements.define("relative-time", RelativeTime);

@@ -119,7 +119,7 @@ def test_inputs_and_outputs_are_shown(page: Page, server: Server):
     run = server.submit("tests/workflows/printing.py", "main")
     server.wait_ended(run)
 
-    page.goto(run_url(server, run) + "?action=a0&tab=data")
+    page.goto(run_url(server, run) + "?action=a0&tab=outputs")
 
     expect(page.locator("#panel")).to_contain_text("7")
 
