@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -140,6 +140,15 @@ class Seen:
     newest: str = ""
 
     @property
+    def first_row(self) -> int:
+        """1-based, of the window."""
+        return self.start + 1
+
+    @property
+    def last_row(self) -> int:
+        return self.start + len(self.window.rows)
+
+    @property
     def chips(self) -> list[Count]:
         """The counts of the summary, and those that the shape asks for though there are none now."""
         counts = {count.look: count for count in self.summary.counts}
@@ -169,15 +178,15 @@ class Snapshot:
     def __len__(self) -> int:
         return len(self._looks)
 
-    def see(self, first: int, count: int, shape: Shape = EVERYTHING) -> Seen:
-        """The window of about `count` rows from `first` on. Raises NotFound.
+    def see(self, first: int, count: int, shape: Shape = EVERYTHING, *, focus: str = "") -> Seen:
+        """The window of about `count` rows from `first` on, and the row of the action with the focus. Raises NotFound.
 
-        Two statements; a few more when the shape is new, when rows are shown that were not, or when the run is over.
+        Two statements, and one for a focus elsewhere; a few more when the shape is new, when rows are shown that were not, or when the run is over.
         """
         with self._lock:
             self._refresh()
             view = self._view(shape)
-            return self._seen(view, *tree.window(len(view.layout), first, count))
+            return self._seen(view, *tree.window(len(view.layout), first, count), focus)
 
     def summarise(self) -> tuple[int, Summary]:
         """What stands above the tree, and of which sequence number. Raises NotFound. One statement; up to two more when it changed."""
@@ -187,16 +196,16 @@ class Snapshot:
                 self._summary = self._summarise()
             return self._seq, self._summary
 
-    def see_around(self, name: str, shape: Shape = EVERYTHING) -> Seen:
+    def see_around(self, name: str, shape: Shape = EVERYTHING, *, focus: str = "") -> Seen:
         """The window around an action's row, or from the top when it does not show. Raises NotFound."""
         with self._lock:
             self._refresh()
             view = self._view(shape)
             node = find_ids(self.head.id, [name]).get(name)
             index = view.layout.index_of(node) if node in self._looks else 0
-            return self._seen(view, *tree.window_around(len(view.layout), index))
+            return self._seen(view, *tree.window_around(len(view.layout), index), focus)
 
-    def see_newest(self, first: int, count: int, shape: Shape = EVERYTHING) -> Seen:
+    def see_newest(self, first: int, count: int, shape: Shape = EVERYTHING, *, focus: str = "") -> Seen:
         """The window around the newest running action that matches; as `see` when there is none. Raises NotFound."""
         with self._lock:
             self._refresh()
@@ -204,9 +213,9 @@ class Snapshot:
             shown = self._looks if view.matches is None else view.matches
             newest = max((node for node in shown if self._looks[node] == "running"), default=None)
             if newest is None:
-                return self._seen(view, *tree.window(len(view.layout), first, count))
+                return self._seen(view, *tree.window(len(view.layout), first, count), focus)
             index = view.layout.index_of(newest)
-            seen = self._seen(view, *tree.window_around(len(view.layout), index))
+            seen = self._seen(view, *tree.window_around(len(view.layout), index), focus)
             return replace(seen, newest=list(seen.window.rows)[index - seen.start])
 
     def _refresh(self) -> None:
@@ -275,15 +284,28 @@ class Snapshot:
             node for node in found if node in looks and (not shape.looks or looks[node] in shape.looks)
         )
 
-    def _seen(self, view: _View, start: int, stop: int) -> Seen:
+    def _seen(self, view: _View, start: int, stop: int, focus: str = "") -> Seen:
         places = view.layout.window(start, stop)
         self._read_rows([place.id for place in places])
-        shown = {self._rows[place.id].name: self._html(place, view.matches) for place in places}
-        window = rows.Window(shown, start, max(0, len(view.layout) - stop))
+        shown = {self._rows[place.id].name: self._html(place, view.matches, start) for place in places}
+        pin = None if not focus or focus in shown else self._pin(view, focus, shown)
+        window = rows.Window(shown, start, max(0, len(view.layout) - stop), pin)
         if self._summary is None:
             self._summary = self._summarise()
         matched = None if view.matches is None else len(view.matches)
         return Seen(view.shape, self._seq, start, len(view.layout), matched, window, self._summary)
+
+    def _pin(self, view: _View, focus: str, shown: Collection[str]) -> rows.Pin | None:
+        """The row of what has the focus, or of the closed branch that hides it, unless that is shown."""
+        node = find_ids(self.head.id, [focus]).get(focus)
+        place = view.layout.place_of(node) if node in self._looks else None
+        if place is None:
+            return None
+        self._read_rows([place.id])
+        name = self._rows[place.id].name
+        if name in shown:
+            return None
+        return rows.Pin(place.index - 1, name, self._html(place, view.matches, None))
 
     def _read_rows(self, ids: Sequence[int]) -> None:
         missing = [one for one in ids if one not in self._rows]
@@ -297,12 +319,17 @@ class Snapshot:
             raise NotFound(f"run {self.head.ref} was deleted")
         self._rows.update(with_tries(read))
 
-    def _html(self, place: tree.Place, matches: frozenset[int] | None) -> str:
+    def _html(self, place: tree.Place, matches: frozenset[int] | None, start: int | None) -> str:
+        """A row of the window that begins with the 0-based `start`; None: the pinned one. It says where its parent is when that is not loaded."""
+        is_parent_away = 0 < place.parent_index <= (place.index if start is None else start)
+        more = f' data-parent="{place.parent_index}"' if is_parent_away else ""
+        more += " data-pinned" if start is None else ""
         hidden = self._failures_below[place.id] if place.is_collapsed else 0
         is_context = matches is not None and place.id not in matches
         return rows.render(
-            self._rows[place.id], place, self.head.created_at, hidden_failures=hidden, is_context=is_context
-        )
+            self._rows[place.id], place, self.head.created_at,
+            hidden_failures=hidden, is_context=is_context, more=more,
+        )  # fmt: skip
 
     def _summarise(self) -> Summary:
         """Counts and times of the whole run."""

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from django.utils import timezone
 
 from runs import database
-from runs.live.messages import Ack, Asked, Hello, Message
+from runs.live.messages import Ack, Asked, Focus, Hello, Message
 from runs.timeline import to_ms
 
 Send = Callable[[str], Awaitable[None]]
@@ -51,6 +51,8 @@ class Feed(ABC):
             case Ack():
                 self._gap = min(max(2 * (time.monotonic() - self._sent_at), MIN_GAP_SECONDS), MAX_GAP_SECONDS)
                 self._credit.set()
+            case Focus():
+                self.look(message)
             case _:
                 self.look(message)
                 self._asked.set()

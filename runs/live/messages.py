@@ -20,6 +20,7 @@ class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields
     looks: list[str] = []
     query: str = ""
     follows: bool = False
+    focus: str = ""
 
 
 class Look(msgspec.Struct, tag="window", tag_field="kind", forbid_unknown_fields=True):
@@ -36,16 +37,27 @@ class Toggle(msgspec.Struct, tag="toggle", tag_field="kind", forbid_unknown_fiel
 
 
 class Levels(msgspec.Struct, tag="levels", tag_field="kind", forbid_unknown_fields=True):
-    """So many levels are open, and no branch is an exception; 0 is all of them."""
+    """So many levels are open, and no branch is an exception; 0 is all of them. around: whose row is to stay in view."""
 
     depth: int
+    around: str = ""
 
 
 class Filter(msgspec.Struct, tag="filter", tag_field="kind", forbid_unknown_fields=True):
-    """Only what matches is shown, and what is above it. looks: slugs. Empty ones match everything."""
+    """Only what matches is shown, and what is above it. looks: slugs. Empty ones match everything.
+
+    around: whose row is to stay in view.
+    """
 
     text: str = ""
     looks: list[str] = []
+    around: str = ""
+
+
+class Focus(msgspec.Struct, tag="focus", tag_field="kind", forbid_unknown_fields=True):
+    """This action's row has the focus: it stays in the page, wherever the window goes. It asks for no frame."""
+
+    name: str
 
 
 class List(msgspec.Struct, tag="list", tag_field="kind", forbid_unknown_fields=True):
@@ -66,6 +78,6 @@ class Ack(msgspec.Struct, tag="ack", tag_field="kind", forbid_unknown_fields=Tru
     seq: int
 
 
-Asked = Hello | Look | Toggle | Levels | Filter | Follow | List
+Asked = Hello | Look | Toggle | Levels | Filter | Follow | Focus | List
 Message = Asked | Ack
 decode = msgspec.json.Decoder(Message).decode

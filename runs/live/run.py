@@ -9,7 +9,7 @@ from django.template.loader import render_to_string
 
 from runs import tree
 from runs.live.feed import POLL_SECONDS, Feed, Send
-from runs.live.messages import Asked, Filter, Follow, Hello, Levels, Look, Toggle
+from runs.live.messages import Asked, Filter, Focus, Follow, Hello, Levels, Look, Toggle
 from runs.queries import pages
 from runs.rows import Window, partial, spacer, whole
 from runs.snapshot import EVERYTHING, MAX_TOGGLED, Seen, Shape, Snapshot, make_shape, shared
@@ -23,13 +23,18 @@ PART = re.compile("(?=<hx-partial )")  # no name or message can hold it: what us
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a page shows. Replaced whole, because compose reads it in another thread."""
+    """What a page shows. Replaced whole, because compose reads it in another thread.
+
+    around: whose row the window surrounds, until the page says where it is; focus: whose row stays in the page.
+    """
 
     since: int = -1
     first: int = 0
     count: int = tree.MAX_WINDOW
     shape: Shape = EVERYTHING
     follows: bool = False
+    around: str = ""
+    focus: str = ""
 
 
 class RunFeed(Feed):
@@ -52,31 +57,37 @@ class RunFeed(Feed):
                 shape = make_shape(
                     depth=message.depth, toggled=message.toggled, text=message.text, looks=message.looks
                 )
-                self._view = View(message.since, message.first, message.count, shape, message.follows)
+                self._view = View(
+                    message.since, message.first, message.count, shape, message.follows, "", message.focus
+                )
                 return
             case Look():
-                self._view = replace(view, first=message.first, count=message.count)
+                self._view = replace(view, first=message.first, count=message.count, around="")
+                return
+            case Focus():
+                self._view = replace(view, focus=message.name)
                 return
             case Follow():
                 first = self._shown.before if self._shown else view.first
-                self._view = replace(view, first=first, follows=message.on)
+                self._view = replace(view, first=first, follows=message.on, around="")
                 return
             case Toggle():
                 toggled = shape.toggled ^ {message.name}
                 shape = replace(shape, toggled=toggled) if len(toggled) <= MAX_TOGGLED else shape
             case Levels():
                 shape = replace(shape, depth=max(0, message.depth), toggled=frozenset())
+                view = replace(view, around=message.around)
             case Filter():
                 asked = make_shape(text=message.text, looks=message.looks)
                 shape = replace(shape, text=asked.text, looks=asked.looks)
+                view = replace(view, around=message.around)
         self._view = replace(view, shape=shape)
 
     def compose(self) -> str | None:
         if self._snapshot is None:
             self._snapshot = shared.get(pages.get_run_by_id(self._run_id))
         view = self._view
-        see = self._snapshot.see_newest if view.follows else self._snapshot.see
-        seen = see(view.first, view.count, view.shape)
+        seen = _look_at(self._snapshot, view)
         self.seq = max(seen.seq, 0)
         if self._shown is None and self._page_has(seen, view):
             self._shown = seen.window
@@ -87,23 +98,31 @@ class RunFeed(Feed):
 
     def _page_has(self, seen: Seen, view: View) -> bool:
         """Whether the page came with just these rows. After a reconnect it may have asked for others in vain."""
-        came_with = (seen.seq, seen.start, len(seen.window.rows), EVERYTHING)
-        return came_with == (view.since, view.first, view.count, view.shape)
+        came_with = (seen.seq, seen.start, len(seen.window.rows), EVERYTHING, None)
+        return came_with == (view.since, view.first, view.count, view.shape, seen.window.pin)
 
     def _rows(self, window: Window) -> list[str]:
         shown = self._shown
-        if shown is None or list(shown.rows) != list(window.rows) or shown.before != window.before:
+        if shown is None or shown.order != window.order:
             return [whole(window)]
-        changed = [name for name, html in window.rows.items() if shown.rows[name] != html]
+        rows, had = window.kept, shown.kept
+        changed = [name for name, html in rows.items() if had[name] != html]
         if len(changed) > MAX_PARTIALS:
             return [whole(window)]
-        partials = [partial(f"action-{name}", window.rows[name], "outerMorph") for name in changed]
-        if shown.after != window.after:
-            partials.append(spacer("rows-after", window.after))
-        return partials
+        partials = [partial(f"action-{name}", rows[name], "outerMorph") for name in changed]
+        spacers = shown.spacers
+        return partials + [spacer(one, n) for one, n in window.spacers.items() if spacers[one] != n]
 
     def _above(self, seen: Seen) -> list[str]:
         """What changed of title, header and counts. Only that, because each part costs the browser a swap."""
         html = render_to_string("runs/live/_above.html", {"seen": seen, "summary": seen.summary})
         before, self._said = self._said, PART.split(html)
         return [part for part in self._said if part not in before]
+
+
+def _look_at(snapshot: Snapshot, view: View) -> Seen:
+    if view.follows:
+        return snapshot.see_newest(view.first, view.count, view.shape, focus=view.focus)
+    if view.around:
+        return snapshot.see_around(view.around, view.shape, focus=view.focus)
+    return snapshot.see(view.first, view.count, view.shape, focus=view.focus)

@@ -9,7 +9,7 @@ import { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "./controls.js"
 import { TimeCursor } from "./cursor.js";
 import "./failed.js";
 import { RunFilter } from "./filter.js";
-import "./focus.js";
+import "./refocus.js";
 import { LogView } from "./inspector.js";
 import "./listkeys.js";
 import { ConnectionStatus } from "./live.js";

@@ -83,8 +83,11 @@ export class RunFilter extends HTMLElement {
     this.text = this.input.value.trim();
     this.settle();
     remember({ q: this.text, look: [...this.looks] });
-    this.tree.loaded.begin();
-    send(this.tree, { kind: "filter", ...this.shape }); // without a socket, the next hello says it
+    // What matches begins at its top; when everything comes back, the row under the eye stays.
+    const around = this.text || this.looks.size ? "" : this.tree.anchor.name;
+    if (!around) this.tree.loaded.begin();
+    this.tree.foot.reshape();
+    send(this.tree, { kind: "filter", ...this.shape, around }); // without a socket, the next hello says it
   }
 
   focus() {

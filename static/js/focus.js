@@ -1,38 +1,52 @@
-// Focus is never lost: when what had it goes away, is hidden or disabled, the nearest thing around it that can have it does.
+// The focus of the tree: it outlives frames that move or take its row, and the server knows whose it is.
 
-/** From the element that had the focus last, up to the page. @type {HTMLElement[]} */
-let chain = [];
+import { nameOf } from "./keys.js";
+import { send } from "./live.js";
 
-const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
+export class Focus {
+  /** @param {import("./tree.js").RunTree} tree */
+  constructor(tree) {
+    this.tree = tree;
+    this.name = "";
+    /** @type {{name: string, index: number, column: number} | null} */
+    this.had = null;
+    tree.grid.addEventListener("focusin", (event) => this.came(event.target.closest(".rows > .row")));
+  }
 
-/** @param {HTMLElement} element */
-function isUsable(element) {
-  return element.isConnected && !element.matches(":disabled") && element.checkVisibility({ visibilityProperty: true });
-}
+  /** The server keeps this row in the page. @param {HTMLElement | null} row */
+  came(row) {
+    if (!row) return;
+    this.tree.rove(row);
+    if (this.name === nameOf(row)) return;
+    this.name = nameOf(row);
+    send(this.tree, { kind: "focus", name: this.name }); // else the next hello says it
+  }
 
-/** The element itself where it can have the focus, else the first in it that Tab would reach. @param {HTMLElement} element */
-function targetIn(element) {
-  if (element.matches("[tabindex]")) return element;
-  return [...element.querySelectorAll(FOCUSABLE)].find((one) => one.tabIndex >= 0 && isUsable(one));
-}
+  /** Before a frame. */
+  keep() {
+    const active = document.activeElement;
+    const row = active?.closest?.(".rows > .row");
+    this.had = row && {
+      name: nameOf(row),
+      index: this.tree.rows.indexOf(row),
+      column: [...row.children].findIndex((cell) => cell.contains(active)),
+    };
+  }
 
-function recover() {
-  const [last, ...around] = chain;
-  if (!last || document.activeElement !== document.body || isUsable(last)) return;
-  for (const element of around) {
-    const target = isUsable(element) && targetIn(element);
-    if (target) return target.focus({ preventScroll: true });
+  /** After it: give back what it took. A morph that moves a row blurs it. @param {HTMLElement[]} rows */
+  restore(rows) {
+    if (!this.had) return;
+    const { name, index, column } = this.had;
+    const row = this.tree.row(name);
+    if (row) {
+      if (document.activeElement !== document.body) return;
+      const place = /** @type {HTMLElement} */ (row.children[column] ?? row);
+      if (!place.hasAttribute("tabindex")) place.tabIndex = -1;
+      place.focus({ preventScroll: true });
+      return;
+    }
+    const pinned = this.tree.querySelector("#rows > [data-pinned]"); // the closed branch that hides it now
+    if (pinned) pinned.focus({ preventScroll: true });
+    else this.tree.focusRow(rows[Math.min(Math.max(index, 0), rows.length - 1)]);
   }
 }
-
-/** After what happens now, and what follows from it at once. */
-function recoverSoon() {
-  requestAnimationFrame(recover);
-}
-
-document.addEventListener("focusin", (event) => {
-  chain = [];
-  for (let at = /** @type {HTMLElement | null} */ (event.target); at && at !== document.body; at = at.parentElement) chain.push(at);
-});
-for (const kind of ["focusout", "htmx:after:swap", "htmx:ws:after:message:incoming", "abort-asked"]) document.addEventListener(kind, recoverSoon);
-document.addEventListener("close", recoverSoon, true); // of dialogs: it does not bubble
