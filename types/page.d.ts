@@ -3,12 +3,15 @@
 
 import type { AbortDialog } from "../static/js/abort.js";
 import type { TimeAxis } from "../static/js/axis.js";
+import type { TimeAxis } from "../static/js/axis.js";
 import type { LiveClock } from "../static/js/clock.js";
 import type { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "../static/js/controls.js";
+import type { TimeCursor } from "../static/js/cursor.js";
 import type { TimeCursor } from "../static/js/cursor.js";
 import type { RunFilter } from "../static/js/filter.js";
 import type { LogView } from "../static/js/inspector.js";
 import type { ConnectionStatus } from "../static/js/connection.js";
+import type { RunMap } from "../static/js/minimap.js";
 import type { RunMap } from "../static/js/minimap.js";
 import type { RunList } from "../static/js/runs.js";
 import type { KeysSheet } from "../static/js/sheet.js";
@@ -66,8 +69,11 @@ declare global {
     "run-filter": RunFilter;
     "run-list": RunList;
     "run-map": RunMap;
+    "run-map": RunMap;
     "run-tree": RunTree;
     "scope-menu": ScopeMenu;
+    "time-axis": TimeAxis;
+    "time-cursor": TimeCursor;
     "theme-toggle": ThemeToggle;
     "time-axis": TimeAxis;
     "time-cursor": TimeCursor;

@@ -19,7 +19,7 @@ FOCUSABLE = {"a", "button", "input", "select", "textarea"}
 PATHS = [
     RUNS, f"{RUNS}?q=none", f"{RUNS}?since=tomorrowish", f"{RUNS}/scene", f"{RUNS}/scene?q=none",
     f"{RUNS}/scene?look=running", f"{RUNS}/scene?action=a0-refusing", f"{RUNS}/scene?action=a0-ship",
-    f"{RUNS}/scene?action=a0-trial9&tab=data", f"{RUNS}/scene?action=a0&tab=logs",
+    f"{RUNS}/scene?action=a0-trial9&tab=inputs", f"{RUNS}/scene?action=a0&tab=logs",
     f"{RUNS}/scene?action=a0&tab=events", f"{RUNS}/scene/abort?action=a0", f"{RUNS}/none", "/executors/", "/none",
 ]  # fmt: skip
 
