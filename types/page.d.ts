@@ -2,6 +2,7 @@
 // A new custom element is one import and one line in HTMLElementTagNameMap; then document.querySelector("run-x") has its type.
 
 import type { AbortDialog } from "../static/js/abort.js";
+import type { AnswerDialog } from "../static/js/answer.js";
 import type { TimeAxis } from "../static/js/axis.js";
 import type { TimeAxis } from "../static/js/axis.js";
 import type { LiveClock } from "../static/js/clock.js";
@@ -60,6 +61,7 @@ export interface HtmxRequest {
 declare global {
   interface HTMLElementTagNameMap {
     "abort-dialog": AbortDialog;
+    "answer-dialog": AnswerDialog;
     "connection-status": ConnectionStatus;
     "copy-button": CopyButton;
     "keys-sheet": KeysSheet;

@@ -6,18 +6,24 @@ from http import HTTPStatus
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.views.decorators.http import require_POST
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
 
 from runs import conditions, database, errors, operations
 from runs.names import ActionRef, RunRef
-from runs.queries import pages
-from runs.views.answers import actor_of, error_page, is_fragment
+from runs.queries import pages, panels
+from runs.views.answers import actor_of, error_page, is_fragment, page
 
 
-@require_POST
+@require_http_methods(["GET", "POST"])
 async def signal(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
-    """Give a condition its value: the field `value`, as a person typed it. 204 to a script, else back to the action."""
+    """GET: what the condition asks, and the form. POST: give it its value, the field `value`, as a person typed it.
+
+    A POST is answered with 204 to a script; without one, both lead to the action.
+    """
     ref = ActionRef(RunRef(project, domain, run), action)
+    if request.method == "GET":
+        return await question(request, ref=ref)
     if (text := request.POST.get("value")) is None:
         return error_page(request, errors.Invalid("the field `value` is missing"))
     try:
@@ -28,5 +34,22 @@ async def signal(request: HttpRequest, *, project: str, domain: str, run: str, a
         return error_page(request, error)
     if is_fragment(request):
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    query = urlencode({"action": action})
+    return to_action(ref)
+
+
+@page
+def question(request: HttpRequest, *, ref: ActionRef) -> HttpResponse:
+    """What the dialog shows: the form of the panel, or what became of the question."""
+    head = pages.get_run(ref.run)
+    panel = panels.get_panel(head.id, ref.name)
+    if panel.question is None:
+        raise errors.NotFound(f"action {ref.name!r} is not a condition")
+    if not is_fragment(request):
+        return to_action(ref)
+    return render(request, "runs/_answer_dialog.html", {"head": head, "panel": panel})
+
+
+def to_action(ref: ActionRef) -> HttpResponseRedirect:
+    """The run's page with this action in the panel."""
+    query = urlencode({"action": ref.name})
     return HttpResponseRedirect(f"{pages.run_path(ref.run)}?{query}", status=HTTPStatus.SEE_OTHER)

@@ -2,6 +2,7 @@
 
 import { AbortDialog } from "./abort.js";
 import { showFavicon } from "./announce.js";
+import { AnswerDialog } from "./answer.js";
 import "./ask.js";
 import { TimeAxis } from "./axis.js";
 import { LiveClock } from "./clock.js";
@@ -33,6 +34,7 @@ customElements.define("time-cursor", TimeCursor);
 customElements.define("run-map", RunMap);
 customElements.define("run-list", RunList);
 customElements.define("abort-dialog", AbortDialog);
+customElements.define("answer-dialog", AnswerDialog);
 customElements.define("log-view", LogView);
 customElements.define("copy-button", CopyButton);
 customElements.define("theme-toggle", ThemeToggle);

@@ -105,6 +105,7 @@ STATES = [
     State("run, nothing matches", "{scene}?q=nothing-like-it"),
     State("run, keys", "{scene}", show_dialog("[data-keys]")),
     State("run, abort dialog", "{scene}", show_dialog(".run-actions [data-abort]")),
+    State("run, answer dialog", "{scene}", show_dialog("#action-a0-rows [data-answer]")),
     State("run, one picked", "{scene}", pick_row),
     State("run, collapsed", "{ended}", press("w", "ArrowDown")),
     State("panel, live", "{live}?action=a0"),

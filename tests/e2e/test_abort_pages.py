@@ -304,16 +304,19 @@ def test_conditions_are_answered_from_the_row_and_the_panel(page: Page, server: 
     panel = page.locator("#panel")
 
     row(page, names["ok"]).get_by_role("button", name="Answer").click()
-    expect(panel).to_contain_text("Is it **fine**?")
-    expect(panel.get_by_role("button", name="True")).to_be_focused()
+    expect(dialog(page)).to_contain_text("Is it **fine**?")
+    expect(dialog(page).get_by_role("button", name="Yes")).to_be_focused()
     page.keyboard.press("Enter")
     expect_phase(page, names["ok"], "succeeded")
+    expect(dialog(page)).to_have_count(0)
+    row(page, names["ok"]).locator("a.label").click()
     expect(panel).to_contain_text("Answered")
     expect(panel).to_contain_text("someone at the dashboard")
 
     for title, text in {"size": "42", "share": "0.5", "word": "a <b> c"}.items():
-        row(page, names[title]).get_by_role("button", name="Answer").click()
-        expect(panel.get_by_role("textbox")).to_be_focused()
+        row(page, names[title]).locator("a.label").click()
+        expect(panel).to_have_attribute("data-name", names[title])
+        panel.get_by_role("textbox").focus()
         page.keyboard.type(text)
         page.keyboard.press("Enter")
         expect_phase(page, names[title], "succeeded")

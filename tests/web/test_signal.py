@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import html
+import re
+
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
@@ -11,7 +14,7 @@ from flyteidl2.workflow import run_definition_pb2
 from runs import conditions
 from runs.models import Action, ActionEvent
 from runs.phases import Kind, Phase
-from tests import factories
+from tests import factories, scenes
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -75,5 +78,57 @@ def test_a_post_without_its_token_is_refused(question: Action):
     assert question.phase == Phase.PAUSED
 
 
-def test_a_get_is_not_allowed(question: Action):
-    assert Client().get(URL).status_code == 405
+def test_the_dialog_has_the_form_of_the_panel_and_ids_of_its_own(question: Action):
+    answer = Client().get(URL, headers=FRAGMENT)
+    panel = Client().get(f"{RUN}/actions/q", headers=FRAGMENT)
+
+    text = answer.content.decode()
+    assert answer.status_code == 200
+    assert f'action="{URL}"' in text
+    assert "inputmode=" in text
+    assert "data-late" not in text
+    assert 'id="dialog-answer-error"' in text
+    assert 'id="panel-answer-error"' in panel.content.decode()
+
+
+def test_a_boolean_is_answered_with_yes_or_no():
+    run = factories.make_run()
+    scenes.make_condition(run, "ship", "boolean", "Ship <it>?")
+
+    text = Client().get(f"{RUN}/actions/a0-ship/signal", headers=FRAGMENT).content.decode()
+
+    assert "Ship &lt;it&gt;?" in text
+    assert re.findall(r'value="(\w+)"[^>]*>(\w+)</button>', text) == [("true", "Yes"), ("false", "No")]
+
+
+def test_a_dialog_that_comes_late_says_who_answered_and_what(question: Action):
+    client = Client()
+    client.force_login(User.objects.create_user("ann"))
+    client.post(URL, {"value": "42"}, headers=FRAGMENT)
+
+    text = Client().get(URL, headers=FRAGMENT).content.decode()
+
+    assert "It was answered meanwhile, by <b>ann</b>: <code>42</code>." in text
+    assert "<form" not in text
+
+
+def test_a_condition_that_was_aborted_waits_no_more(question: Action):
+    Client().post(f"{RUN}/abort", {"action": "q"})
+
+    text = Client().get(URL, headers=FRAGMENT).content.decode()
+
+    assert "It waits no more: aborted." in text
+    assert "<form" not in text
+
+
+def test_without_javascript_the_question_is_in_the_panel(question: Action):
+    answer = Client().get(URL)
+
+    assert (answer.status_code, answer["Location"]) == (303, f"{RUN}?action=q")
+
+
+def test_what_is_no_condition_asks_nothing(question: Action):
+    answer = Client().get(f"{RUN}/actions/a0/signal", headers=FRAGMENT)
+
+    assert answer.status_code == 404
+    assert "is not a condition" in html.unescape(answer.content.decode())
