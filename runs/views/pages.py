@@ -79,6 +79,8 @@ def run_detail(request: HttpRequest, *, project: str, domain: str, run: str) -> 
         "seq": seen.seq,
         "now_ms": to_ms(timezone.now()),
         "selected": selected,
+        "older": pages.get_neighbour(snapshot.head, older=True),
+        "newer": pages.get_neighbour(snapshot.head, older=False),
         **(_panel(snapshot.head, selected, request) if selected else {}),
     }
     return render(request, "runs/run_detail.html", context)
