@@ -15,7 +15,8 @@ export function currentName(tree) {
 /** Go to the next failure, or the one before. @param {import("./tree.js").RunTree} tree @param {boolean} back */
 export function seek(tree, back) {
   tree.following.set(false);
-  send(tree, { kind: "seek", name: currentName(tree), back });
+  const message = { kind: "seek", name: currentName(tree), back };
+  if (!send(tree, message)) tree.unsent = message;
 }
 
 /** After the frame that answers: its row is focused and selected. @param {import("./tree.js").RunTree} tree @param {{sought?: string, opened?: string[]}} frame */
