@@ -11,6 +11,8 @@ from channels.security.websocket import AllowedHostsOriginValidator
 from django.core.asgi import get_asgi_application
 from django.urls import path, re_path
 
+from flyteui.requests import RequestIDs
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flyteui.settings")
 django_application = get_asgi_application()
 
@@ -54,7 +56,7 @@ pages = AllowedHostsOriginValidator(
 )
 application = ProtocolTypeRouter(
     {
-        "http": http,
+        "http": RequestIDs(http),
         "websocket": URLRouter(
             [
                 route("ws/executor/", ExecutorConsumer),

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponseBase
 # 'self' covers ws:// and wss:// to the same host in every current browser; older Safari wanted the scheme spelled out.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
-    "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 
 

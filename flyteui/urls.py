@@ -12,6 +12,8 @@ RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"
 RUN = f"{RUNS}/<str:run>"
 ACTION = f"{RUN}/actions/<str:action>"
 
+handler500 = "runs.views.answers.server_error"
+
 urlpatterns: list[URLPattern | URLResolver] = [
     path("", pages.home, name="home"),
     path(RUNS, pages.run_list, name="runs"),
@@ -24,8 +26,10 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(ACTION, panels.panel, name="panel"),
     path(f"{ACTION}/signal", signals.signal, name="signal"),
     path(f"{ACTION}/waits", panels.waits, name="waits"),
+    path(f"{ACTION}/beside", panels.beside, name="beside"),
     path(f"{ACTION}/log", panels.log_tail, name="log-tail"),
     path(f"{ACTION}/log.txt", panels.log_file, name="log-file"),
+    path(f"{ACTION}/report", panels.report, name="report"),
     path("executors/", executors.fleet, name="executors"),
     path("executors/<uuid:executor>/drain", executors.drain, name="drain"),
     path("healthz", health.healthz),

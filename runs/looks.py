@@ -5,6 +5,8 @@ A look is a slug: it picks mark and colour (static/css/mark.css, templates/runs/
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from runs.phases import DEADLINE, MAX_RUNTIME, QUEUED_TIMEOUT, TERMINAL, Phase
 
 # In the order in which the summary counts them: what wants attention first.
@@ -38,6 +40,21 @@ HAD_ENDED = {
     Phase.TIMED_OUT: "had timed out",
     Phase.RECOVERED: "was recovered",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """A chip of the summary. below_root: how many of them are not the root, which no abort of a phase selects."""
+
+    look: str
+    word: str
+    number: int
+    below_root: int
+
+    @property
+    def can_stop(self) -> bool:
+        """Whether all of them can be asked to stop at once."""
+        return self.look in STOPPABLE and self.below_root > 0
 
 
 def look_of(

@@ -21,12 +21,47 @@ CACHE_ROWS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
+class Pin:
+    """A row that stays in the page though the window is elsewhere, because it has the focus. index: 0-based."""
+
+    index: int
+    name: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
-    """The rows that a page holds: their HTML by name, in order, and how many are above and below."""
+    """The rows that a page holds: their HTML by name, in order, and how many are above and below.
+
+    The pinned row, if there is one, is outside of them and counts as above or below.
+    """
 
     rows: dict[str, str]
     before: int
     after: int
+    pin: Pin | None = None
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """All rows of the page: those of the window and the pinned one."""
+        return self.rows | {self.pin.name: self.pin.html} if self.pin else self.rows
+
+    @property
+    def order(self) -> tuple[list[str], int, tuple[int, str] | None]:
+        """Which rows there are and where: what no update of single rows can change."""
+        return list(self.rows), self.before, (self.pin.index, self.pin.name) if self.pin else None
+
+    @property
+    def spacers(self) -> dict[str, int]:
+        """For how many rows each spacer stands, from the top. A pinned row splits the one in which it lies."""
+        pin = self.pin
+        if pin is None:
+            return {"rows-before": self.before, "rows-after": self.after}
+        if pin.index < self.before:
+            between = self.before - pin.index - 1
+            return {"rows-over": pin.index, "rows-before": between, "rows-after": self.after}
+        between = pin.index - self.before - len(self.rows)
+        return {"rows-before": self.before, "rows-after": between, "rows-under": self.after - between - 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +96,16 @@ def _render(row: ActionRow, origin: datetime) -> str:
 
 
 def render(
-    row: ActionRow, place: Place, origin: datetime, *, hidden_failures: int = 0, is_context: bool = False
+    row: ActionRow,
+    place: Place,
+    origin: datetime,
+    *,
+    hidden_failures: int = 0,
+    is_context: bool = False,
+    more: str = "",
 ) -> str:
     """The row at its place. Measured: 0.2 ms when it is new, 2 µs when it is kept."""
-    return _render(row, origin).replace(PLACE, _attributes(place, hidden_failures, is_context), 1)
+    return _render(row, origin).replace(PLACE, _attributes(place, hidden_failures, is_context) + more, 1)
 
 
 def _attributes(place: Place, hidden_failures: int, is_context: bool) -> str:
@@ -88,11 +129,12 @@ def whole(window: Window) -> str:
 
 def window_html(window: Window) -> str:
     """Rows between their spacers, as first paint and frames show them."""
-    return (
-        spacer_html("rows-before", window.before)
-        + "".join(window.rows.values())
-        + spacer_html("rows-after", window.after)
-    )
+    spacers = {id_: spacer_html(id_, count) for id_, count in window.spacers.items()}
+    pinned = window.pin.html if window.pin else ""
+    over, under = spacers.get("rows-over", ""), spacers.get("rows-under", "")
+    above = over + pinned * bool(over) + spacers["rows-before"]
+    below = spacers["rows-after"] + pinned * bool(under) + under
+    return above + "".join(window.rows.values()) + below
 
 
 def spacer_html(id_: str, count: int) -> str:

@@ -1,4 +1,4 @@
-"""Which actions of a run are meant by a bulk abort: by name, by phase or by group. Pure; it knows no rows.
+"""Which actions of a run are meant by a bulk abort: by name, by phase, by group or beside another. Pure; it knows no rows.
 
 An abort reaches everything below what is selected, so a subtree is selected by the name of its top. A phase or a group
 never selects the root: nearly always it runs for as long as anything does, and whoever means the whole run says so.
@@ -24,24 +24,27 @@ class Selection:
     names: frozenset[str] = frozenset()
     phase: Phase | None = None
     group: str = ""
+    beside: str = ""  # the action beside which they are; it is not one of them
 
     def __str__(self) -> str:
         if self.phase is not None:
             return f"phase {self.phase.slug}"
         if self.group:
             return f"group {self.group!r}"
+        if self.beside:
+            return f"everything beside {self.beside}"
         return f"{'action' if len(self.names) == 1 else 'actions'} {', '.join(sorted(self.names))}"
 
 
-def select(*, names: Iterable[str] = (), phase: str = "", group: str = "") -> Selection:
+def select(*, names: Iterable[str] = (), phase: str = "", group: str = "", beside: str = "") -> Selection:
     """The selection, or Invalid: nothing or several things are said, or a name or a phase cannot be."""
     wanted = frozenset(names)
-    if sum(map(bool, (wanted, phase, group))) != 1:
-        raise Invalid("select actions by exactly one of: names, a phase, a group")
-    for name in wanted:
+    if sum(map(bool, (wanted, phase, group, beside))) != 1:
+        raise Invalid("select actions by exactly one of: names, a phase, a group, what they are beside")
+    for name in wanted | ({beside} if beside else set()):
         check_action_name(name)
     if not phase:
-        return Selection(names=wanted, group=group)
+        return Selection(names=wanted, group=group, beside=beside)
     if (found := _SELECTABLE.get(phase)) is None:
         raise Invalid(f"phase {phase[:80]!r} cannot be aborted; the phases are {', '.join(_SELECTABLE)}")
     return Selection(phase=found)

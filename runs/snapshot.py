@@ -4,113 +4,34 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from itertools import islice
 
 from runs import rows, tree
 from runs.errors import NotFound
-from runs.looks import STOPPABLE, WORDS
-from runs.phases import TERMINAL, Phase
+from runs.failures import first_cause, next_failure
+from runs.looks import WORDS
+from runs.phases import Phase
 from runs.queries.pages import RunHead
 from runs.queries.rows import (
     ActionRow,
     Node,
     find_ids,
-    get_last_end,
     get_rows,
     list_changed_nodes,
+    list_failed_by_end,
     look_of_sign,
     search,
 )
 from runs.queries.tries import with_tries
-from runs.timeline import between_ms, duration_words, to_ms
+from runs.seen import Seen, Summary, summarise
+from runs.shapes import EVERYTHING, Shape
 
 FAILURES = frozenset({Phase.FAILED.slug, Phase.TIMED_OUT.slug})
-LIVE_LOOKS = frozenset(WORDS) - {"cached", *(phase.slug for phase in TERMINAL)}
+NOT_STARTED = frozenset({"queued", "waiting-for-resources"})
 KEPT_VIEWS = 16  # of a run: one for each shape in which pages show it
-MAX_TOGGLED = 5000
-MAX_TEXT = 100
 KEPT_ROWS = 20_000  # of a run
 KEPT_ACTIONS = 1_000_000  # of all runs
-
-
-@dataclass(frozen=True, slots=True)
-class Count:
-    """A chip of the summary. below_root: how many of them are not the root, which no abort of a phase selects."""
-
-    look: str
-    word: str
-    number: int
-    below_root: int
-
-    @property
-    def can_stop(self) -> bool:
-        """Whether all of them can be asked to stop at once."""
-        return self.look in STOPPABLE and self.below_root > 0
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """What stands above the tree: context of runs/_header.html and runs/_summary.html."""
-
-    head: RunHead
-    root: ActionRow
-    counts: tuple[Count, ...]
-    total: int
-    origin_ms: int
-    end_ms: int | None  # offset of the last end, once nothing is live
-    duration: str
-
-    @property
-    def is_over(self) -> bool:
-        return self.end_ms is not None
-
-    @property
-    def began_ms(self) -> int:
-        """When the first action started: the root, without which nothing does."""
-        started = self.root.started_at
-        return between_ms(self.head.created_at, started) if started else 0
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """Which rows a page wants to see: those that match, what is above them, and of these what is not in a closed branch.
-
-    depth: how many levels are open, 0 is all of them; toggled: names of the branches of which the opposite is true.
-    text: in the names of function, environment, action or group; looks: slugs (runs/looks.py). Empty ones match everything.
-    """
-
-    depth: int = 0
-    toggled: frozenset[str] = frozenset()
-    text: str = ""
-    looks: frozenset[str] = frozenset()
-
-    @property
-    def is_filter(self) -> bool:
-        return bool(self.text or self.looks)
-
-    @property
-    def words(self) -> list[str]:
-        """What it asks for, as a page says it."""
-        return [f"“{self.text}”"] * bool(self.text) + [
-            WORDS[look].lower() for look in WORDS if look in self.looks
-        ]
-
-
-EVERYTHING = Shape()
-
-
-def make_shape(
-    *, depth: int = 0, toggled: Iterable[str] = (), text: str = "", looks: Iterable[str] = ()
-) -> Shape:
-    """A shape of what a page says; what is too long is cut, what is unknown is left out."""
-    return Shape(
-        depth=max(0, depth),
-        toggled=frozenset(islice(toggled, MAX_TOGGLED)),
-        text=text.strip()[:MAX_TEXT],
-        looks=frozenset(looks).intersection(WORDS),
-    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,31 +41,6 @@ class _View:
     shape: Shape
     layout: tree.Layout
     matches: frozenset[int] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """What a page shows of a run, all of one moment.
-
-    start: the 0-based row with which the window begins; total: how many rows there are; matched: how many actions match,
-    None when nothing is filtered; newest: the row of the newest running action, "" when there is none or nobody follows.
-    """
-
-    shape: Shape
-    seq: int
-    start: int
-    total: int
-    matched: int | None
-    window: rows.Window
-    summary: Summary
-    newest: str = ""
-
-    @property
-    def chips(self) -> list[Count]:
-        """The counts of the summary, and those that the shape asks for though there are none now."""
-        counts = {count.look: count for count in self.summary.counts}
-        shown = (look for look in WORDS if look in counts or look in self.shape.looks)
-        return [counts.get(look) or Count(look, WORDS[look], 0, 0) for look in shown]
 
 
 class Snapshot:
@@ -165,19 +61,21 @@ class Snapshot:
         self._views: dict[Shape, _View] = {}
         self._found: dict[str, frozenset[int]] = {}  # what matches a text
         self._summary: Summary | None = None
+        self._cause: int | None = None
+        self._is_cause_known = True  # nothing has failed yet
 
     def __len__(self) -> int:
         return len(self._looks)
 
-    def see(self, first: int, count: int, shape: Shape = EVERYTHING) -> Seen:
-        """The window of about `count` rows from `first` on. Raises NotFound.
+    def see(self, first: int, count: int, shape: Shape = EVERYTHING, *, focus: str = "") -> Seen:
+        """The window of about `count` rows from `first` on, and the row of the action with the focus. Raises NotFound.
 
-        Two statements; a few more when the shape is new, when rows are shown that were not, or when the run is over.
+        Two statements, and one for a focus elsewhere; a few more when the shape is new, when rows are shown that were not, or when the run is over.
         """
         with self._lock:
             self._refresh()
             view = self._view(shape)
-            return self._seen(view, *tree.window(len(view.layout), first, count))
+            return self._seen(view, *tree.window(len(view.layout), first, count), focus)
 
     def summarise(self) -> tuple[int, Summary]:
         """What stands above the tree, and of which sequence number. Raises NotFound. One statement; up to two more when it changed."""
@@ -187,16 +85,16 @@ class Snapshot:
                 self._summary = self._summarise()
             return self._seq, self._summary
 
-    def see_around(self, name: str, shape: Shape = EVERYTHING) -> Seen:
+    def see_around(self, name: str, shape: Shape = EVERYTHING, *, focus: str = "") -> Seen:
         """The window around an action's row, or from the top when it does not show. Raises NotFound."""
         with self._lock:
             self._refresh()
             view = self._view(shape)
             node = find_ids(self.head.id, [name]).get(name)
             index = view.layout.index_of(node) if node in self._looks else 0
-            return self._seen(view, *tree.window_around(len(view.layout), index))
+            return self._seen(view, *tree.window_around(len(view.layout), index), focus)
 
-    def see_newest(self, first: int, count: int, shape: Shape = EVERYTHING) -> Seen:
+    def see_newest(self, first: int, count: int, shape: Shape = EVERYTHING, *, focus: str = "") -> Seen:
         """The window around the newest running action that matches; as `see` when there is none. Raises NotFound."""
         with self._lock:
             self._refresh()
@@ -204,10 +102,41 @@ class Snapshot:
             shown = self._looks if view.matches is None else view.matches
             newest = max((node for node in shown if self._looks[node] == "running"), default=None)
             if newest is None:
-                return self._seen(view, *tree.window(len(view.layout), first, count))
-            index = view.layout.index_of(newest)
-            seen = self._seen(view, *tree.window_around(len(view.layout), index))
-            return replace(seen, newest=list(seen.window.rows)[index - seen.start])
+                return self._seen(view, *tree.window(len(view.layout), first, count), focus)
+            return self._seen_around(view, newest, focus)
+
+    def see_failure(
+        self, after: str, first: int, count: int, shape: Shape = EVERYTHING, *, back: bool, focus: str = ""
+    ) -> Seen:
+        """The window around the next failure after this action's row; as `see` when nothing that matches failed.
+
+        Closed branches above it are open in what is seen. Raises NotFound.
+        """
+        with self._lock:
+            self._refresh()
+            view = self._view(shape)
+            failed = self._failed if view.matches is None else self._failed & view.matches
+            current = find_ids(self.head.id, [after]).get(after) if after else None
+            node = next_failure(self._tree, failed, current if current in self._looks else None, back=back)
+            if node is None:
+                return self._seen(view, *tree.window(len(view.layout), first, count), focus)
+            opened = self._closed_above(view, node)
+            shown = self._view(replace(shape, toggled=shape.toggled ^ opened)) if opened else view
+            return replace(self._seen_around(shown, node, focus), opened=opened)
+
+    @property
+    def _failed(self) -> set[int]:
+        return {node for node, look in self._looks.items() if look in FAILURES}
+
+    def _closed_above(self, view: _View, node: int) -> frozenset[str]:
+        closed = [one for one in self._tree.ancestors(node) if view.layout.is_closed(one)]
+        self._read_rows(closed)
+        return frozenset(self._rows[one].name for one in closed)
+
+    def _seen_around(self, view: _View, node: int, focus: str) -> Seen:
+        index = view.layout.index_of(node)
+        seen = self._seen(view, *tree.window_around(len(view.layout), index), focus)
+        return replace(seen, goal=list(seen.window.rows)[index - seen.start])
 
     def _refresh(self) -> None:
         """Read what changed since the last time."""
@@ -224,7 +153,9 @@ class Snapshot:
             self._views.clear()
             self._found.clear()
         else:
-            self._views = {shape: view for shape, view in self._views.items() if not shape.looks}
+            self._views = {
+                shape: view for shape, view in self._views.items() if not (shape.looks or shape.started)
+            }
         self._seq = max(node.changed_seq for node in changed)
         self._summary = None
 
@@ -233,6 +164,7 @@ class Snapshot:
         self._tree = tree.Tree((node.id, node.parent_id) for node in nodes)
         self._looks = {node.id: look_of_sign(node.sign) for node in nodes}
         self._counts = Counter(self._looks.values())
+        self._is_cause_known = not any(self._counts[look] for look in FAILURES)
         for node_id, look in self._looks.items():
             if look in FAILURES:
                 self._failures_below.update(self._tree.ancestors(node_id))
@@ -249,6 +181,7 @@ class Snapshot:
         if old is not None:
             self._counts[old] -= 1
         if look in FAILURES:
+            self._is_cause_known = False
             self._failures_below.update(self._tree.ancestors(node.id))
 
     def _view(self, shape: Shape) -> _View:
@@ -264,26 +197,38 @@ class Snapshot:
         return view
 
     def _matches(self, shape: Shape) -> frozenset[int]:
+        wanted = (shape.looks or frozenset(WORDS)) - (NOT_STARTED if shape.started else frozenset())
         if not shape.text:
-            return frozenset(node for node, look in self._looks.items() if look in shape.looks)
+            return frozenset(node for node, look in self._looks.items() if look in wanted)
         if (found := self._found.get(shape.text)) is None:
             if len(self._found) >= KEPT_VIEWS:
                 self._found.clear()
             found = self._found[shape.text] = frozenset(search(self.head.id, shape.text))
         looks = self._looks
-        return frozenset(
-            node for node in found if node in looks and (not shape.looks or looks[node] in shape.looks)
-        )
+        return frozenset(node for node in found if looks.get(node) in wanted)
 
-    def _seen(self, view: _View, start: int, stop: int) -> Seen:
+    def _seen(self, view: _View, start: int, stop: int, focus: str = "") -> Seen:
         places = view.layout.window(start, stop)
         self._read_rows([place.id for place in places])
-        shown = {self._rows[place.id].name: self._html(place, view.matches) for place in places}
-        window = rows.Window(shown, start, max(0, len(view.layout) - stop))
+        shown = {self._rows[place.id].name: self._html(place, view.matches, start) for place in places}
+        pin = None if not focus or focus in shown else self._pin(view, focus, shown)
+        window = rows.Window(shown, start, max(0, len(view.layout) - stop), pin)
         if self._summary is None:
             self._summary = self._summarise()
         matched = None if view.matches is None else len(view.matches)
         return Seen(view.shape, self._seq, start, len(view.layout), matched, window, self._summary)
+
+    def _pin(self, view: _View, focus: str, shown: Collection[str]) -> rows.Pin | None:
+        """The row of what has the focus, or of the closed branch that hides it, unless that is shown."""
+        node = find_ids(self.head.id, [focus]).get(focus)
+        place = view.layout.place_of(node) if node in self._looks else None
+        if place is None:
+            return None
+        self._read_rows([place.id])
+        name = self._rows[place.id].name
+        if name in shown:
+            return None
+        return rows.Pin(place.index - 1, name, self._html(place, view.matches, None))
 
     def _read_rows(self, ids: Sequence[int]) -> None:
         missing = [one for one in ids if one not in self._rows]
@@ -297,35 +242,34 @@ class Snapshot:
             raise NotFound(f"run {self.head.ref} was deleted")
         self._rows.update(with_tries(read))
 
-    def _html(self, place: tree.Place, matches: frozenset[int] | None) -> str:
+    def _html(self, place: tree.Place, matches: frozenset[int] | None, start: int | None) -> str:
+        """A row of the window that begins with the 0-based `start`; None: the pinned one. It says where its parent is when that is not loaded."""
+        is_parent_away = 0 < place.parent_index <= (place.index if start is None else start)
+        more = f' data-parent="{place.parent_index}"' if is_parent_away else ""
+        more += " data-pinned" if start is None else ""
         hidden = self._failures_below[place.id] if place.is_collapsed else 0
         is_context = matches is not None and place.id not in matches
         return rows.render(
-            self._rows[place.id], place, self.head.created_at, hidden_failures=hidden, is_context=is_context
-        )
+            self._rows[place.id], place, self.head.created_at,
+            hidden_failures=hidden, is_context=is_context, more=more,
+        )  # fmt: skip
 
     def _summarise(self) -> Summary:
-        """Counts and times of the whole run."""
         if not (roots := self._tree.children(None)):
             raise NotFound(f"run {self.head.ref} has no root action")
         self._read_rows(roots[:1])
-        root, counts, origin = self._rows[roots[0]], self._counts, self.head.created_at
-        is_over = not any(counts[look] for look in LIVE_LOOKS)
-        end = get_last_end(self.head.id) if is_over else None
-        shown = (
-            Count(look, word, counts[look], counts[look] - (look == root.look))
-            for look, word in WORDS.items()
-            if counts[look]
-        )
-        return Summary(
-            head=self.head,
-            root=root,
-            counts=tuple(shown),
-            total=len(self._looks),
-            origin_ms=to_ms(origin),
-            end_ms=between_ms(origin, end) if end else None,
-            duration=duration_words(between_ms(origin, root.ended_at)) if root.ended_at else "",
-        )
+        return summarise(self.head, self._rows[roots[0]], self._counts, self._find_cause())
+
+    def _find_cause(self) -> ActionRow | None:
+        """Looked for anew when something failed: one statement."""
+        if not self._is_cause_known:
+            by_end = list_failed_by_end(self.head.id)
+            self._cause = first_cause(by_end, self._failed, self._failures_below.__getitem__)
+            self._is_cause_known = True
+        if self._cause is None:
+            return None
+        self._read_rows([self._cause])
+        return self._rows[self._cause]
 
 
 class Snapshots:

@@ -137,6 +137,18 @@ def exists(uri: str) -> bool:
     return bool(filesystem.exists(name))
 
 
+def find_size(uri: str) -> int | None:
+    """How many bytes a file has, or None when there is no such file."""
+    path = local_path(uri)
+    try:
+        if path is not None:
+            return path.stat().st_size if path.is_file() else None
+        filesystem, name = fsspec.core.url_to_fs(uri)
+        return int(filesystem.size(name))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
 def new_temporary_file() -> Path:
     """An empty file on the disk of the storage, so that it can be renamed into place."""
     folder = (_local_root() or Path(settings.HOME)) / "_incoming"

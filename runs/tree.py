@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import accumulate, islice
 
 # A tree of so many rows is sent whole; a longer one is sent as a window around what is seen.
@@ -18,7 +18,7 @@ MAX_WINDOW = 100
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a row stands, as ARIA counts: level, position and index begin at 1."""
+    """Where a row stands, as ARIA counts: level, position and index begin at 1. parent_index: of its parent, 0 at the top."""
 
     id: int
     index: int
@@ -26,6 +26,7 @@ class Place:
     position: int
     set_size: int
     is_expanded: bool | None  # None: it has no children
+    parent_index: int = field(default=0, compare=False)
 
     @property
     def is_collapsed(self) -> bool:
@@ -128,6 +129,9 @@ class Layout:
         roots = self._tree.children(None)
         return self._ends_of(None)[-1] if roots else 0
 
+    def is_closed(self, node: int) -> bool:
+        return node in self._collapsed
+
     def index_of(self, node: int) -> int:
         """The 0-based row of a node, or of the closed branch that hides it; 0 when it is not in the tree."""
         if node not in self._tree:
@@ -144,13 +148,22 @@ class Layout:
                 break
         return index
 
+    def place_of(self, node: int) -> Place | None:
+        """The row of a node, or of the closed branch that hides it; None when it is not in the tree."""
+        if node not in self._tree:
+            return None
+        index = self.index_of(node)
+        return self.window(index, index + 1)[0]
+
     def window(self, start: int, stop: int) -> list[Place]:
         """The rows [start, stop)."""
         return list(islice(self._from(start), max(0, stop - start)))
 
     def _from(self, start: int) -> Iterator[Place]:
         """All rows from `start` on: down to the first one by counting, and from there in order."""
-        stack: list[tuple[int | None, int]] = []  # whose children are shown, and which of them is next
+        # Whose children are shown, which of them is next, and the index of the row that has them.
+        stack: list[tuple[int | None, int, int]] = []
+        owner = 0
         above: int | None = None
         rest = start
         while self._tree.children(above):
@@ -158,26 +171,27 @@ class Layout:
             at = bisect_right(ends, rest)
             if at == len(ends):
                 break
-            stack.append((above, at))
+            stack.append((above, at, owner))
             rest -= ends[at - 1] if at else 0
             if not rest:
                 break
             # The row is below this child, so it counts as shown, and its parent goes on after it.
-            stack[-1] = above, at + 1
+            stack[-1] = above, at + 1, owner
+            owner = start - rest + 1
             above, rest = self._tree.children(above)[at], rest - 1
         index = start
         while stack:
-            above, at = stack.pop()
+            above, at, owner = stack.pop()
             siblings = self._tree.children(above)
             if at >= len(siblings):
                 continue
-            stack.append((above, at + 1))
+            stack.append((above, at + 1, owner))
             node = siblings[at]
             index += 1
             is_expanded = None if not self._tree.count_below(node) else node not in self._collapsed
-            yield Place(node, index, len(stack), at + 1, len(siblings), is_expanded)
+            yield Place(node, index, len(stack), at + 1, len(siblings), is_expanded, owner)
             if is_expanded:
-                stack.append((node, 0))
+                stack.append((node, 0, index))
 
     def _ends_of(self, above: int | None) -> list[int]:
         """After how many rows, counted from the first child on, each child's branch ends."""

@@ -4,12 +4,15 @@
 import type { AbortDialog } from "../static/js/abort.js";
 import type { AnswerDialog } from "../static/js/answer.js";
 import type { TimeAxis } from "../static/js/axis.js";
+import type { TimeAxis } from "../static/js/axis.js";
 import type { LiveClock } from "../static/js/clock.js";
 import type { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "../static/js/controls.js";
 import type { TimeCursor } from "../static/js/cursor.js";
+import type { TimeCursor } from "../static/js/cursor.js";
 import type { RunFilter } from "../static/js/filter.js";
 import type { LogView } from "../static/js/inspector.js";
-import type { ConnectionStatus } from "../static/js/live.js";
+import type { ConnectionStatus } from "../static/js/connection.js";
+import type { RunMap } from "../static/js/minimap.js";
 import type { RunMap } from "../static/js/minimap.js";
 import type { RunList } from "../static/js/runs.js";
 import type { KeysSheet } from "../static/js/sheet.js";
@@ -17,15 +20,23 @@ import type { RunTree } from "../static/js/tree.js";
 
 /** What hx-ws keeps of the socket of an element. */
 interface Connection {
-  socket: WebSocket;
+  socket: WebSocket | null;
   attempt: number;
   frame: Frame;
+  /** Of the last frame; ours. */
+  number: number;
+  /** Until its next try. */
+  timer: number;
 }
 
 /** What the server sends: the rest of it is for htmx. */
 interface Frame {
   seq: number;
   now: number;
+  /** Of this socket, from 1. */
+  number: number;
+  /** Seconds until the next one at the latest. */
+  beat: number;
 }
 
 /** detail of hx-ws' events. */
@@ -33,6 +44,18 @@ interface SocketDetail {
   code: number;
   connection: Connection;
   message: { data: string };
+  /** Set it, and nothing is swapped. */
+  cancelled?: boolean;
+}
+
+/** What htmx keeps of a request. */
+export interface HtmxRequest {
+  sourceElement: Element;
+  target: Element | null;
+  swap: string;
+  text: string;
+  request: { method: string; action: string };
+  response?: { headers: Headers };
 }
 
 declare global {
@@ -48,8 +71,11 @@ declare global {
     "run-filter": RunFilter;
     "run-list": RunList;
     "run-map": RunMap;
+    "run-map": RunMap;
     "run-tree": RunTree;
     "scope-menu": ScopeMenu;
+    "time-axis": TimeAxis;
+    "time-cursor": TimeCursor;
     "theme-toggle": ThemeToggle;
     "time-axis": TimeAxis;
     "time-cursor": TimeCursor;
@@ -88,11 +114,16 @@ declare global {
   interface HTMLElement {
     /** The custom properties that axis.js has set, by name. */
     kept?: Record<string, number>;
+    /** Where htmx keeps what it knows of an element. */
+    _htmx?: { ws?: { connection?: Connection } };
     /** Of what shows a time that passes. @param now the server's */
     say?(now: number): void;
   }
 
   interface DocumentEventMap {
+    "htmx:response:error": CustomEvent<{ ctx: HtmxRequest }>;
+    "htmx:error": CustomEvent<{ ctx?: HtmxRequest }>;
+    "htmx:ws:before:connection": CustomEvent<SocketDetail>;
     "htmx:ws:after:connection": CustomEvent<SocketDetail>;
     "htmx:ws:before:message:incoming": CustomEvent<SocketDetail>;
     "htmx:ws:after:message:incoming": CustomEvent<SocketDetail>;

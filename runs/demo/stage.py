@@ -39,13 +39,15 @@ class Stage:
     begins_at: datetime
 
 
-def set_stage(scripts: Mapping[str, Script], *, actor: str, ends_at: datetime | None, details: bool) -> Stage:
+def set_stage(
+    scripts: Mapping[str, Script], *, actor: str, ends_at: datetime | None, details: bool, slots: int = 0
+) -> Stage:
     """Create the run. ends_at: when it is to be over at the latest; None: it begins now, and nobody but you answers.
 
-    details: as Play has it.
+    details: as Play has it. slots: 0 is as many as make it short.
     """
     work = sum(take.seconds for script in scripts.values() for take in script.takes)
-    slots = max(FEWEST_SLOTS, round(work / SECONDS))
+    slots = slots or max(FEWEST_SLOTS, round(work / SECONDS))
     begins_at = datetime.now().astimezone()
     if ends_at is not None:
         begins_at = ends_at - timedelta(seconds=1.3 * work / slots + 20)

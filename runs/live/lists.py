@@ -21,8 +21,9 @@ class FleetFeed(Feed):
         self._html = ""
 
     def compose(self) -> str | None:
+        is_new = self.begins()
         html = render_to_string("runs/_fleet.html", {"fleet": executors.get_fleet()})
-        if html == self._html:
+        if html == self._html and not is_new:
             return None
         self._html = html
         return partial("fleet", html, "innerMorph")
@@ -44,8 +45,9 @@ class RunsFeed(Feed):
             self._query = message.query
 
     def compose(self) -> str | None:
+        is_new = self.begins()
         html = render_to_string("runs/_runs.html", lists.read_page(*self._scope, self._query))
-        if html == self._html:
+        if html == self._html and not is_new:
             return None
         self._html = html
         return partial("runs", html, "innerMorph")

@@ -18,8 +18,10 @@ class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields
     toggled: list[str] = []
     text: str = ""
     looks: list[str] = []
+    started: bool = False
     query: str = ""
     follows: bool = False
+    focus: str = ""
 
 
 class Look(msgspec.Struct, tag="window", tag_field="kind", forbid_unknown_fields=True):
@@ -36,16 +38,28 @@ class Toggle(msgspec.Struct, tag="toggle", tag_field="kind", forbid_unknown_fiel
 
 
 class Levels(msgspec.Struct, tag="levels", tag_field="kind", forbid_unknown_fields=True):
-    """So many levels are open, and no branch is an exception; 0 is all of them."""
+    """So many levels are open, and no branch is an exception; 0 is all of them. around: whose row is to stay in view."""
 
     depth: int
+    around: str = ""
 
 
 class Filter(msgspec.Struct, tag="filter", tag_field="kind", forbid_unknown_fields=True):
-    """Only what matches is shown, and what is above it. looks: slugs. Empty ones match everything."""
+    """Only what matches is shown, and what is above it. looks: slugs. Empty ones match everything.
+
+    around: whose row is to stay in view; started: what waits to start does not match.
+    """
 
     text: str = ""
     looks: list[str] = []
+    started: bool = False
+    around: str = ""
+
+
+class Focus(msgspec.Struct, tag="focus", tag_field="kind", forbid_unknown_fields=True):
+    """This action's row has the focus: it stays in the page, wherever the window goes. It asks for no frame."""
+
+    name: str
 
 
 class List(msgspec.Struct, tag="list", tag_field="kind", forbid_unknown_fields=True):
@@ -60,12 +74,22 @@ class Follow(msgspec.Struct, tag="follow", tag_field="kind", forbid_unknown_fiel
     on: bool
 
 
+class Seek(msgspec.Struct, tag="seek", tag_field="kind", forbid_unknown_fields=True):
+    """The window goes to the next action that failed after this one, or the one before; `name` empty: from the top.
+
+    The next frame answers: its `sought` is the name of that action, empty when none failed.
+    """
+
+    name: str = ""
+    back: bool = False
+
+
 class Ack(msgspec.Struct, tag="ack", tag_field="kind", forbid_unknown_fields=True):
     """The page shows the last frame."""
 
     seq: int
 
 
-Asked = Hello | Look | Toggle | Levels | Filter | Follow | List
+Asked = Hello | Look | Toggle | Levels | Filter | Follow | Focus | List | Seek
 Message = Asked | Ack
 decode = msgspec.json.Decoder(Message).decode

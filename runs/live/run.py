@@ -8,14 +8,17 @@ from dataclasses import dataclass, replace
 from django.template.loader import render_to_string
 
 from runs import tree
-from runs.live.feed import POLL_SECONDS, Feed, Send
-from runs.live.messages import Asked, Filter, Follow, Hello, Levels, Look, Toggle
+from runs.live.feed import BEAT_SECONDS, POLL_SECONDS, Feed, Send
+from runs.live.messages import Asked, Filter, Focus, Follow, Hello, Levels, Look, Seek, Toggle
 from runs.queries import pages
 from runs.rows import Window, partial, spacer, whole
-from runs.snapshot import EVERYTHING, MAX_TOGGLED, Seen, Shape, Snapshot, make_shape, shared
+from runs.seen import Seen
+from runs.shapes import EVERYTHING, MAX_TOGGLED, Shape, make_shape
+from runs.snapshot import Snapshot, shared
 
 # Nothing more is expected of an ended run; its feed stays for scrolling and toggling.
 ENDED_POLL_SECONDS = 30.0
+ENDED_BEAT_SECONDS = 15.0
 # Up to so many changed rows are sent one by one; more, as one window.
 MAX_PARTIALS = 40
 PART = re.compile("(?=<hx-partial )")  # no name or message can hold it: what users write is escaped
@@ -23,13 +26,19 @@ PART = re.compile("(?=<hx-partial )")  # no name or message can hold it: what us
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What a page shows. Replaced whole, because compose reads it in another thread."""
+    """What a page shows. Replaced whole, because compose reads it in another thread.
+
+    around: whose row the window surrounds, until the page says where it is; focus: whose row stays in the page.
+    """
 
     since: int = -1
     first: int = 0
     count: int = tree.MAX_WINDOW
     shape: Shape = EVERYTHING
     follows: bool = False
+    around: str = ""
+    focus: str = ""
+    seek: Seek | None = None
 
 
 class RunFeed(Feed):
@@ -44,63 +53,101 @@ class RunFeed(Feed):
         self._snapshot: Snapshot | None = None
         self._shown: Window | None = None
         self._said: list[str] = []  # above the rows
+        self._answered: Seek | None = None
+        self._goal: Seen | None = None  # what the last frame was sought for
 
     def look(self, message: Asked) -> None:
         view, shape = self._view, self._view.shape
         match message:
             case Hello():
                 shape = make_shape(
-                    depth=message.depth, toggled=message.toggled, text=message.text, looks=message.looks
+                    depth=message.depth, toggled=message.toggled, text=message.text, looks=message.looks,
+                    started=message.started,
+                )  # fmt: skip
+                self._view = View(
+                    message.since, message.first, message.count, shape, message.follows, "", message.focus
                 )
-                self._view = View(message.since, message.first, message.count, shape, message.follows)
                 return
             case Look():
-                self._view = replace(view, first=message.first, count=message.count)
+                self._view = replace(view, first=message.first, count=message.count, around="")
+                return
+            case Focus():
+                self._view = replace(view, focus=message.name)
                 return
             case Follow():
                 first = self._shown.before if self._shown else view.first
-                self._view = replace(view, first=first, follows=message.on)
+                self._view = replace(view, first=first, follows=message.on, around="")
+                return
+            case Seek():
+                self._view = replace(view, follows=False, around="", seek=message)
                 return
             case Toggle():
                 toggled = shape.toggled ^ {message.name}
                 shape = replace(shape, toggled=toggled) if len(toggled) <= MAX_TOGGLED else shape
             case Levels():
                 shape = replace(shape, depth=max(0, message.depth), toggled=frozenset())
+                view = replace(view, around=message.around)
             case Filter():
-                asked = make_shape(text=message.text, looks=message.looks)
-                shape = replace(shape, text=asked.text, looks=asked.looks)
+                asked = make_shape(text=message.text, looks=message.looks, started=message.started)
+                shape = replace(shape, text=asked.text, looks=asked.looks, started=asked.started)
+                view = replace(view, around=message.around)
         self._view = replace(view, shape=shape)
 
     def compose(self) -> str | None:
         if self._snapshot is None:
             self._snapshot = shared.get(pages.get_run_by_id(self._run_id))
+        if self.begins():
+            self._shown, self._said = None, []
         view = self._view
-        see = self._snapshot.see_newest if view.follows else self._snapshot.see
-        seen = see(view.first, view.count, view.shape)
+        seen = self._seen(self._snapshot, view)
+        is_sought = view.seek is not None and view.seek is not self._answered
+        self.extras = {"sought": seen.goal, "opened": sorted(seen.opened)} if is_sought else {}
+        self._goal = seen if is_sought else None
+        self._answered = view.seek
         self.seq = max(seen.seq, 0)
         if self._shown is None and self._page_has(seen, view):
             self._shown = seen.window
         partials = [*self._rows(seen.window), *self._above(seen)]
         self._shown = seen.window
         self.patience = ENDED_POLL_SECONDS if seen.summary.is_over else POLL_SECONDS
-        return "".join(partials) or None
+        self.beat = ENDED_BEAT_SECONDS if seen.summary.is_over else BEAT_SECONDS
+        return "".join(partials) or ("" if is_sought else None)
+
+    def _seen(self, snapshot: Snapshot, view: View) -> Seen:
+        first, count, shape = view.first, view.count, view.shape
+        if view.seek is not None and view.seek is not self._answered:
+            return snapshot.see_failure(
+                view.seek.name, first, count, shape, back=view.seek.back, focus=view.focus
+            )
+        if view.follows:
+            return snapshot.see_newest(first, count, shape, focus=view.focus)
+        if view.around:
+            return snapshot.see_around(view.around, shape, focus=view.focus)
+        return snapshot.see(first, count, shape, focus=view.focus)
+
+    def settle(self) -> None:
+        """The page goes on from where it was brought."""
+        if (goal := self._goal) is not None:
+            view, self._goal = self._view, None
+            shape = replace(view.shape, toggled=view.shape.toggled ^ goal.opened)
+            self._view = replace(view, first=goal.start, shape=shape)
 
     def _page_has(self, seen: Seen, view: View) -> bool:
         """Whether the page came with just these rows. After a reconnect it may have asked for others in vain."""
-        came_with = (seen.seq, seen.start, len(seen.window.rows), EVERYTHING)
-        return came_with == (view.since, view.first, view.count, view.shape)
+        came_with = (seen.seq, seen.start, len(seen.window.rows), EVERYTHING, None)
+        return came_with == (view.since, view.first, view.count, view.shape, seen.window.pin)
 
     def _rows(self, window: Window) -> list[str]:
         shown = self._shown
-        if shown is None or list(shown.rows) != list(window.rows) or shown.before != window.before:
+        if shown is None or shown.order != window.order:
             return [whole(window)]
-        changed = [name for name, html in window.rows.items() if shown.rows[name] != html]
+        rows, had = window.kept, shown.kept
+        changed = [name for name, html in rows.items() if had[name] != html]
         if len(changed) > MAX_PARTIALS:
             return [whole(window)]
-        partials = [partial(f"action-{name}", window.rows[name], "outerMorph") for name in changed]
-        if shown.after != window.after:
-            partials.append(spacer("rows-after", window.after))
-        return partials
+        partials = [partial(f"action-{name}", rows[name], "outerMorph") for name in changed]
+        spacers = shown.spacers
+        return partials + [spacer(one, n) for one, n in window.spacers.items() if spacers[one] != n]
 
     def _above(self, seen: Seen) -> list[str]:
         """What changed of title, header and counts. Only that, because each part costs the browser a swap."""

@@ -6,6 +6,8 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from django.db.models import QuerySet
+
 from runs.models import LogChunk
 
 # The tail that a panel shows; the whole log is a download.
@@ -32,12 +34,12 @@ class Log:
     is_cut: bool
 
 
-def read_log(action_id: int, *, after: int = 0) -> Log:
-    """The last lines, or those after a chunk that was seen. One statement."""
-    found = LogChunk.objects.filter(action_id=action_id, id__gt=after).order_by("-id")
+def read_log(action_id: int, *, after: int = 0, attempt: int | None = None) -> Log:
+    """The last lines, or those after a chunk that was seen; of one attempt, or of all. One statement."""
+    found = _chunks(action_id, attempt).filter(id__gt=after).order_by("-id")
     chunks = list(found.values_list("id", "attempt", "lines")[: MAX_CHUNKS + 1])
     kept = chunks[:MAX_CHUNKS][::-1]
-    lines = [line for _, attempt, data in kept for line in parse_lines(bytes(data), attempt)]
+    lines = [line for _, number, data in kept for line in parse_lines(bytes(data), number)]
     is_cut = len(chunks) > MAX_CHUNKS or len(lines) > MAX_LINES
     return Log(tuple(lines[-MAX_LINES:]), kept[-1][0] if kept else after, is_cut)
 
@@ -50,8 +52,13 @@ def parse_lines(data: bytes, attempt: int) -> list[LogLine]:
     ]
 
 
-def read_whole_log(action_id: int) -> str:
+def read_whole_log(action_id: int, *, attempt: int | None = None) -> str:
     """Every line as text, for a download. One statement."""
-    found = LogChunk.objects.filter(action_id=action_id).order_by("id").values_list("attempt", "lines")
-    lines = (line for attempt, data in found.iterator() for line in parse_lines(bytes(data), attempt))
+    found = _chunks(action_id, attempt).order_by("id").values_list("attempt", "lines")
+    lines = (line for number, data in found.iterator() for line in parse_lines(bytes(data), number))
     return "".join(f"{line.at.isoformat()} {line.attempt} {line.stream} {line.text}\n" for line in lines)
+
+
+def _chunks(action_id: int, attempt: int | None) -> QuerySet[LogChunk]:
+    found = LogChunk.objects.filter(action_id=action_id)
+    return found if attempt is None else found.filter(attempt=attempt)

@@ -1,4 +1,4 @@
-"""What the pages show of one action: its times, limits, attempts, inputs, outputs and events; its abort is in chains.py."""
+"""What the pages show of one action: its times, limits, inputs, outputs and events; see also attempts.py and chains.py."""
 
 from __future__ import annotations
 
@@ -10,29 +10,17 @@ from runs.conditions import Question, read_question
 from runs.errors import NotFound
 from runs.literals import Value
 from runs.looks import LIMITS, look_of, word_of
-from runs.models import Action, ActionEvent, Attempt
+from runs.models import Action, ActionEvent
 from runs.names import RunRef
 from runs.phases import DEADLINE, MAX_RUNTIME, QUEUED_TIMEOUT, TERMINAL, Cause, Kind, Phase
 from runs.queries.answers import Answer, find_answer
+from runs.queries.attempts import AttemptLine, list_attempts
 from runs.queries.chains import AbortChain, find_chain
 from runs.queries.pages import run_path
 from runs.queries.waits import why_it_waits
 from runs.timeline import between_ms, duration_words
 
 MAX_EVENTS = 200
-
-
-@dataclass(frozen=True, slots=True)
-class AttemptLine:
-    """One start of the action."""
-
-    number: int
-    lease: int
-    outcome: str
-    started_at: datetime | None
-    duration: str
-    executor: str
-    error: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +144,7 @@ def get_panel(run_id: int, name: str) -> Panel:
         retries_at=action.not_before if look == "retrying" else None,
         waits=why_it_waits(action),
         deadline_at=action.deadline_at,
-        attempts=tuple(_attempt(attempt) for attempt in action.attempts.order_by("lease_epoch")),
+        attempts=list_attempts(action.pk, look),
         changed_seq=action.changed_seq,
     )
 
@@ -194,19 +182,6 @@ def _limits(action: Action) -> tuple[Limit, ...]:
     if action.deadline_at:
         found.append(Limit(LIMITS[DEADLINE], "", action.deadline_at))
     return tuple(found)
-
-
-def _attempt(attempt: Attempt) -> AttemptLine:
-    ended = attempt.ended_at
-    return AttemptLine(
-        number=attempt.number,
-        lease=attempt.lease_epoch,
-        outcome=attempt.outcome,
-        started_at=attempt.started_at,
-        duration=duration_words(between_ms(attempt.started_at or attempt.leased_at, ended)) if ended else "",
-        executor=str(attempt.executor_id or "")[:8],
-        error=": ".join(filter(None, (attempt.error_code, attempt.error_message.strip()))),
-    )
 
 
 NOTES: dict[str, str] = {Cause.REFUSED: "Refused to stop", Cause.FORCED: "Forced to stop"}
@@ -247,27 +222,19 @@ def _event(event: ActionEvent, first: datetime) -> EventLine:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Data:
-    """Inputs and outputs; None: there is no such file (yet)."""
-
-    inputs: tuple[Value, ...] | None
-    outputs: tuple[Value, ...] | None
+def read_inputs(panel: Panel) -> tuple[Value, ...] | None:
+    """What the action was given; None: there is no such file. No statement."""
+    content = _bytes(panel.input_uri)
+    return None if content is None else tuple(literals.read_inputs(content))
 
 
-def read_data(panel: Panel) -> Data:
-    """Read the files of inputs and outputs. No statement."""
-    inputs = _bytes(panel.input_uri)
+def read_outputs(panel: Panel) -> tuple[Value, ...] | None:
+    """What it returned; None: there is no such file (yet). No statement."""
     # A task's output_uri is a folder, a trace's is the file.
-    is_file = panel.kind == "trace"
-    uri = (
-        panel.output_uri if is_file or not panel.output_uri else f"{panel.output_uri.rstrip('/')}/outputs.pb"
-    )
-    outputs = _bytes(uri)
-    return Data(
-        tuple(literals.read_inputs(inputs)) if inputs is not None else None,
-        tuple(literals.read_outputs(outputs)) if outputs is not None else None,
-    )
+    is_file = panel.kind == "trace" or not panel.output_uri
+    uri = panel.output_uri if is_file else storage.join(panel.output_uri, "outputs.pb")
+    content = _bytes(uri)
+    return None if content is None else tuple(literals.read_outputs(content))
 
 
 def _bytes(uri: str) -> bytes | None:

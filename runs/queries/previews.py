@@ -69,6 +69,33 @@ def preview_aborts(run_id: int, run: str, selection: Selection) -> BulkPreview:
     return _count(_with_descendants(run_id, set(selected.values())))
 
 
+@dataclass(frozen=True, slots=True)
+class PlaceOf:
+    """An action and its parent, as a sentence names them."""
+
+    label: str
+    name: str
+    parent_label: str
+    parent: str
+
+
+def get_place(run_id: int, name: str) -> PlaceOf:
+    """Three statements. Raises NotFound."""
+    node = find_ids(run_id, [name]).get(name)
+    row = get_rows([node]).get(node) if node is not None else None
+    if row is None:
+        raise NotFound(f"action {name!r} does not exist in this run")
+    above = get_rows([row.parent_id]).get(row.parent_id) if row.parent_id else None
+    return PlaceOf(row.label, row.name, above.label if above else "", above.name if above else "")
+
+
+def count_beside(run_id: int, name: str) -> int:
+    """How many actions beside this one live and were not asked to stop. One statement; 0 when there is no such action."""
+    parent = Action.objects.filter(run_id=run_id, name=name, parent_id__isnull=False).values("parent_id")
+    beside = Action.objects.filter(run_id=run_id, parent_id__in=parent, phase__in=sorted(LIVE), abort=None)
+    return beside.exclude(name=name).count()
+
+
 def _with_descendants(run_id: int, reached: set[int]) -> list[Node]:
     found = []
     for node in list_changed_nodes(run_id, since=-1):  # by id, and a parent is older than its children

@@ -13,6 +13,7 @@ from django.db import connection
 from django.db.models import Max, Q
 
 from runs.conditions import Question, read_question
+from runs.errors import NotFound
 from runs.looks import LIMITS, look_of, word_of
 from runs.models import Action
 from runs.phases import TERMINAL, Cause, Escalation, Kind, Phase
@@ -174,13 +175,14 @@ class Node(NamedTuple):
 
 
 # One small number instead of six columns: a run may have 100,000 of them, and each column costs 20 ms.
-_NODES = """
-    SELECT id, parent_id, changed_seq, phase
+SIGN = """phase
         + CASE WHEN abort_id IS NULL THEN 0 ELSE 16 END + CASE exceeded WHEN '' THEN 0 ELSE 32 END
         + CASE WHEN refusing_since IS NULL THEN 0 ELSE 64 END + CASE WHEN not_before IS NULL THEN 0 ELSE 128 END
-        + 256 * cache_status
+        + 256 * cache_status"""
+_NODES = f"""
+    SELECT id, parent_id, changed_seq, {SIGN}
     FROM runs_action WHERE run_id = %s AND changed_seq > %s ORDER BY id
-"""
+"""  # noqa: S608 -- of constants
 
 
 def list_changed_nodes(run_id: int, *, since: int) -> list[Node]:
@@ -231,9 +233,21 @@ def list_selected(run_id: int, selection: Selection) -> dict[str, int]:
     """The ids of what is selected, by name. A phase or a group never selects the root. One statement for each 900 names."""
     if selection.names:
         return find_ids(run_id, selection.names)
+    if selection.beside:
+        return _list_beside(run_id, selection.beside)
     wanted = Q(group=selection.group) if selection.phase is None else Q(phase=selection.phase)
     below_root = Action.objects.filter(run_id=run_id, parent_id__isnull=False)
     return dict(below_root.filter(wanted).values_list("name", "pk"))
+
+
+def _list_beside(run_id: int, name: str) -> dict[str, int]:
+    """The ids of the other actions with the parent of this one, which must be there. Two statements."""
+    one = Action.objects.filter(run_id=run_id, name=name).values_list("pk", "parent_id").first()
+    if one is None:
+        raise NotFound(f"the run has no action {name!r}")
+    own, parent = one
+    beside = Action.objects.filter(run_id=run_id, parent_id=parent, parent_id__isnull=False)
+    return dict(beside.exclude(pk=own).values_list("name", "pk"))
 
 
 def search(run_id: int, text: str) -> list[int]:
@@ -241,6 +255,12 @@ def search(run_id: int, text: str) -> list[int]:
     match = Q(task_name__icontains=text) | Q(short_name__icontains=text) | Q(name__icontains=text)
     found = Action.objects.filter(match | Q(group__icontains=text), run_id=run_id)
     return list(found.values_list("pk", flat=True))
+
+
+def list_failed_by_end(run_id: int) -> list[int]:
+    """The ids of what failed or timed out, the first to end first. One statement, on the index of the run."""
+    failed = Action.objects.filter(run_id=run_id, phase__in=[Phase.FAILED, Phase.TIMED_OUT])
+    return list(failed.order_by("ended_at", "pk").values_list("pk", flat=True))
 
 
 def get_last_end(run_id: int) -> datetime | None:

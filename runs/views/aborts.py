@@ -20,12 +20,14 @@ from runs.selections import Selection, select
 from runs.timeline import duration_words
 from runs.views.answers import actor_of, error_page, is_fragment, json_error, page
 
+KEYS = ("phase", "group", "beside", "reason")  # the texts of a JSON body
+
 
 @require_http_methods(["GET", "POST"])
 async def abort(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
     """GET: what an abort would stop, and the form. POST: ask for it; the answer says what was found.
 
-    What is meant is the run, or `action`, or one of `names` (separated by spaces), `phase` and `group`.
+    What is meant is the run, or `action`, or one of `names` (separated by spaces), `phase`, `group` and `beside`.
     """
     ref = RunRef(project, domain, run)
     if request.method == "GET":
@@ -77,7 +79,9 @@ def abort_form(request: HttpRequest, *, ref: RunRef) -> HttpResponse:
     context: dict[str, Any] = {"head": head, "project": ref.project, "domain": ref.domain}
     if selection := read_fields(said):
         counts = previews.preview_aborts(head.id, ref.name, selection)
-        context |= {"counts": counts, "selection": selection, "kept": ("names", "phase", "group")}
+        context |= {"counts": counts, "selection": selection, "kept": ("names", "phase", "group", "beside")}
+        if selection.beside:
+            context["place"] = previews.get_place(head.id, selection.beside)
     else:
         preview = previews.preview_abort(head.id, ActionRef(ref, said.get("action") or ROOT))
         context |= {"counts": preview.counts, "preview": preview, "kept": ("action",)}
@@ -87,18 +91,19 @@ def abort_form(request: HttpRequest, *, ref: RunRef) -> HttpResponse:
 
 def read_fields(said: QueryDict) -> Selection | None:
     """The selection in a form's fields; None when they mean the run or one action. Raises Invalid."""
-    names, phase, group = said.get("names", "").split(), said.get("phase", ""), said.get("group", "")
-    if not (names or phase or group):
+    names, phase = said.get("names", "").split(), said.get("phase", "")
+    group, beside = said.get("group", ""), said.get("beside", "")
+    if not (names or phase or group or beside):
         return None
     if said.get("action"):
         raise errors.Invalid("abort either one action or a selection")
-    return select(names=names, phase=phase, group=group)
+    return select(names=names, phase=phase, group=group, beside=beside)
 
 
 @ensure_csrf_cookie
 @require_GET
 async def preview_aborts(request: HttpRequest, *, project: str, domain: str, run: str) -> JsonResponse:
-    """JSON: what a bulk abort would find. The selection is in the query: name (may repeat), phase or group.
+    """JSON: what a bulk abort would find. The selection is in the query: name (may repeat), phase, group or beside.
 
     It sets the cookie whose value the POST sends back as X-CSRFToken, so that a script needs no page.
     """
@@ -108,6 +113,7 @@ async def preview_aborts(request: HttpRequest, *, project: str, domain: str, run
             names=request.GET.getlist("name"),
             phase=request.GET.get("phase", ""),
             group=request.GET.get("group", ""),
+            beside=request.GET.get("beside", ""),
         )
         return previews.preview_aborts(pages.get_run(RunRef(project, domain, run)).id, run, selection)
 
@@ -119,7 +125,7 @@ async def preview_aborts(request: HttpRequest, *, project: str, domain: str, run
 
 @require_POST
 async def request_aborts(request: HttpRequest, *, project: str, domain: str, run: str) -> JsonResponse:
-    """JSON: abort a selection of one run. The body has names, phase or group, and may have a reason."""
+    """JSON: abort a selection of one run. The body has names, phase, group or beside, and may have a reason."""
     try:
         selection, reason = read_selection(request.body)
         answer = await database.write(
@@ -140,11 +146,13 @@ def read_selection(body: bytes) -> tuple[Selection, str]:
         said = json.loads(body)
     except ValueError as error:
         raise errors.Invalid(f"the body is not JSON: {error}") from error
-    if not isinstance(said, dict) or (unknown := said.keys() - {"names", "phase", "group", "reason"}):
+    if not isinstance(said, dict) or (unknown := said.keys() - {"names", *KEYS}):
         extra = f", not {', '.join(sorted(unknown))}" if isinstance(said, dict) else ""
-        raise errors.Invalid(f"the body must be an object of names, phase or group, and reason{extra}")
-    names, texts = said.get("names", []), [said.get(key, "") for key in ("phase", "group", "reason")]
+        raise errors.Invalid(
+            f"the body must be an object of names, phase, group or beside, and reason{extra}"
+        )
+    names, texts = said.get("names", []), [said.get(key, "") for key in KEYS]
     if not isinstance(names, list) or not all(isinstance(one, str) for one in (*names, *texts)):
-        raise errors.Invalid("names must be a list of strings; phase, group and reason strings")
-    phase, group, reason = texts
-    return select(names=names, phase=phase, group=group), reason.strip()
+        raise errors.Invalid("names must be a list of strings; phase, group, beside and reason strings")
+    phase, group, beside, reason = texts
+    return select(names=names, phase=phase, group=group, beside=beside), reason.strip()

@@ -48,7 +48,18 @@ def _guarded(view: Page, request: HttpRequest, arguments: dict[str, str]) -> Htt
 def error_page(request: HttpRequest, error: errors.FlyteUIError) -> HttpResponse:
     status = status_of(error)
     template = "runs/_error.html" if is_fragment(request) else "runs/error.html"
-    return render(request, template, {"error": error, "status": status, "home": "/"}, status=status)
+    context = {
+        "error": error,
+        "status": status,
+        "home": "/",
+        "request_id": request.headers.get("x-request-id", ""),
+    }
+    return render(request, template, context, status=status)
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """What Django answers when a view raised what is not ours: a bug, told in words."""
+    return error_page(request, errors.FlyteUIError("The server could not make this. Its log says why."))
 
 
 def status_of(error: errors.FlyteUIError) -> HTTPStatus:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -11,10 +12,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from runs import errors, rows
+from runs.glance import glance
 from runs.listings import PHASES, SORTS
 from runs.names import ROOT, RunRef
 from runs.queries import lists, pages
-from runs.snapshot import make_shape, shared
+from runs.shapes import make_shape
+from runs.snapshot import shared
 from runs.timeline import to_ms
 from runs.views.answers import page
 from runs.views.panels import panel_context
@@ -53,11 +56,17 @@ def run_list(request: HttpRequest, *, project: str, domain: str) -> HttpResponse
 @require_GET
 @page
 def run_detail(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
-    """The run page; ?action= selects an action, ?tab= a tab of its panel; ?q= and ?look= say which rows are shown."""
+    """The run page; ?action= selects an action, ?tab= a tab of its panel; ?q=, ?look= and ?started= say which rows are shown."""
     selected = request.GET.get("action", "")
     snapshot = shared.get(pages.get_run(RunRef(project, domain, run)))
-    shape = make_shape(text=request.GET.get("q", ""), looks=request.GET.getlist("look"))
-    seen = snapshot.see_around(selected or ROOT, shape)
+    shape = make_shape(
+        text=request.GET.get("q", ""),
+        looks=request.GET.getlist("look"),
+        started=request.GET.get("started") == "1",
+    )
+    is_from_top = not shape.is_filter and selected in {"", ROOT}
+    seen = glance(snapshot.head) if is_from_top and not len(snapshot) else None
+    seen = seen or snapshot.see_around(selected or ROOT, shape)
     context = {
         "seen": seen,
         "shape": shape,
@@ -70,6 +79,10 @@ def run_detail(request: HttpRequest, *, project: str, domain: str, run: str) -> 
         "seq": seen.seq,
         "now_ms": to_ms(timezone.now()),
         "selected": selected,
-        **(panel_context(snapshot.head, selected, request.GET.get("tab", "")) if selected else {}),
+        **(_panel(snapshot.head, selected, request) if selected else {}),
     }
     return render(request, "runs/run_detail.html", context)
+
+
+def _panel(head: pages.RunHead, selected: str, request: HttpRequest) -> dict[str, Any]:
+    return panel_context(head, selected, request.GET.get("tab", ""), request.GET.get("attempt", ""))

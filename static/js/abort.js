@@ -4,7 +4,7 @@ import { say } from "./announce.js";
 import { DONE, get, post, tell } from "./ask.js";
 
 /** What each attribute of a button means to the server. */
-const MEANS = { abort: "action", abortPhase: "phase", abortGroup: "group" };
+const MEANS = { abort: "action", abortPhase: "phase", abortGroup: "group", abortBeside: "beside" };
 const SETTLED_MS = 500;
 
 export class AbortDialog extends HTMLElement {
@@ -24,7 +24,7 @@ export class AbortDialog extends HTMLElement {
   /** @param {MouseEvent} event */
   clicked(event) {
     /** @type {HTMLButtonElement} */
-    const button = event.target.closest("[data-abort], [data-abort-phase], [data-abort-group]");
+    const button = event.target.closest("[data-abort], [data-abort-phase], [data-abort-group], [data-abort-beside]");
     if (!button || button.disabled) return;
     const [attribute, field] = Object.entries(MEANS).find(([name]) => name in button.dataset);
     const fields = { [field]: button.dataset[attribute] };
@@ -33,7 +33,7 @@ export class AbortDialog extends HTMLElement {
     else this.open(fields);
   }
 
-  /** Show what would stop, and ask. @param {Record<string, string>} fields what is meant: action (empty: the run), names, phase or group */
+  /** Show what would stop, and ask. @param {Record<string, string>} fields what is meant: action (empty: the run), names, phase, group or beside */
   async open(fields) {
     if (this.dialog.open || this.isOpening) return;
     this.isOpening = true;

@@ -51,9 +51,9 @@ export class LiveClock extends HTMLElement {
     this.offset = serverNow - Date.now();
   }
 
-  /** @param {boolean} frozen */
-  freeze(frozen) {
-    this.frozenAt = frozen ? this.frozenAt || this.time : 0;
+  /** @param {boolean} frozen @param {number} [at] by the browser's clock */
+  freeze(frozen, at = Date.now()) {
+    this.frozenAt = frozen ? this.frozenAt || at + this.offset : 0;
     this.tick();
   }
 

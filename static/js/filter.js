@@ -12,6 +12,7 @@ export class RunFilter extends HTMLElement {
     this.input = this.querySelector("input[type=search]");
     this.looks = new Set([...this.chips].filter((chip) => chip.ariaPressed === "true").map((chip) => chip.value));
     this.text = this.input.value.trim();
+    this.started = this.startedChip.ariaPressed === "true";
     this.addEventListener("submit", (event) => this.submitted(event));
     this.input.addEventListener("input", () => this.typed());
     this.input.addEventListener("keydown", (event) => this.pressed(event));
@@ -23,16 +24,21 @@ export class RunFilter extends HTMLElement {
     return this.querySelectorAll("button.look");
   }
 
+  get startedChip() {
+    return this.querySelector("button[name=started]");
+  }
+
   /** As the server knows it. */
   get shape() {
-    return { text: this.text, looks: [...this.looks] };
+    return { text: this.text, looks: [...this.looks], started: this.started };
   }
 
   /** A chip, or Enter in the text. @param {SubmitEvent} event */
   submitted(event) {
     event.preventDefault();
-    const look = /** @type {HTMLButtonElement | null} */ (event.submitter)?.value;
-    if (look) this.toggle([look]);
+    const { name, value: look } = /** @type {HTMLButtonElement | null} */ (event.submitter) ?? { name: "", value: "" };
+    if (name === "started") this.toggleStarted();
+    else if (look) this.toggle([look]);
     else this.apply();
   }
 
@@ -57,6 +63,7 @@ export class RunFilter extends HTMLElement {
     event.preventDefault();
     this.input.value = "";
     this.looks.clear();
+    this.started = false;
     this.apply();
     this.focus();
   }
@@ -71,6 +78,12 @@ export class RunFilter extends HTMLElement {
     this.apply();
   }
 
+  /** Hide what has not started, or show it again. */
+  toggleStarted() {
+    this.started = !this.started;
+    this.apply();
+  }
+
   /** Show only what failed, or everything again. */
   toggleFailed() {
     const failed = [...this.chips].map((chip) => chip.value).filter((look) => look === "failed" || look === "timed-out");
@@ -82,9 +95,12 @@ export class RunFilter extends HTMLElement {
     clearTimeout(this.timer);
     this.text = this.input.value.trim();
     this.settle();
-    remember({ q: this.text, look: [...this.looks] });
-    this.tree.loaded.begin();
-    send(this.tree, { kind: "filter", ...this.shape }); // without a socket, the next hello says it
+    remember({ q: this.text, look: [...this.looks], started: this.started ? "1" : "" });
+    // What matches begins at its top; when everything comes back, the row under the eye stays.
+    const around = this.text || this.looks.size || this.started ? "" : this.tree.anchor.name;
+    if (!around) this.tree.loaded.begin();
+    this.tree.foot.reshape();
+    send(this.tree, { kind: "filter", ...this.shape, around }); // without a socket, the next hello says it
   }
 
   focus() {
@@ -93,6 +109,7 @@ export class RunFilter extends HTMLElement {
 
   /** Chips may have come with a frame. */
   settle() {
+    this.startedChip.setAttribute("aria-pressed", String(this.started));
     for (const chip of this.chips) chip.setAttribute("aria-pressed", String(this.looks.has(chip.value)));
   }
 

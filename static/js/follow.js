@@ -2,6 +2,7 @@
 
 import { say } from "./announce.js";
 import { send } from "./live.js";
+import { arrive } from "./seek.js";
 
 export class Follow {
   /** @param {import("./tree.js").RunTree} tree */
@@ -31,8 +32,9 @@ export class Follow {
     say(on ? "Following the newest running action" : "Not following");
   }
 
-  /** After a frame: show the row, and end with the run. */
-  settle() {
+  /** After a frame: show the row, and end with the run. @param {object} frame */
+  settle(frame) {
+    arrive(this.tree, frame);
     const { end, newest } = document.getElementById("run-summary").dataset;
     this.button.hidden = Boolean(end);
     if (end) this.set(false);

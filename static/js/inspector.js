@@ -9,14 +9,15 @@ const inspector = () => document.getElementById("inspector");
 /** @param {import("./tree.js").RunTree} tree @param {string} name */
 export function openPanel(tree, name) {
   const tab = new URLSearchParams(location.search).get("tab") ?? "";
-  remember({ action: name, tab });
+  remember({ action: name, tab, attempt: "" });
   inspector().hidden = false;
   return load(tree, name, tab);
 }
 
-/** @param {import("./tree.js").RunTree} tree @param {string} name @param {string} tab */
-function load(tree, name, tab) {
-  const url = `${tree.dataset.run}/actions/${name}${tab ? `?tab=${tab}` : ""}`;
+/** @param {import("./tree.js").RunTree} tree @param {string} name @param {string} tab @param {string} [attempt] whose log is shown */
+function load(tree, name, tab, attempt = "") {
+  const query = new URLSearchParams({ ...(tab && { tab }), ...(attempt && { attempt }) });
+  const url = `${tree.dataset.run}/actions/${name}${query.size ? `?${query}` : ""}`;
   return window.htmx.ajax("GET", url, { source: "#inspector", target: "#inspector", swap: "innerMorph" });
 }
 
@@ -24,18 +25,19 @@ function load(tree, name, tab) {
 export function refreshPanel(tree, name) {
   const panel = document.getElementById("panel");
   const row = tree.row(name);
-  if (panel && row && panel.dataset.name === name && panel.dataset.seq !== row.dataset.seq) load(tree, name, panel.dataset.tab);
+  if (panel && row && panel.dataset.name === name && panel.dataset.seq !== row.dataset.seq) load(tree, name, panel.dataset.tab, panel.dataset.attempt);
 }
 
 export function closePanel() {
   inspector().hidden = true;
-  remember({ action: "", tab: "" });
+  remember({ action: "", tab: "", attempt: "" });
 }
 
 document.addEventListener("htmx:after:swap", () => {
   const panel = document.getElementById("panel");
   if (panel && !inspector().hidden) {
-    remember({ action: panel.dataset.name, tab: panel.dataset.tab === "overview" ? "" : panel.dataset.tab });
+    const { name, tab, attempt } = panel.dataset;
+    remember({ action: name, tab: tab === "overview" ? "" : tab, attempt });
   }
 });
 

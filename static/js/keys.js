@@ -43,13 +43,13 @@ function meanings(tree, row, cells, column) {
     ShiftArrowUp: () => extend(tree, row, -1),
     PageDown: by(PAGE),
     PageUp: by(-PAGE),
-    Home: () => tree.loaded.edge("first"),
-    End: () => tree.loaded.edge("last"),
+    Home: () => tree.loaded.go(0),
+    End: () => tree.loaded.go(tree.loaded.total - 1),
     ArrowRight: () => (column < 0 && row.ariaExpanded === "false" ? tree.levels.toggle(row) : focusCell(cells[column + 1])),
     ArrowLeft: () => left(tree, row, cells, column),
     "*": () => expandBeside(tree, row),
     "Shift*": () => expandBeside(tree, row),
-    Enter: () => (cells[column]?.querySelector("button, input") ?? { click: () => tree.select(nameOf(row)) }).click(),
+    Enter: () => (cells[column]?.querySelector(":scope:not([role=rowheader]) > :is(button, input)") ?? { click: () => tree.select(nameOf(row)) }).click(),
     Escape: () => (tree.picks.names.size ? tree.picks.clear() : tree.close()),
     c: () => row.querySelector("[data-abort]:enabled") && document.querySelector("abort-dialog").open(meant(tree, row)),
   };
@@ -63,18 +63,15 @@ function meant(tree, row) {
 /** Pick this row and the next one. @param {import("./tree.js").RunTree} tree @param {HTMLElement} row */
 function extend(tree, row, steps) {
   tree.picks.pick(row, true);
-  const next = tree.rows[tree.rows.indexOf(row) + steps];
-  if (!next) return;
-  tree.picks.pick(next, true);
-  tree.focusRow(next);
+  tree.loaded.go(indexOf(tree, row) + steps, (next) => tree.picks.pick(next, true));
 }
+
+/** Where a key moves from: its row, or one that is on its way. @param {import("./tree.js").RunTree} tree @param {HTMLElement} row */
+const indexOf = (tree, row) => tree.loaded.wanted?.index ?? Number(row.ariaRowIndex) - 1;
 
 /** Up or down, in the same column. @param {import("./tree.js").RunTree} tree @param {HTMLElement} row */
 function move(tree, row, steps, column) {
-  const rows = tree.rows;
-  const target = rows[Math.min(Math.max(rows.indexOf(row) + steps, 0), rows.length - 1)];
-  tree.focusRow(target);
-  if (column >= 0) focusCell(cellsOf(target)[column]);
+  tree.loaded.go(indexOf(tree, row) + steps, (target) => column >= 0 && focusCell(cellsOf(target)[column]));
 }
 
 /** Out of the cells, then close the branch, then to the parent. @param {import("./tree.js").RunTree} tree */
@@ -82,6 +79,7 @@ function left(tree, row, cells, column) {
   if (column > 0) focusCell(cells[column - 1]);
   else if (column === 0) tree.focusRow(row);
   else if (row.ariaExpanded === "true") tree.levels.toggle(row);
+  else if (row.dataset.parent) tree.loaded.go(Number(row.dataset.parent) - 1);
   else tree.focusRow(parentOf(row));
 }
 

@@ -21,12 +21,14 @@ export class Levels {
   toggle(row) {
     const name = nameOf(row);
     if (!send(this.tree, { kind: "toggle", name })) return;
+    this.tree.foot.reshape();
     if (!this.toggled.delete(name)) this.toggled.add(name);
   }
 
   /** Open so many levels, 0: all. @param {number} depth */
   open(depth) {
-    if (!send(this.tree, { kind: "levels", depth })) return;
+    if (!send(this.tree, { kind: "levels", depth, around: this.tree.anchor.name })) return;
+    this.tree.foot.reshape();
     this.depth = depth;
     this.toggled.clear();
     say(depth ? `${depth} ${depth > 1 ? "levels" : "level"} shown` : "All levels shown");

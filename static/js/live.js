@@ -1,34 +1,26 @@
-// The socket: says hello, acknowledges frames, shows the connection's state. hx-ws owns the socket and its retries.
+// The socket: says hello, acknowledges frames, notices what is missing. hx-ws owns the socket and its retries.
 
-import { pageClock, write } from "./clock.js";
+import { pageClock } from "./clock.js";
 
-const WORDS = {
-  connecting: "Connecting",
-  live: "Live",
-  ended: "Ended",
-  reconnecting: "Reconnecting",
-  paused: "Paused",
-  lost: "Disconnected",
-};
-const RETRIED = [1001, 1005, 1006, 1011, 1012, 1013, 1014, 4500]; // as in base.html; 4500: the server failed
+const RETRIED = [1000, 1001, 1005, 1006, 1011, 1012, 1013, 1014, 4500]; // as in base.html; 4500: the server failed
+const BEATS = 3; // so many may be missed
+const LOOK_MS = 1000;
+const FIRST_BEAT = 5; // seconds, until a frame says it
 
-export class ConnectionStatus extends HTMLElement {
-  /** @param {keyof typeof WORDS} state @param {string} [more] */
-  show(state, more = "") {
-    this.dataset.state = state;
-    write(this, WORDS[state] + more);
-    const isKnown = state === "live" || state === "ended" || state === "connecting";
-    document.body.classList.toggle("stale", !isKnown);
-    pageClock()?.freeze(!isKnown);
-  }
-}
+/** The element that has the page's socket. @type {HTMLElement | undefined} */
+let source;
+let heardAt = Date.now();
+let dueAt = heardAt + BEATS * FIRST_BEAT * 1000; // later, a silence is noticed
+let trueAt = heardAt; // what the page shows was true then
+let isTrue = true; // and still is
 
-/** @param {keyof typeof WORDS} state @param {string} [more] */
+/** @param {import("./connection.js").State} state @param {string} [more] */
 function show(state, more) {
-  /** @type {ConnectionStatus | null} */ (document.querySelector("connection-status"))?.show(state, more);
+  document.querySelector("connection-status")?.show(state, more, trueAt);
 }
 
 function showConnected() {
+  isTrue = true;
   show(document.getElementById("run-summary")?.dataset.end ? "ended" : "live");
 }
 
@@ -40,29 +32,85 @@ export function send(element, message) {
   return true;
 }
 
+/** @param {EventTarget} element */
+const helloOf = (element) => element.hello?.() ?? { kind: "hello", since: -1 };
+
+document.addEventListener("htmx:ws:before:connection", (event) => {
+  source = /** @type {HTMLElement} */ (event.target);
+  source.connection = event.detail.connection;
+});
+
 document.addEventListener("htmx:ws:after:connection", (event) => {
-  const element = event.target;
-  element.connection = event.detail.connection;
-  send(element, element.hello?.() ?? { kind: "hello", since: -1 });
+  source = /** @type {HTMLElement} */ (event.target);
+  source.connection = event.detail.connection;
+  source.connection.number = 0;
+  dueAt = Date.now() + BEATS * FIRST_BEAT * 1000;
+  send(source, helloOf(source));
 });
 
 document.addEventListener("htmx:ws:before:message:incoming", (event) => {
-  const frame = JSON.parse(event.detail.message.data);
-  event.detail.connection.frame = frame;
-  event.target.beforeFrame?.(frame);
-  pageClock()?.sync(frame.now);
+  const { connection, message } = event.detail;
+  const frame = JSON.parse(message.data);
+  heardAt = Date.now();
+  dueAt = heardAt + BEATS * frame.beat * 1000;
+  connection.frame = frame;
+  if (frame.number === connection.number + 1) {
+    connection.number = frame.number;
+    if ("content" in frame) event.target.beforeFrame?.(frame);
+    pageClock()?.sync(frame.now);
+    return;
+  }
+  // One was lost or came twice. It is not acknowledged, so nothing follows it but the answer to this.
+  event.detail.cancelled = true;
+  connection.number = frame.number;
+  send(event.target, { ...helloOf(event.target), since: -1 });
 });
 
 document.addEventListener("htmx:ws:after:message:incoming", (event) => {
   const { frame, socket } = event.detail.connection;
-  event.target.afterFrame?.(frame);
-  if (socket.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ kind: "ack", seq: frame.seq }));
+  if ("content" in frame) event.target.afterFrame?.(frame);
+  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ kind: "ack", seq: frame.seq }));
   showConnected();
 });
 
 document.addEventListener("htmx:ws:close", (event) => {
   const { code, connection } = event.detail;
+  cut(Date.now());
   if (document.hidden) show("paused");
   else if (RETRIED.includes(code)) show("reconnecting", connection.attempt > 1 ? ` (${connection.attempt})` : "");
   else show("lost");
 });
+
+/** From when on the page may be wrong. @param {number} at */
+function cut(at) {
+  if (isTrue) trueAt = at;
+  isTrue = false;
+}
+
+/** Drop the socket and open another one now. Its close may never be answered, so it is not waited for. */
+function reconnect() {
+  const { connection } = source ?? {};
+  if (!connection) return;
+  if (source._htmx?.ws?.connection !== connection) return location.reload(); // hx-ws gave up
+  clearTimeout(connection.timer);
+  connection.socket?.close();
+  connection.socket = null;
+  dueAt = Date.now() + FIRST_BEAT * 1000;
+  document.dispatchEvent(new Event("visibilitychange")); // hx-ws opens what is not open
+}
+
+/** Notice a silence. After a sleep of the machine, the time that has passed is one. */
+function look() {
+  const { connection } = source ?? {};
+  if (document.hidden || Date.now() < dueAt || source?._htmx?.ws?.connection !== connection) return;
+  if (!connection?.socket || connection.socket.readyState === WebSocket.CLOSED) return; // hx-ws tries already
+  cut(heardAt);
+  show("reconnecting");
+  reconnect();
+}
+
+setInterval(look, LOOK_MS);
+document.addEventListener("connection-retry", reconnect);
+document.addEventListener("resume", look);
+window.addEventListener("online", look);
+window.addEventListener("pageshow", (event) => event.persisted && reconnect());

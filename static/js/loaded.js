@@ -1,4 +1,5 @@
-// The loaded rows: a window into all rows of the tree, between spacers that stand for the others.
+// The loaded rows: a window into all rows of the tree, between spacers that stand for the others. A row that has the
+// focus stays, though the window is elsewhere: it is pinned, and splits a spacer.
 
 import { send } from "./live.js";
 
@@ -10,24 +11,47 @@ export class LoadedRows {
   constructor(tree) {
     this.tree = tree;
     this.grid = tree.grid;
+    /** @type {{index: number, then: (row: HTMLElement) => void} | null} the row that a key went for, not here yet */
     this.wanted = null;
     this.grid.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    for (const kind of ["wheel", "touchmove", "mousedown"]) {
+      this.grid.addEventListener(kind, () => { this.wanted = null; }, { passive: true });
+    }
   }
 
   /** How many rows are above the loaded ones. */
   get before() {
-    return Number(document.getElementById("rows-before").dataset.rows);
+    const first = this.tree.rows[0];
+    return first ? Number(first.ariaRowIndex) - 1 : 0;
   }
 
   get after() {
-    return Number(document.getElementById("rows-after").dataset.rows);
+    return this.total - this.before - this.tree.rows.length;
+  }
+
+  /** How many rows there are, loaded or not. */
+  get total() {
+    let total = this.tree.querySelectorAll("#rows > .row").length;
+    for (const spacer of this.tree.querySelectorAll(".spacer")) total += Number(spacer.dataset.rows);
+    return total;
+  }
+
+  get rowHeight() {
+    return this.tree.rows[0]?.offsetHeight || 32;
+  }
+
+  /** The 0-based rows between which the view lies. */
+  get view() {
+    const height = this.rowHeight;
+    const top = Math.floor(this.grid.scrollTop / height);
+    return { top, bottom: top + Math.ceil(this.grid.clientHeight / height) };
   }
 
   sizeSpacers() {
     for (const spacer of this.tree.querySelectorAll(".spacer")) {
       spacer.style.blockSize = `calc(${spacer.dataset.rows} * var(--row-h))`;
     }
-    this.grid.setAttribute("aria-rowcount", String(this.before + this.tree.rows.length + this.after));
+    this.grid.setAttribute("aria-rowcount", String(this.total));
   }
 
   scrolled() {
@@ -39,12 +63,10 @@ export class LoadedRows {
 
   /** Ask for other rows when what shows comes near the window's border. */
   ask() {
-    const { rows } = this.tree;
-    const height = rows[0]?.offsetHeight || 32;
-    const top = Math.floor(this.grid.scrollTop / height);
-    const bottom = top + Math.ceil(this.grid.clientHeight / height);
     const { before, after } = this;
-    const end = before + rows.length;
+    if (!before && !after) return;
+    const { top, bottom } = this.view;
+    const end = before + this.tree.rows.length;
     if (!(before && top < before + MARGIN) && !(after && bottom > end - MARGIN)) return;
     this.askFrom(Math.max(0, Math.round((top + bottom - WINDOW) / 2)));
   }
@@ -60,20 +82,24 @@ export class LoadedRows {
     this.askFrom(0);
   }
 
-  /** Go to the first or last row, which may have to be asked for. @param {"first" | "last"} which */
-  edge(which) {
-    const isHere = which === "first" ? !this.before : !this.after;
-    this.grid.scrollTop = which === "first" ? 0 : this.grid.scrollHeight;
-    if (isHere) this.tree.focusRow(this.tree.rows.at(which === "first" ? 0 : -1));
-    else this.wanted = which;
+  /** Go to a row, which may have to be asked for. @param {number} index 0-based @param {(row: HTMLElement) => void} [then] */
+  go(index, then = () => {}) {
+    this.wanted = { index: Math.min(Math.max(index, 0), this.total - 1), then };
+    if (this.arrive()) return;
+    // No scroll event may follow when the view is there already, above rows that are to come.
+    this.grid.scrollTop = Math.max(0, (this.wanted.index + 1) * this.rowHeight - this.grid.clientHeight / 2);
+    this.ask();
   }
 
-  /** The row that `edge` went for, once it is there. */
-  arrived() {
-    const isHere = this.wanted === "first" ? !this.before : !this.after;
-    if (!isHere) return undefined;
-    const row = this.tree.rows.at(this.wanted === "first" ? 0 : -1);
+  /** Focus the row that `go` went for, once it is there; whether one was under way. */
+  arrive() {
+    if (!this.wanted) return false;
+    const { index, then } = this.wanted;
+    const row = this.tree.rows[Math.min(index, this.total - 1) - this.before];
+    if (!row) return false;
     this.wanted = null;
-    return row;
+    this.tree.focusRow(row);
+    then(row);
+    return true;
   }
 }

@@ -1,16 +1,21 @@
 // Keys of the whole page: one character, wherever nothing is typed. Those of rows are in keys.js; _keys.html lists all.
 
+import { currentName, seek } from "./seek.js";
+
 const filters = () => document.querySelector("run-filter");
 const sheet = () => document.querySelector("keys-sheet");
 const tree = () => document.querySelector("run-tree");
 const zooming = () => document.querySelector("time-axis").zooming;
 
-/** @type {Record<string, () => void>} */
+/** @type {Record<string, (event: KeyboardEvent) => void>} */
 const MEANINGS = {
   "/": () => filters().focus(),
   "?": () => sheet().open(),
   l: () => tree().following.toggle(),
-  f: () => filters().toggleFailed(),
+  f: (event) => seek(tree(), event.shiftKey),
+  x: () => filters().toggleFailed(),
+  n: () => filters().toggleStarted(),
+  s: () => besideOf(currentName(tree())),
   e: () => tree().levels.open(0),
   w: () => tree().levels.open(2),
   "+": () => zooming().step(1),
@@ -21,6 +26,11 @@ const MEANINGS = {
 };
 for (let depth = 1; depth <= 9; depth++) MEANINGS[depth] = () => tree().levels.open(depth);
 
+/** @param {string} name */
+function besideOf(name) {
+  if (name && name !== "a0") document.querySelector("abort-dialog").open({ beside: name });
+}
+
 /** @param {EventTarget} target */
 const isTyping = (target) => target.closest?.("input:not([type=checkbox]), textarea, select");
 
@@ -30,7 +40,7 @@ document.addEventListener("keydown", (event) => {
   const meaning = MEANINGS[event.key.toLowerCase()];
   if (!meaning) return;
   event.preventDefault();
-  meaning();
+  meaning(event);
 });
 
 document.addEventListener("click", (event) => {

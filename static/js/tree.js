@@ -1,12 +1,15 @@
 // <run-tree>: the focus, the shape and the selection of the tree. Rows carry no handlers; this listens for them all.
 
+import { Anchor } from "./anchor.js";
 import { announceCounts, showFavicon } from "./announce.js";
 import { Follow } from "./follow.js";
+import { Foot } from "./foot.js";
 import { closePanel, openPanel, refreshPanel } from "./inspector.js";
 import { nameOf, pressed } from "./keys.js";
 import { Levels } from "./levels.js";
 import { LoadedRows } from "./loaded.js";
 import { Picks } from "./picks.js";
+import { Focus } from "./pin.js";
 
 /** The control for which the panel was opened. */
 function focusFirst() {
@@ -20,12 +23,14 @@ export class RunTree extends HTMLElement {
     this.levels = new Levels(this);
     this.selected = this.dataset.selected;
     this.loaded = new LoadedRows(this);
+    this.anchor = new Anchor(this);
+    this.focused = new Focus(this);
     this.picks = new Picks(this);
     this.following = new Follow(this);
+    this.foot = new Foot(this);
     this.addEventListener("mousedown", (event) => event.shiftKey && event.preventDefault()); // it would select text
     this.addEventListener("click", (event) => this.clicked(event));
     this.addEventListener("keydown", (event) => pressed(this, event));
-    this.grid.addEventListener("focusin", (event) => this.rove(event.target.closest(".rows > .row")));
     document.addEventListener("click", (event) => this.linked(event));
     this.loaded.sizeSpacers();
     this.settle();
@@ -36,7 +41,9 @@ export class RunTree extends HTMLElement {
   hello() {
     this.loaded.asked = undefined;
     const shape = { ...this.levels.shape, ...this.filters.shape, follows: this.following.isOn };
-    return { kind: "hello", since: this.seq, first: this.loaded.before, count: this.rows.length, ...shape };
+    // Where a pinned row lay, only the last connection knows.
+    const since = this.querySelector("#rows > [data-pinned]") ? -1 : this.seq;
+    return { kind: "hello", since, first: this.loaded.before, count: this.rows.length, focus: this.focused.name, ...shape };
   }
 
   /** @returns {import("./filter.js").RunFilter} */
@@ -45,19 +52,24 @@ export class RunTree extends HTMLElement {
   }
 
   beforeFrame() {
-    const row = document.activeElement?.closest?.(".rows > .row");
-    this.hadFocus = row ? { name: nameOf(row), index: this.rows.indexOf(row) } : null;
+    this.focused.keep();
     this.hadRows = this.order;
+    this.anchor.keep();
   }
 
   /** @param {{seq: number}} frame */
   afterFrame(frame) {
     this.seq = frame.seq;
-    if (this.order !== this.hadRows) this.movedAt = performance.now();
+    if (this.order !== this.hadRows) {
+      this.movedAt = performance.now();
+      this.loaded.asked = undefined;
+    }
     this.loaded.sizeSpacers();
+    const above = this.following.isOn ? 0 : this.anchor.hold();
     this.settle();
     this.filters.settle();
-    this.following.settle();
+    this.following.settle(frame);
+    this.foot.settle(above);
     this.loaded.ask();
     announceCounts();
     showFavicon();
@@ -69,8 +81,9 @@ export class RunTree extends HTMLElement {
     return `${this.loaded.before} ${this.rows.map(nameOf).join(" ")}`;
   }
 
+  /** Those of the window; a pinned row is not one of them. */
   get rows() {
-    return [...this.querySelectorAll("#rows > .row")];
+    return [...this.querySelectorAll("#rows > .row:not([data-pinned])")];
   }
 
   /** @param {string} name */
@@ -86,13 +99,9 @@ export class RunTree extends HTMLElement {
       if (isSelected) row.setAttribute("aria-selected", "true");
       else if (row.hasAttribute("aria-selected")) row.removeAttribute("aria-selected");
     }
-    if (this.loaded.wanted) {
-      this.focusRow(this.loaded.arrived());
-    } else if (this.hadFocus && !this.row(this.hadFocus.name)) {
-      this.focusRow(rows[Math.min(this.hadFocus.index, rows.length - 1)]);
-    }
+    if (!this.loaded.arrive()) this.focused.restore(rows);
     this.picks.settle();
-    this.rove(rows.find((row) => row.tabIndex === 0) || (this.selected && this.row(this.selected)) || rows[0]);
+    this.rove(this.querySelector('#rows > .row[tabindex="0"]') || (this.selected && this.row(this.selected)) || rows[0]);
   }
 
   /** Make this the one row with tabindex 0. @param {HTMLElement | null | undefined} row */

@@ -184,7 +184,13 @@ def test_a_running_server_is_asked_for_many_with_its_cookie(monkeypatch: pytest.
     ]
     post = asked[1]
     assert (post.headers["x-csrftoken"], post.headers["x-flyteui-actor"]) == ("token", "manage.py abort")
-    assert json.loads(post.content) == {"names": [], "phase": "running", "group": "", "reason": "why"}
+    assert json.loads(post.content) == {
+        "names": [],
+        "phase": "running",
+        "group": "",
+        "beside": "",
+        "reason": "why",
+    }
 
 
 def test_what_the_server_refuses_of_many_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

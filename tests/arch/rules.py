@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 Rule = Callable[[str], list[str]]
 
 PURE = frozenset(
-    {"phases", "errors", "names", "tree", "timeline", "selections", "listings", "grace", "looks"}
+    {"phases", "errors", "names", "tree", "timeline", "selections", "listings", "grace", "looks", "shapes"}
 )
 WRITING_METHODS = frozenset({"update", "bulk_update", "update_or_create", "update_fields"})
 SENDING_METHODS = frozenset({"group_send"})

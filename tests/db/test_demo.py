@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from django.db.models import F, Q
 from django.utils import timezone
 
-from runs import storage
+from runs import literals, storage
 from runs.demo.rehearsal import tell
 from runs.demo.scripts import write_scripts
 from runs.management.commands.doctor import limits
@@ -74,11 +74,15 @@ def test_its_panels_have_inputs_and_outputs_and_its_root_a_report(settings, tmp_
         (ROOT, {"corpus", "epochs", "learning_rate"}),
         (leaf.name, {"learning_rate", "warm_up"}),
     ):
-        data = panels.read_data(panels.get_panel(run.pk, name))
-        assert data.inputs is not None
-        assert data.outputs is not None
-        assert {one.name for one in data.inputs} == wanted
-        assert {one.name for one in data.outputs} == {"loss", "rows", "checkpoint"}
+        action = run.actions.get(name=name)
+        inputs, outputs = (
+            storage.read_bytes(action.input_uri),
+            storage.read_bytes(f"{action.output_uri}/outputs.pb"),
+        )
+        assert inputs is not None
+        assert outputs is not None
+        assert {one.name for one in literals.read_inputs(inputs)} == wanted
+        assert {one.name for one in literals.read_outputs(outputs)} == {"loss", "rows", "checkpoint"}
     report = storage.read_bytes(f"{run.actions.get(name=ROOT).output_uri}/report.html")
     assert report is not None
     assert b"<h1>16 actions</h1>" in report

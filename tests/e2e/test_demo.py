@@ -56,9 +56,9 @@ def test_a_live_demonstration_asks_and_goes_on_when_it_is_answered(server: Serve
         assert process.wait(20) == 0
     assert server.phase(run, question) is Phase.SUCCEEDED
     assert server.phase(run, "m0") is Phase.SUCCEEDED
-    data = httpx.get(f"{run_url(server, run)}/actions/a0?tab=data", headers={"HX-Request": "true"}).text
-    assert "learning_rate" in data
-    assert "s3://models/demo/a0.pt" in data
+    for tab, text in {"inputs": "learning_rate", "outputs": "s3://models/demo/a0.pt"}.items():
+        panel = f"{run_url(server, run)}/actions/a0?tab={tab}"
+        assert text in httpx.get(panel, headers={"HX-Request": "true"}).text
 
 
 def test_a_live_demonstration_can_be_aborted_like_any_run(server: Server):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from runs.phases import Phase
 from tests.e2e.server import Server, wait_until
+from tests.e2e.states import manage
 
 SECONDS = 15_000
 SIZES = [1280, 390, 320]
@@ -112,6 +114,61 @@ def test_an_executor_is_drained_with_a_click_and_leaves_when_it_holds_nothing(pa
     gone = page.locator(f"#gone-{held_by[:8]}")
     expect(gone).to_contain_text("drained: someone at the dashboard asked it to leave", timeout=SECONDS)
     wait_until(lambda: server.phase(other) is Phase.ABORTED, "the other run has stopped")
+
+
+def test_the_line_of_an_empty_list_starts_a_run_that_appears_there(page: Page, server: Server):
+    open_page(page, f"{server.url}/v2/domain/staging/project/flytesnacks/runs")
+    line = page.locator("#snippet-here").inner_text()
+
+    subprocess.run(line, shell=True, cwd="/", env=server.env, check=True, timeout=60, capture_output=True)
+
+    expect(page.locator("#runs tbody tr")).to_have_count(1, timeout=SECONDS)
+    expect(page.locator("#empty")).to_have_count(0)
+    name = (page.locator("#runs tbody tr").get_attribute("id") or "").removeprefix("run-")
+    manage(server, "abort", name, "--domain", "staging")
+
+
+@pytest.fixture(scope="module")
+def production(server: Server) -> str:
+    """The address of a list of 55 runs that have ended, r00 the oldest."""
+    manage(
+        server, "shell", "-v", "0", "-c",
+        "from tests.factories import make_run; from runs.phases import Phase\n"
+        "for at in range(55): make_run(name=f'r{at:02}', domain='production', phase=Phase.SUCCEEDED)",
+    )  # fmt: skip
+    return f"{server.url}/v2/domain/production/project/flytesnacks/runs"
+
+
+def test_a_long_list_has_pages_and_an_order(page: Page, production: str):
+    open_page(page, production)
+    names = page.locator("#runs tbody th code")
+    expect(names).to_have_count(50)
+    expect(names.first).to_have_text("r54")
+
+    page.get_by_role("link", name="Older").click()
+    expect(names).to_have_text(["r04", "r03", "r02", "r01", "r00"])
+    page.get_by_role("link", name="Back to the first page").click()
+    expect(names).to_have_count(50)
+
+    page.get_by_label("Order").select_option("oldest")
+    expect(names.first).to_have_text("r00", timeout=SECONDS)
+    expect(page).to_have_url(re.compile(r"\?sort=oldest$"))
+    page.get_by_role("link", name="Newer").click()
+    expect(names).to_have_text(["r50", "r51", "r52", "r53", "r54"])
+
+
+def test_the_domain_is_switched_in_the_bar_and_times_go_on(page: Page, server: Server, production: str):
+    open_page(page, runs_url(server))
+
+    page.locator(".scope summary", has_text="development").click()
+    page.get_by_role("link", name="production").click()
+
+    expect(page).to_have_url(production)
+    expect(page.locator(".scope summary").nth(1)).to_contain_text("production")
+    moment = page.locator("#run-r54 .when")
+    shown = moment.inner_text()
+    assert re.fullmatch(r".+ ago", shown)
+    expect(moment).not_to_have_text(shown, timeout=70_000)  # it says minutes after the first of them
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

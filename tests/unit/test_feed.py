@@ -98,6 +98,37 @@ async def test_a_lost_hint_is_repaired_by_the_poll(feed: Counter):
     assert await feed.next() == "2"
 
 
+async def next_of(feed: Counter) -> dict:
+    async with asyncio.timeout(SECONDS):
+        return await feed.frames.get()
+
+
+async def test_frames_are_numbered_and_a_silence_ends_with_a_beat_that_has_no_content(feed: Counter):
+    feed.beat = 0.05
+    feed.patience = 60.0
+    feed.take(Hello(since=-1))
+    first = await next_of(feed)
+    feed.take(Ack(seq=0))
+    beat = await next_of(feed)
+
+    assert (first["number"], beat["number"]) == (1, 2)
+    assert (first["content"], first["beat"]) == ("1", 0.05)
+    assert "content" not in beat
+
+
+async def test_a_page_that_throws_a_frame_away_and_says_hello_again_is_answered(feed: Counter):
+    feed.take(Hello(since=-1))
+    await feed.next()
+    assert feed.begins()
+
+    feed.number = 2
+    feed.take(Hello(since=-1))
+
+    assert await feed.next() == "2"
+    assert feed.begins()
+    assert not feed.begins()
+
+
 def test_unknown_messages_are_refused():
     for text in ("", "[]", '{"kind":"drop"}', '{"kind":"ack"}', '{"kind":"ack","seq":1,"more":2}'):
         with pytest.raises(ValueError):

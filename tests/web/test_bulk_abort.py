@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from runs.models import Abort, Action
 from runs.phases import Phase
@@ -42,6 +43,36 @@ def test_a_phase_and_a_group_are_aborted():
     assert post(phase="running").json() == {
         "targets": 2, "reached": 7, "stopped": 0, "already_asked": 1, "finished": 0,
     }  # fmt: skip
+
+
+def test_what_is_beside_an_action_is_aborted_without_it():
+    run = factories.make_run("2x3")
+    factories.change(run.actions.get(name="a0-0-1"), phase=Phase.FAILED, ended_at=timezone.now())
+
+    preview = Client().get(f"{URL}/preview?beside=a0-0-1").json()
+    assert preview == {"running": 2, "waiting": 0, "finished": 0, "already_asked": 0}
+    assert post(beside="a0-0-1").json() == {
+        "targets": 2, "reached": 2, "stopped": 0, "already_asked": 0, "finished": 0,
+    }  # fmt: skip
+    asked = set(Action.objects.filter(abort__isnull=False).values_list("name", flat=True))
+    assert asked == {"a0-0-0", "a0-0-2"}
+    assert post(beside="a0").json()["targets"] == 0
+    assert "no action 'zz'" in Client().get(f"{URL}/preview?beside=zz").json()["message"]
+
+
+def test_the_form_names_what_is_beside_and_the_panel_offers_it():
+    run = factories.make_run("1x3")
+    factories.change(run.actions.get(name="a0-0-1"), phase=Phase.FAILED, ended_at=timezone.now())
+    page = URL.removesuffix("/aborts")
+
+    form = Client().get(f"{page}/abort?beside=a0-0-1").content.decode()
+    assert "Abort everything beside step_1 <code>a0-0-1</code> under step_0 <code>a0-0</code>?" in form
+    assert '<input type="hidden" name="beside" value="a0-0-1">' in form
+    panel = Client().get(f"{page}/actions/a0-0-1").content.decode()
+    assert '<b class="num">2</b> beside it still live.' in panel
+    assert "beside" not in Client().get(f"{page}/actions/a0-0-0").content.decode()
+    Client().post(f"{page}/abort", {"beside": "a0-0-1"})
+    assert Client().get(f"{page}/actions/a0-0-1/beside").content.decode().strip() == ""
 
 
 @pytest.mark.parametrize("query", ["name=a0-0&name=a0-1-0", "phase=running", "group=trials"])

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from runs.models import Run
 from runs.phases import Phase
 from runs.queries import pages
-from runs.snapshot import EVERYTHING, Seen, Shape, Snapshot, make_shape
+from runs.seen import Seen
+from runs.shapes import EVERYTHING, Shape, make_shape
+from runs.snapshot import Snapshot
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -151,11 +155,57 @@ def test_who_follows_sees_the_newest_that_runs():
     newest = run.actions.filter(phase=Phase.RUNNING).order_by("-id")[0]
 
     seen = snapshot.see_newest(0, 100)
-    assert seen.newest == newest.name
+    assert seen.goal == newest.name
     assert newest.name in names(seen)
     assert seen.start > 0
-    assert snapshot.see_newest(0, 100, Shape(depth=1)).newest == "a0", "the closed branch that hides it"
-    assert snapshot.see_newest(0, 100, Shape(looks=frozenset({"failed"}))).newest == ""
+    assert snapshot.see_newest(0, 100, Shape(depth=1)).goal == "a0", "the closed branch that hides it"
+    assert snapshot.see_newest(0, 100, Shape(looks=frozenset({"failed"}))).goal == ""
 
     factories.change(newest, phase=Phase.QUEUED)
-    assert snapshot.see_newest(0, 100).newest == run.actions.get(id=newest.id - 1).name
+    assert snapshot.see_newest(0, 100).goal == run.actions.get(id=newest.id - 1).name
+
+
+def test_the_next_failure_is_shown_with_what_hid_it_opened():
+    run = factories.make_run("2x3")
+    factories.change(run.actions.get(name="a0-1-2"), phase=Phase.FAILED, ended_at=timezone.now())
+    snapshot = Snapshot(pages.get_run_by_id(run.pk))
+    shape = make_shape(depth=2)
+
+    seen = snapshot.see_failure("a0", 0, 100, shape, back=False)
+
+    assert (seen.goal, seen.opened) == ("a0-1-2", frozenset({"a0-1"}))
+    assert "a0-1-2" in seen.window.rows
+    assert "a0-0-0" not in seen.window.rows
+    none = snapshot.see_failure("a0", 0, 100, make_shape(text="nothing like it"), back=False)
+    assert (none.goal, none.opened) == ("", frozenset())
+
+
+def test_what_has_not_started_can_be_hidden():
+    run = factories.make_run("2")
+    factories.change(run.actions.get(name="a0-1"), phase=Phase.QUEUED)
+    snapshot = Snapshot(pages.get_run_by_id(run.pk))
+
+    assert list(snapshot.see(0, 100, make_shape(started=True)).window.rows) == ["a0", "a0-0"]
+    factories.change(run.actions.get(name="a0-1"), phase=Phase.RUNNING)
+    assert list(snapshot.see(0, 100, make_shape(started=True)).window.rows) == ["a0", "a0-0", "a0-1"]
+
+
+def test_the_header_says_what_failed_first_and_looks_again_only_when_something_failed(
+    django_assert_num_queries,
+):
+    run = factories.make_run("2x2")
+    now = timezone.now()
+    for name, after in (("a0-0-1", 3), ("a0-0", 4), ("a0-1-0", 2)):
+        action = run.actions.get(name=name)
+        factories.change(
+            action, phase=Phase.FAILED, ended_at=now + timedelta(seconds=after), error_message=f"of {name}"
+        )
+    snapshot = Snapshot(pages.get_run_by_id(run.pk))
+
+    cause = snapshot.see(0, 100).summary.cause
+    assert cause is not None
+    assert (cause.name, cause.error) == ("a0-1-0", "of a0-1-0")
+
+    factories.change(run.actions.get(name="a0-1-1"), phase=Phase.SUCCEEDED, ended_at=now)
+    with django_assert_num_queries(2):  # what changed, and its row
+        assert snapshot.see(0, 100).summary.cause == cause

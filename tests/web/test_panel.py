@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from flyteidl2.core import literals_pb2
 from flyteidl2.task import common_pb2
 
 from runs import storage
-from runs.models import Abort, Action
+from runs.models import Abort, Action, Attempt, LogChunk
 from runs.phases import Cause, Phase
 from tests import factories
 
@@ -84,11 +85,9 @@ def test_inputs_and_outputs_are_read_from_their_files():
         input_uri=storage.join(folder, "inputs.pb"),
     )  # fmt: skip
 
-    text = panel("x", "data")
-
-    assert "greeting" in text
-    assert "&lt;hello&gt;" in text
-    assert "takes or returns nothing" in text
+    assert "greeting" in panel("x", "inputs")
+    assert "&lt;hello&gt;" in panel("x", "inputs")
+    assert "takes or returns nothing" in panel("x", "outputs")
 
 
 def test_the_log_is_followed_while_the_action_is_live():
@@ -140,3 +139,104 @@ def test_an_unknown_action_is_a_fragment_that_says_so():
     assert answer.status_code == 404
     assert "none" in answer.content.decode()
     assert "<html" not in answer.content.decode()
+
+
+def tabs_of(text: str) -> list[str]:
+    return re.findall(r'role="tab" id="tab-(\w+)"', text)
+
+
+def test_an_abort_and_a_report_get_a_tab_only_where_there_is_one():
+    run = factories.make_run()
+    folder = storage.join(settings.STORAGE_URL, "reported")
+    factories.make_action(run, "x", parent=run.actions.get(), phase=Phase.SUCCEEDED, output_uri=folder)
+    always = ["overview", "inputs", "outputs", "logs", "attempts", "events"]
+
+    assert tabs_of(panel("x")) == always
+    storage.write_bytes(storage.join(folder, "report.html"), b"<h1>Hi</h1>")
+    assert tabs_of(panel("x")) == [*always, "report"]
+    factories.make_abort(run.actions.get(name="x"))
+    Action.objects.filter(name="x").update(abort=Abort.objects.get())
+    assert tabs_of(panel("x")) == [*always, "abort", "report"]
+
+
+def test_a_tab_that_the_action_has_not_is_the_overview():
+    factories.make_run()
+
+    assert 'data-tab="overview"' in panel("a0", "report")
+    assert panel("a0", "report").count('aria-selected="true"') == 1
+
+
+def test_each_attempt_has_a_card_with_its_error_and_a_link_to_its_log():
+    root = factories.make_run().actions.get()
+    for number, outcome in ((1, "failed"), (2, "")):
+        Attempt.objects.create(
+            action=root, number=number, lease_epoch=number, outcome=outcome, started_at=timezone.now(),
+            ended_at=timezone.now() if outcome else None, error_message="<no disk>" if outcome else "",
+        )  # fmt: skip
+
+    text = panel("a0", "attempts")
+
+    assert "&lt;no disk&gt;" in text
+    assert text.index('id="lease-2"') < text.index('id="lease-1"')
+    assert "tab=logs&amp;attempt=1" in text
+    assert 'Attempts <span class="badge num">2</span>' in text
+
+
+def test_the_log_of_one_attempt_is_that_of_no_other():
+    root = factories.make_run().actions.get()
+    factories.make_log(root, "of the first")
+    second = factories.make_log(root, "of the second")
+    LogChunk.objects.filter(pk=second.pk).update(attempt=2)
+
+    text = panel("a0", "logs&attempt=2")
+    file = Client().get(f"{RUN}/actions/a0/log.txt?attempt=2")
+
+    assert "of the second" in text
+    assert "of the first" not in text
+    assert f"log?after={second.pk}&amp;attempt=2" in text
+    assert "of the first" not in file.content.decode()
+    assert file.headers["Content-Disposition"] == 'attachment; filename="run1-a0-2.log.txt"'
+    assert Client().get(f"{RUN}/actions/a0/log.txt?attempt=x").status_code == 400
+
+
+def test_the_shell_is_told_to_abort_only_what_is_live():
+    run = factories.make_run()
+    factories.make_action(run, "x", parent=run.actions.get(), phase=Phase.SUCCEEDED)
+
+    assert "flyte abort run1 a0" in panel("a0")
+    assert "flyte abort" not in panel("x")
+    assert "flyte get io run1 x" in panel("x")
+
+
+def test_a_report_is_served_without_any_right_of_ours(monkeypatch: pytest.MonkeyPatch):
+    run = factories.make_run()
+    folder = storage.join(settings.STORAGE_URL, "served")
+    storage.write_bytes(storage.join(folder, "report.html"), b"<h1>Hi</h1>")
+    factories.make_action(run, "x", parent=run.actions.get(), phase=Phase.SUCCEEDED, output_uri=folder)
+
+    answer = Client().get(f"{RUN}/actions/x/report")
+
+    policy = answer.headers["Content-Security-Policy"]
+    assert answer.content == b"<h1>Hi</h1>"
+    assert policy.startswith("sandbox allow-scripts; default-src 'none'")
+    assert "allow-same-origin" not in policy
+    assert "connect-src 'none'" in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert Client().get(f"{RUN}/actions/a0/report").status_code == 404
+    monkeypatch.setattr("runs.queries.reports.MAX_BYTES", 3)
+    assert Client().get(f"{RUN}/actions/x/report").status_code == 400
+    assert "too large" in panel("x", "report")
+
+
+def test_a_bug_is_told_in_words_to_a_fragment(monkeypatch: pytest.MonkeyPatch):
+    factories.make_run()
+    monkeypatch.setattr("runs.views.panels.panel_context", lambda *_: 1 / 0)
+    client = Client(
+        headers={"HX-Request": "true", "x-request-id": "abc-12345"}, raise_request_exception=False
+    )
+
+    answer = client.get(f"{RUN}/actions/a0")
+
+    assert answer.status_code == 500
+    assert "error-box" in answer.content.decode()
+    assert "abc-12345" in answer.content.decode()

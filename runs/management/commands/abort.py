@@ -1,4 +1,4 @@
-"""`manage.py abort RUN [ACTION | --subtree ACTION | --phase PHASE | --group GROUP] [--dry-run | --force]`.
+"""`manage.py abort RUN [ACTION | --subtree ACTION | --phase PHASE | --group GROUP | --beside ACTION] [--dry-run | --force]`.
 
 Asks the running server; when none listens, records the abort for when it starts.
 """
@@ -40,6 +40,7 @@ class Command(BaseCommand):
         what.add_argument("--subtree", metavar="ACTION", help="the action with all that is below it")
         what.add_argument("--phase", help="all actions in this phase but the root, e.g. running or queued")
         what.add_argument("--group", help="all actions of this group")
+        what.add_argument("--beside", metavar="ACTION", help="all other actions with the parent of this one")
         how = parser.add_mutually_exclusive_group()
         how.add_argument("--dry-run", action="store_true", help="only say what would be aborted")
         how.add_argument(
@@ -58,7 +59,7 @@ class Command(BaseCommand):
             ref = RunRef(check_scope("project", project), check_scope("domain", domain), check_run_name(run))
             if options["dry_run"]:
                 told = preview_here(ref, select_from(options, default=action or ROOT))
-            elif options["subtree"] or options["phase"] or options["group"]:
+            elif any(options[one] for one in ("subtree", "phase", "group", "beside")):
                 if options["force"]:
                     raise CommandError("--force works on a run or on an action, not on a selection")
                 told = abort_many(ref, select_from(options), reason)
@@ -75,9 +76,9 @@ class Command(BaseCommand):
 
 def select_from(options: dict[str, Any], *, default: str = "") -> Selection:
     """What the options select; without one of them, the default action."""
-    phase, group = options["phase"] or "", options["group"] or ""
-    name = options["subtree"] or ("" if phase or group else default)
-    return select(names=[name] if name else [], phase=phase, group=group)
+    phase, group, beside = (options[one] or "" for one in ("phase", "group", "beside"))
+    name = options["subtree"] or ("" if phase or group or beside else default)
+    return select(names=[name] if name else [], phase=phase, group=group, beside=beside)
 
 
 def preview_here(run: RunRef, selection: Selection) -> str:
@@ -115,8 +116,14 @@ def ask_server_for_many(run: RunRef, selection: Selection, reason: str) -> dict[
         "names": sorted(selection.names),
         "phase": selection.phase.slug if selection.phase else "",
         "group": selection.group,
+        "beside": selection.beside,
     }
-    query = {"name": asked["names"], "phase": asked["phase"], "group": asked["group"]}
+    query = {
+        "name": asked["names"],
+        "phase": asked["phase"],
+        "group": asked["group"],
+        "beside": asked["beside"],
+    }
     path = f"/v2/domain/{run.domain}/project/{run.project}/runs/{run.name}/aborts"
     with httpx.Client(base_url=SERVER, timeout=TIMEOUT_SECONDS) as client:
         answer = client.get(f"{path}/preview", params=query)

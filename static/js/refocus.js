@@ -3,6 +3,9 @@
 /** From the element that had the focus last, up to the page. @type {HTMLElement[]} */
 let chain = [];
 
+/** The id nearest to what had it before a dialog: a frame may have replaced the element itself meanwhile. */
+let before = "";
+
 const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
 
 /** @param {HTMLElement} element */
@@ -19,7 +22,8 @@ function targetIn(element) {
 function recover() {
   const [last, ...around] = chain;
   if (!last || document.activeElement !== document.body || isUsable(last)) return;
-  for (const element of around) {
+  const opener = last.closest("dialog") && document.getElementById(before);
+  for (const element of opener ? [opener, ...around] : around) {
     const target = isUsable(element) && targetIn(element);
     if (target) return target.focus({ preventScroll: true });
   }
@@ -32,6 +36,7 @@ function recoverSoon() {
 
 document.addEventListener("focusin", (event) => {
   chain = [];
+  if (!event.target.closest("dialog")) before = event.target.closest("[id]")?.id ?? "";
   for (let at = /** @type {HTMLElement | null} */ (event.target); at && at !== document.body; at = at.parentElement) chain.push(at);
 });
 for (const kind of ["focusout", "htmx:after:swap", "htmx:ws:after:message:incoming", "abort-asked"]) document.addEventListener(kind, recoverSoon);

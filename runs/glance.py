@@ -1,0 +1,73 @@
+"""A glance at a long run that nobody has looked at yet: its first rows and its counts, as its snapshot would give them.
+
+To read 100,000 actions takes longer than a page may wait for. The page's socket reads them right after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+
+from django.db import transaction
+
+from runs import rows, tree
+from runs.errors import NotFound
+from runs.queries.glances import count_children, count_looks, list_children, measure
+from runs.queries.pages import RunHead
+from runs.queries.rows import get_rows
+from runs.queries.tries import with_tries
+from runs.seen import Seen, summarise
+from runs.shapes import EVERYTHING
+
+FEWEST = 5000  # a shorter run is read as fast
+
+
+def glance(head: RunHead, *, fewest: int = FEWEST) -> Seen | None:
+    """What a page shows of a run from the top, all of one moment; None when the run is short. Raises NotFound.
+
+    It leaves out what failed first, for which the whole tree must be known.
+
+    Ten statements, one more when it is over, and two for each branch among the first rows.
+    """
+    with transaction.atomic():
+        total, seq = measure(head.id)
+        if total < fewest:
+            return None
+        if not (roots := list_children(head.id, None, 1)):
+            raise NotFound(f"run {head.ref} has no root action")
+        start, stop = tree.window_around(total, 0)
+        places = list(islice(_walk(head.id, roots[0], stop), stop))
+        read = with_tries(get_rows([place.id for place in places]))
+        counts = count_looks(head.id)
+        summary = summarise(head, read[roots[0]], counts)
+    shown = {read[place.id].name: rows.render(read[place.id], place, head.created_at) for place in places}
+    window = rows.Window(shown, start, max(0, total - stop))
+    return Seen(EVERYTHING, seq, start, total, None, window, summary)
+
+
+def _walk(run_id: int, root: int, most: int) -> Iterator[tree.Place]:
+    """The first rows of the tree, in order: down into each branch as it comes."""
+    counts = count_children([root])
+    index = 1
+    yield tree.Place(root, index, 1, 1, 1, True if root in counts else None)
+    stack = [_children(run_id, root, counts.get(root, 0), index, most)]
+    while stack:
+        child = next(stack[-1], None)
+        if child is None:
+            stack.pop()
+            continue
+        node, position, set_size, owner, below = child
+        index += 1
+        yield tree.Place(node, index, len(stack) + 1, position, set_size, True if below else None, owner)
+        if below:
+            stack.append(_children(run_id, node, below, index, most))
+
+
+def _children(
+    run_id: int, node: int, number: int, index: int, most: int
+) -> Iterator[tuple[int, int, int, int, int]]:
+    """Each child: its id, its position of how many, the index of its parent, how many children it has itself."""
+    children = list_children(run_id, node, most) if number else []
+    counts = count_children(children) if children else {}
+    for position, child in enumerate(children, 1):
+        yield child, position, number, index, counts.get(child, 0)

@@ -1,0 +1,50 @@
+"""What the first paint of a long run needs, without reading its actions one by one."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from django.db.models import Count, Max
+
+from runs.looks import CACHE_HIT
+from runs.models import Action
+from runs.phases import LIVE, TERMINAL, Phase
+from runs.queries.rows import SIGN, look_of_sign
+
+
+def measure(run_id: int) -> tuple[int, int]:
+    """How many actions a run has, and the sequence number of its last change, -1 without any. Two statements, on indexes."""
+    actions = Action.objects.filter(run_id=run_id)
+    seq = actions.aggregate(last=Max("changed_seq"))["last"]
+    return actions.count(), -1 if seq is None else seq
+
+
+def count_looks(run_id: int) -> Counter[str]:
+    """How many actions look like what.
+
+    Three statements: what has ended is counted by its phase, on the index action_phases; what came from the cache on
+    action_cache_work; only what is live is read.
+    """
+    actions = Action.objects.filter(run_id=run_id)
+    ended = actions.filter(phase__in=TERMINAL).values_list("phase").annotate(number=Count("pk"))
+    counts = Counter({Phase(phase).slug: number for phase, number in ended})
+    # A hit has a key, and to say so is what lets the index be used.
+    hits = actions.filter(phase=Phase.SUCCEEDED, cache_status=CACHE_HIT, cache_key__gt="").count()
+    counts["cached"] += hits
+    counts[Phase.SUCCEEDED.slug] -= hits
+    live = actions.filter(phase__in=LIVE).extra(select={"sign": SIGN})  # noqa: S610 -- a constant
+    for sign in live.values_list("sign", flat=True).order_by():
+        counts[look_of_sign(sign)] += 1
+    return counts
+
+
+def list_children(run_id: int, parent: int | None, most: int) -> list[int]:
+    """The first children of an action, or the roots, in order. One statement."""
+    children = Action.objects.filter(run_id=run_id, parent_id=parent).order_by("pk")
+    return list(children.values_list("pk", flat=True)[:most])
+
+
+def count_children(parents: list[int]) -> dict[int, int]:
+    """How many children those of these actions have that have any. One statement."""
+    found = Action.objects.filter(parent_id__in=parents).values_list("parent_id").annotate(number=Count("pk"))
+    return dict(found.order_by())

@@ -1,0 +1,67 @@
+// A part of the page that could not be loaded says so in its place, with the request's id and a way to try again.
+
+const UNKNOWN = "The server could not make this part of the page.";
+const SILENT = "The server did not answer.";
+
+/** What the server says is wrong, when it answers in our words. @param {string} html */
+function sentence(html) {
+  const template = document.createElement("template");
+  template.innerHTML = html;
+  return template.content.querySelector(".error-box p")?.textContent || UNKNOWN;
+}
+
+/** @param {string} tag @param {string} text @param {string} [className] */
+function make(tag, text, className = "") {
+  const found = document.createElement(tag);
+  found.textContent = text;
+  if (className) found.className = className;
+  return found;
+}
+
+/** @param {string} words @param {string} id of the request, or nothing @param {() => void} retry */
+function makeBox(words, id, retry) {
+  const box = make("div", "", "error-box failed-part");
+  box.dataset.failed = "";
+  box.setAttribute("role", "alert");
+  const button = make("button", "Retry", "button small");
+  button.setAttribute("type", "button");
+  button.addEventListener("click", retry);
+  box.append(make("b", "This could not be loaded"), make("p", words));
+  if (id) {
+    const line = make("p", "Request ", "muted");
+    line.append(make("code", id));
+    box.append(line);
+  }
+  box.append(button);
+  return box;
+}
+
+/** Where the box goes: what is shown of the same action stays below it. @param {Element} target @param {string} url */
+function placeIn(target, url) {
+  const panel = target.querySelector("#panel");
+  const isSame = panel && new URL(url, location.href).pathname.endsWith(`/actions/${panel.dataset.name}`);
+  return isSame ? panel.querySelector(".panel-body") : target;
+}
+
+/** @param {import("../../types/page.d.ts").HtmxRequest} ctx @param {string} words */
+function fail(ctx, words) {
+  const { sourceElement: source, target } = ctx;
+  if (ctx.request.method !== "GET" || !(target instanceof Element) || !target.isConnected) return;
+  const { swap } = ctx;
+  const url = ctx.request.action;
+  ctx.swap = "none";
+  const place = placeIn(target, url);
+  const old = place.querySelector(":scope > [data-failed]");
+  // A part that asks again by itself fails again and again: that is said once.
+  if (old?.dataset.words === words) return;
+  const id = ctx.response?.headers.get("x-request-id") ?? "";
+  const retry = () => window.htmx.ajax("GET", url, { source: source.isConnected ? source : target, target, swap });
+  const box = makeBox(words, id, retry);
+  box.dataset.words = words;
+  old?.remove();
+  if (place === target) target.replaceChildren(box);
+  else place.prepend(box);
+}
+
+document.addEventListener("htmx:response:error", ({ detail: { ctx } }) => fail(ctx, sentence(ctx.text)));
+document.addEventListener("htmx:error", ({ detail: { ctx } }) => ctx && !ctx.response && fail(ctx, SILENT));

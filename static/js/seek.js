@@ -1,0 +1,35 @@
+// The way to the next action that failed: the server finds it, opens what hides it, and moves the window there.
+
+import { say, toast } from "./announce.js";
+import { nameOf } from "./keys.js";
+import { send } from "./live.js";
+
+const NONE = "No action has failed";
+
+/** The action that is meant when none is named: of the focused row, or the selected one. @param {import("./tree.js").RunTree} tree */
+export function currentName(tree) {
+  const row = document.activeElement?.closest?.("#rows > .row");
+  return row ? nameOf(row) : (tree.selected ?? "");
+}
+
+/** Go to the next failure, or the one before. @param {import("./tree.js").RunTree} tree @param {boolean} back */
+export function seek(tree, back) {
+  tree.following.set(false);
+  send(tree, { kind: "seek", name: currentName(tree), back });
+}
+
+/** After the frame that answers: its row is focused and selected. @param {import("./tree.js").RunTree} tree @param {{sought?: string, opened?: string[]}} frame */
+export function arrive(tree, frame) {
+  if (frame.sought === undefined) return;
+  if (!frame.sought) {
+    say(NONE);
+    toast(NONE);
+    return;
+  }
+  for (const name of frame.opened) if (!tree.levels.toggled.delete(name)) tree.levels.toggled.add(name);
+  tree.loaded.asked = undefined; // the server moved the window by itself
+  const row = tree.row(frame.sought);
+  row.scrollIntoView({ block: "center" });
+  tree.focusRow(row);
+  tree.select(frame.sought);
+}

@@ -1,0 +1,82 @@
+"""The first paint of a long run says what its snapshot says."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from runs.glance import glance
+from runs.models import Abort, Action, Run
+from runs.phases import TERMINAL, Cause, Phase
+from runs.queries import pages
+from runs.seen import Seen
+from runs.snapshot import Snapshot
+from tests import factories
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def random_run(seed: int) -> Run:
+    """A tree of any form, whose actions are in any state."""
+    rng = random.Random(seed)
+    run = factories.make_run("0", phase=rng.choice([Phase.RUNNING, Phase.SUCCEEDED]))
+    made = [run.actions.get()]
+    abort = Abort.objects.create(
+        run=run, target=made[0], scope="run", cause=Cause.EXTERNAL_ABORT, actor="ann"
+    )
+    phases = list(TERMINAL) if rng.random() < 0.3 else list(Phase)
+    for number in range(rng.choice([1, 5, 400, 420])):
+        phase = rng.choice(phases)
+        is_asked = phase is Phase.ABORTED or rng.random() < 0.1
+        is_hit = rng.random() < 0.3
+        action = factories.new_action(
+            run, f"n{number}", parent=rng.choice(made[-rng.choice([1, 3, 500]) :]), phase=phase,
+            abort=abort if is_asked else None, cache_status=2 if is_hit else 0, cache_key="k" if is_hit else "",
+            exceeded=rng.choice(["", "", "DEADLINE"]), not_before=rng.choice([None, None, timezone.now()]),
+            refusing_since=timezone.now() if is_asked and rng.random() < 0.3 else None,
+        )  # fmt: skip
+        action.save()
+        made.append(action)
+    return run
+
+
+def without_cause(seen: Seen) -> Seen:
+    """What failed first comes with the page's first frame."""
+    return replace(seen, summary=replace(seen.summary, cause=None))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_glance_sees_what_the_snapshot_sees(seed: int):
+    head = pages.get_run(factories.ref_of(random_run(seed)))
+    snapshot = Snapshot(head)
+
+    assert glance(head, fewest=0) == without_cause(snapshot.see_around("a0"))
+
+
+def test_a_long_run_is_painted_without_its_snapshot_and_a_short_one_is_read(monkeypatch: pytest.MonkeyPatch):
+    run = factories.make_run("2x3")
+    head = pages.get_run(factories.ref_of(run))
+    assert glance(head) is None
+    url = f"/v2/domain/development/project/flytesnacks/runs/{run.name}"
+    monkeypatch.setattr("runs.views.pages.shared.get", Snapshot)
+    read = Client().get(url).context["seen"]
+
+    monkeypatch.setattr(Snapshot, "see_around", None)
+    monkeypatch.setattr("runs.views.pages.glance", lambda head: glance(head, fewest=0))
+
+    assert Client().get(url).context["seen"] == without_cause(read)
+
+
+def test_the_number_of_statements_grows_with_the_branches_seen_and_not_with_the_run(
+    django_assert_num_queries,
+):
+    run = factories.make_run("120x2")
+    head = pages.get_run(factories.ref_of(run))
+    assert Action.objects.filter(run=run).count() == 361
+
+    with django_assert_num_queries(10 + 2 * 34):
+        glance(head, fewest=0)
