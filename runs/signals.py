@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -29,13 +30,20 @@ class SignalAnswer:
     is_new: bool
 
 
-def signal_condition(ref: ActionRef, given: Value | Typed, *, actor: str, parent: str = "") -> SignalAnswer:
+def signal_condition(
+    ref: ActionRef,
+    given: Value | Typed,
+    *,
+    actor: str,
+    parent: str = "",
+    clock: Callable[[], datetime] = timezone.now,
+) -> SignalAnswer:
     """Give a condition its value; it SUCCEEDS, and its parent goes on. The same value again changes nothing.
 
     Raises NotFound, Invalid (the value is not of the condition's type; `parent` is named and is another action), or
     Conflict (it is no condition, has ended, or was signalled with another value).
     """
-    at = timezone.now()
+    at = clock()
     with transaction.atomic(), transitions.open_run(find_run_id(ref.run)) as book:
         row = book.get(ref.name)
         question = _question(row)

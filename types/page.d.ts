@@ -106,6 +106,8 @@ declare global {
     querySelectorAll<K extends keyof HTMLElementTagNameMap>(selectors: K): NodeListOf<HTMLElementTagNameMap[K]>;
     querySelectorAll<E extends Element = HTMLElement>(selectors: string): NodeListOf<E>;
     connection?: Connection;
+    /** What to say right after hello. */
+    unsent?: object;
     hello?(): object;
     beforeFrame?(frame: Frame): void;
     afterFrame?(frame: Frame): void;

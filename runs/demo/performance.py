@@ -9,6 +9,7 @@ import threading
 
 import httpx
 
+from runs.demo import files
 from runs.demo.scripts import REASON
 from runs.demo.stage import Stage
 from runs.executor import frames
@@ -51,7 +52,9 @@ class Performance:
 
     def _say(self) -> None:
         play = self._stage.play
-        for event in play.advance(frames.now_us()):
+        events = play.advance(frames.now_us())
+        files.write(play.take_files())
+        for event in events:
             self._link.outbox.put(event, self._answered)
         for name in play.take_aborts():
             threading.Thread(target=self._abort, args=[name], daemon=True).start()

@@ -13,10 +13,9 @@ from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from flyteidl2.actions import actions_service_pb2
-
+from runs.demo import files
 from runs.demo.scripts import Script, Take
-from runs.demo.tasks import task_message
+from runs.demo.tasks import child_message
 from runs.executor import frames
 from runs.executor.frames import Key, Lease
 from runs.names import ROOT, RunRef
@@ -24,6 +23,7 @@ from runs.names import ROOT, RunRef
 CLEANUP_US = 120_000  # how long a cancelled action takes to clean up
 SECOND_US = 1_000_000
 PROGRESS = 5  # lines of an attempt's log
+ANSWER_US = 2_000_000  # after which somebody in the script answers a condition
 
 
 @dataclass
@@ -43,22 +43,29 @@ class Part:
 
 
 class Play:
-    """One run. slots: how many leaves run at a time. Instants are microseconds since the epoch."""
+    """One run. slots: how many leaves run at a time. Instants are microseconds since the epoch.
+
+    input_uris: by task. details: whether leaves have logs and outputs. patience_seconds: as child_message has it.
+    """
 
     def __init__(
-        self, scripts: Mapping[str, Script], ref: RunRef, input_uri: str, *, slots: int, logs: bool
-    ) -> None:
+        self, scripts: Mapping[str, Script], ref: RunRef, input_uris: Mapping[str, str], *, slots: int, details: bool,
+        patience_seconds: int,
+    ) -> None:  # fmt: skip
         self._scripts = scripts
         self._ref = ref
-        self._input_uri = input_uri
+        self._input_uris = input_uris
+        self._patience_seconds = patience_seconds
         self._free = slots
-        self._logs = logs
+        self._details = details
         self._parts: dict[str, Part] = {}
         self._queue: deque[Part] = deque()
         self._due: list[tuple[int, int, Callable[[int], None]]] = []
         self._order = itertools.count()
         self._said: list[frames.Event] = []
         self._to_abort: list[str] = []
+        self._to_answer: list[str] = []
+        self._files: list[files.File] = []
 
     @property
     def next_at(self) -> int | None:
@@ -82,6 +89,16 @@ class Play:
         """The actions that somebody in the script aborts now."""
         names, self._to_abort = self._to_abort, []
         return names
+
+    def take_answers(self) -> list[str]:
+        """The conditions that somebody in the script answers now."""
+        names, self._to_answer = self._to_answer, []
+        return names
+
+    def take_files(self) -> list[files.File]:
+        """What is to be written before it is said what has ended."""
+        written, self._files = self._files, []
+        return written
 
     # --- what the server says -----------------------------------------------------------------------------------
 
@@ -141,6 +158,8 @@ class Play:
         self._said.append(frames.Started(key, part.lease.epoch, at))
         for name in script.children:
             self._said.append(frames.Enqueue(key.run, key.name, self._message(name)))
+            if self._scripts[name].prompt:
+                self._at(at + ANSWER_US, partial(self._want_answer, name))
         if script.aborted_after is not None:
             self._at(at + int(script.aborted_after * SECOND_US), lambda _: self._to_abort.append(key.name))
         if script.children and script.waits:
@@ -149,13 +168,16 @@ class Play:
         else:
             self._work(part, at)
 
+    def _want_answer(self, name: str, _: int) -> None:
+        self._to_answer.append(name)
+
     def _look(self, part: Part, at: int) -> None:
         if not part.waits_for and not part.has_ended and not part.is_cancelled:
             self._work(part, at)
 
     def _work(self, part: Part, at: int) -> None:
         spent = int(part.take.seconds * SECOND_US)
-        if self._logs:
+        if self._details:
             self._print(part, at, spent)
         self._at(at + spent, partial(self._end, part, ""))
 
@@ -178,7 +200,7 @@ class Play:
 
     def _complain(self, part: Part, at: int, text: str) -> None:
         """On stderr."""
-        if self._logs:
+        if self._details:
             line = (at, "err", f"{text}\n")
             self._said.append(frames.LogLines(part.lease.key, part.lease.attempt, [line]))
 
@@ -193,6 +215,8 @@ class Play:
                 *error, recoverable=part.lease.attempt < len(part.script.takes)
             )
             outcome = "failed" if failure else "succeeded"
+            if not failure:
+                self._keep(part)
             if error:
                 self._complain(part, at, error[1])
         self._said.append(frames.Finished(part.lease.key, part.lease.epoch, at, outcome, failure))
@@ -200,13 +224,15 @@ class Play:
             self._free += 1
             self._fill(at)
 
+    def _keep(self, part: Part) -> None:
+        """Its outputs; the root has a report too."""
+        folder, script = part.lease.output_uri, part.script
+        if script.children or self._details:
+            self._files.append((f"{folder}/outputs.pb", files.outputs_of(script)))
+        if script.name == ROOT:
+            self._files.append((f"{folder}/{files.REPORT}", files.report_of(script, self._scripts)))
+
     def _message(self, name: str) -> bytes:
         script = self._scripts[name]
-        message = actions_service_pb2.Action(
-            parent_action_name=script.parent or "", input_uri=self._input_uri, group=script.group
-        )
-        message.action_id.name = name
-        identity = message.action_id.run
-        identity.project, identity.domain, identity.name = self._ref.project, self._ref.domain, self._ref.name
-        message.task.spec.CopyFrom(task_message(script.task, retries=len(script.takes) - 1))
-        return message.SerializeToString()
+        uri = self._input_uris.get(script.task, "")
+        return child_message(script, self._ref, uri, patience_seconds=self._patience_seconds)

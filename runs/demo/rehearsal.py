@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 
-from runs import aborts, batches, leases, liveness
+from runs import aborts, batches, errors, leases, liveness, operations
+from runs.demo import files
 from runs.demo.scripts import REASON, Script
 from runs.demo.stage import Stage, set_stage
 from runs.executor import frames
@@ -25,7 +26,7 @@ Progress = Callable[[int], None]
 
 def tell(scripts: Mapping[str, Script], *, actor: str, ends_at: datetime, said: Progress) -> RunRef:
     """Make a finished run. `said` is called now and then with the number of events so far."""
-    stage = set_stage(scripts, actor=actor, ends_at=ends_at, logs=len(scripts) <= BATCH)
+    stage = set_stage(scripts, actor=actor, ends_at=ends_at, details=len(scripts) <= BATCH)
     _Rehearsal(stage, said).run()
     return stage.ref
 
@@ -70,6 +71,7 @@ class _Rehearsal:
         play = self._stage.play
         events = iter(play.advance(self._now))
         moved = False
+        files.write(play.take_files())
         while batch := list(islice(events, BATCH)):
             self._seq += 1
             applied = batches.apply_batch(
@@ -86,7 +88,17 @@ class _Rehearsal:
                 ActionRef(self._stage.ref, name), reason=REASON, actor=person, clock=self._clock
             )
             moved = True
+        for name in play.take_answers():
+            moved |= self._answer(name)
         return moved
+
+    def _answer(self, name: str) -> bool:
+        ref = ActionRef(self._stage.ref, name)
+        try:
+            operations.signal_condition(ref, given=True, actor=PEOPLE[1], clock=self._clock)
+        except errors.Conflict:
+            return False  # what had asked was aborted before
+        return True
 
     def _listen(self) -> bool:
         """Take in what the server has to tell; whether there was something."""

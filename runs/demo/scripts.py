@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runs.names import ROOT
 
@@ -16,6 +16,8 @@ CHILDREN = 20  # of each branch, when only the number of actions is given
 ROUND = 25  # branches in one group
 TASKS = ("main", "train", "epoch", "step", "shard")  # by level; deeper levels repeat the last
 REASON = "the loss does not fall"
+CONDITION = "approve"
+PROMPT = "The loss has fallen to 0.31. Keep this checkpoint?"
 ERRORS = (
     (
         "ValueError",
@@ -51,7 +53,10 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Script:
-    """An action. waits: whether it waits for its children before it ends; else it leaves them behind."""
+    """An action. waits: whether it waits for its children before it ends; else it leaves them behind.
+
+    prompt: of a condition, which somebody has to answer with yes or no; it has no takes.
+    """
 
     name: str
     parent: str | None
@@ -61,6 +66,7 @@ class Script:
     children: tuple[str, ...] = ()
     waits: bool = True
     aborted_after: float | None = None  # seconds after its start, when somebody aborts it
+    prompt: str = ""
 
 
 def widths_for(actions: int) -> tuple[int, ...]:
@@ -95,7 +101,18 @@ def count(widths: Sequence[int]) -> int:
 def write_scripts(widths: Sequence[int], *, seed: int = 0) -> dict[str, Script]:
     """The scripts by name, parents before their children."""
     rng = random.Random(seed)  # noqa: S311 -- something to look at
-    return {script.name: script for script in _branch(ROOT, None, 0, 0, tuple(widths), rng)}
+    scripts = {script.name: script for script in _branch(ROOT, None, 0, 0, tuple(widths), rng)}
+    _ask_once(scripts)
+    return scripts
+
+
+def _ask_once(scripts: dict[str, Script]) -> None:
+    """Make a condition of the last leaf of the first branch, where that has others."""
+    for script in scripts.values():
+        last = script.children[-1] if len(script.children) > 1 else None
+        if last and not scripts[last].children:
+            scripts[last] = replace(scripts[last], task=CONDITION, takes=(), prompt=PROMPT)
+            return
 
 
 def _branch(

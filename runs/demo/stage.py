@@ -9,10 +9,10 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from flyteidl2.core import literals_pb2
-from flyteidl2.task import common_pb2, run_pb2
+from flyteidl2.task import run_pb2
 
 from runs import operations, storage
+from runs.demo import files
 from runs.demo.play import Play
 from runs.demo.scripts import Script
 from runs.demo.tasks import task_message
@@ -23,6 +23,7 @@ from runs.specs import NewRun, read_task_message
 WORKER = "demonstration"
 SECONDS = 90.0  # about how long a demonstration takes, whatever its size
 FEWEST_SLOTS = 8
+PATIENCE_SECONDS = 30  # for which a condition of a live one waits
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,21 +40,24 @@ class Stage:
 
 
 def set_stage(
-    scripts: Mapping[str, Script], *, actor: str, ends_at: datetime | None, logs: bool, slots: int = 0
+    scripts: Mapping[str, Script], *, actor: str, ends_at: datetime | None, details: bool, slots: int = 0
 ) -> Stage:
-    """Create the run. ends_at: when it is to be over at the latest; None: it begins now. slots: 0 is as many as make it short."""
+    """Create the run. ends_at: when it is to be over at the latest; None: it begins now, and nobody but you answers.
+
+    details: as Play has it. slots: 0 is as many as make it short.
+    """
     work = sum(take.seconds for script in scripts.values() for take in script.takes)
     slots = slots or max(FEWEST_SLOTS, round(work / SECONDS))
     begins_at = datetime.now().astimezone()
     if ends_at is not None:
         begins_at = ends_at - timedelta(seconds=1.3 * work / slots + 20)
     project, domain = settings.DEFAULT_PROJECT, settings.DOMAINS[0]
-    folder = storage.inputs_uri(project, domain, "demonstration")
-    input_uri = storage.join(folder, "inputs.pb")
-    storage.write_bytes(input_uri, _inputs().SerializeToString(deterministic=True))
-    task = task_message(scripts[ROOT].task)
+    input_uris = {task: _inputs_uri(project, domain, task) for task in files.INPUTS}
+    files.write((uri, files.inputs_of(task)) for task, uri in input_uris.items())
+    root = scripts[ROOT].task
+    task = task_message(root)
     new = NewRun(
-        project=project, domain=domain, task=read_task_message(task), input_uri=input_uri, created_by=actor,
+        project=project, domain=domain, task=read_task_message(task), input_uri=input_uris[root], created_by=actor,
         spec=run_pb2.RunSpec().SerializeToString(), started_from=begins_at, labels={"made": "demo"},
         envs={"DEMONSTRATION": generate_run_name()},  # a pool of its own, so that no executor of an earlier one helps
     )  # fmt: skip
@@ -65,12 +69,12 @@ def set_stage(
         # In the same transaction as the queued root, so that no worker starts an executor for it.
         branches = sum(1 for script in scripts.values() if script.children)
         executor = Executor.objects.create(pool=pool, worker=WORKER, capacity=branches + 2 * slots)
-    play = Play(scripts, ref, input_uri, slots=slots, logs=logs)
+    play = Play(
+        scripts, ref, input_uris, slots=slots, details=details,
+        patience_seconds=PATIENCE_SECONDS if ends_at is None else 0,
+    )  # fmt: skip
     return Stage(ref, run.pk, executor.pk, pool.key, executor.capacity, play, begins_at)
 
 
-def _inputs() -> common_pb2.Inputs:
-    value = literals_pb2.Literal(
-        scalar=literals_pb2.Scalar(primitive=literals_pb2.Primitive(string_value="a demonstration"))
-    )
-    return common_pb2.Inputs(literals=[common_pb2.NamedLiteral(name="what", value=value)])
+def _inputs_uri(project: str, domain: str, task: str) -> str:
+    return storage.join(storage.inputs_uri(project, domain, f"demonstration-{task}"), "inputs.pb")

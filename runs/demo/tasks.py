@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from flyteidl2.actions import actions_service_pb2
+from flyteidl2.core import types_pb2
 from flyteidl2.task import task_definition_pb2
+
+from runs.demo.scripts import Script
+from runs.names import RunRef
 
 ENVIRONMENT = "demo"
 # No executor can load it, so one that is started for this pool by mistake says at once what is wrong.
@@ -21,3 +26,20 @@ def task_message(name: str, *, retries: int = 0) -> task_definition_pb2.TaskSpec
     template.metadata.retries.retries = retries
     template.container.args.extend(["a0", "--tgz", BUNDLE])
     return message
+
+
+def child_message(script: Script, ref: RunRef, input_uri: str, *, patience_seconds: int) -> bytes:
+    """The Action with which a parent asks for this one. patience_seconds: how long a condition waits; 0: for ever."""
+    message = actions_service_pb2.Action(parent_action_name=script.parent or "", group=script.group)
+    message.action_id.name = script.name
+    identity = message.action_id.run
+    identity.project, identity.domain, identity.name = ref.project, ref.domain, ref.name
+    if script.prompt:
+        condition = message.condition
+        condition.name, condition.prompt = script.task, script.prompt
+        condition.type.simple = types_pb2.BOOLEAN
+        condition.timeout.seconds = patience_seconds
+    else:
+        message.input_uri = input_uri
+        message.task.spec.CopyFrom(task_message(script.task, retries=len(script.takes) - 1))
+    return message.SerializeToString()

@@ -19,7 +19,8 @@ export function currentName(tree) {
 export function seek(tree, back) {
   tree.following.set(false);
   followed = "";
-  send(tree, { kind: "seek", name: currentName(tree), back });
+  const message = { kind: "seek", name: currentName(tree), back };
+  if (!send(tree, message)) tree.unsent = message;
 }
 
 /** Go to the action that a link names, though its row is not loaded; false when the socket is not open. @param {import("./tree.js").RunTree} tree @param {HTMLAnchorElement} link */

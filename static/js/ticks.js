@@ -11,13 +11,15 @@ export function ticksOf({ start, end }, width, widthOf) {
   const perMs = width / (end - start);
   const room = (tick) => widthOf(tick.words) + PAD_PX;
   const fits = (tick) => (tick.at - start) * perMs + room(tick) <= width;
-  for (let most = Math.floor(width / LEAST_PX); most > 1; most--) {
+  const candidates = [];
+  for (let most = Math.max(1, Math.floor(width / LEAST_PX)); most >= 1; most--) {
     const step = niceStep(end - start, most);
     const ticks = ticksAt(start, end, step).filter(fits);
-    if (ticks.every((tick) => room(tick) <= step * perMs)) return { step, ticks };
+    if (ticks.length && ticks.every((tick) => room(tick) <= step * perMs)) return { step, ticks };
+    candidates.unshift({ step, ticks: ticks.slice(0, 1) });
   }
-  const step = niceStep(end - start, 1);
-  return { step, ticks: ticksAt(start, end, step).filter(fits).slice(0, 1) };
+  // A narrow axis whose round moments lie badly: one of them says where one is.
+  return candidates.find(({ ticks }) => ticks.length) ?? candidates[0];
 }
 
 /** A tick at each multiple of the step. @param {number} start @param {number} end @param {number} step */

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -11,13 +12,14 @@ from django.core.management.base import CommandError
 from django.db.models import F, Q
 from django.utils import timezone
 
+from runs import literals, storage
 from runs.demo.rehearsal import tell
 from runs.demo.scripts import write_scripts
 from runs.management.commands.doctor import limits
 from runs.models import Action, Executor, LogChunk, Run
 from runs.names import ROOT
-from runs.phases import TERMINAL, Phase
-from runs.queries import doctor
+from runs.phases import TERMINAL, Kind, Phase
+from runs.queries import doctor, panels
 from runs.registry import seed as seed_projects
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,6 +60,64 @@ def test_its_times_lie_in_the_past_and_in_their_order():
     created_at, ended_at = rows.values_list("created_at", "ended_at").get(name=ROOT)
     assert ended_at is not None
     assert ended_at - created_at > timedelta(seconds=1)
+
+
+@pytest.mark.usefixtures("_projects")
+def test_its_panels_have_inputs_and_outputs_and_its_root_a_report(settings, tmp_path):
+    settings.STORAGE_URL = f"file://{tmp_path}"
+    ref = tell(write_scripts((3, 4)), actor="demo", ends_at=timezone.now(), said=lambda events: None)
+
+    run = Run.objects.get(name=ref.name)
+    leaf = run.actions.filter(phase=Phase.SUCCEEDED, kind=Kind.TASK, children=None).first()
+    assert leaf is not None
+    for name, wanted in (
+        (ROOT, {"corpus", "epochs", "learning_rate"}),
+        (leaf.name, {"learning_rate", "warm_up"}),
+    ):
+        action = run.actions.get(name=name)
+        inputs, outputs = (
+            storage.read_bytes(action.input_uri),
+            storage.read_bytes(f"{action.output_uri}/outputs.pb"),
+        )
+        assert inputs is not None
+        assert outputs is not None
+        assert {one.name for one in literals.read_inputs(inputs)} == wanted
+        assert {one.name for one in literals.read_outputs(outputs)} == {"loss", "rows", "checkpoint"}
+    report = storage.read_bytes(f"{run.actions.get(name=ROOT).output_uri}/report.html")
+    assert report is not None
+    assert b"<h1>16 actions</h1>" in report
+    assert report.count(b"<rect") == 3
+
+
+@pytest.mark.usefixtures("_projects")
+def test_somebody_answered_its_question_while_it_ran():
+    before = timezone.now()
+
+    ref = tell(write_scripts((3, 4)), actor="demo", ends_at=before, said=lambda events: None)
+
+    (condition,) = Action.objects.filter(run__name=ref.name, kind=Kind.CONDITION)
+    panel = panels.get_panel(condition.run_id, condition.name)
+    assert panel.phase is Phase.SUCCEEDED
+    assert panel.question is not None
+    assert panel.question.prompt.endswith("Keep this checkpoint?")
+    assert panel.answer is not None
+    assert (panel.answer.text, panel.answer.actor) == ("true", "bo")
+    assert condition.ended_at is not None
+    assert condition.parent is not None
+    assert condition.parent.ended_at is not None
+    assert condition.created_at + timedelta(seconds=1.9) < condition.ended_at <= condition.parent.ended_at
+
+
+@pytest.mark.usefixtures("_projects")
+def test_a_question_of_a_branch_that_is_aborted_stays_without_an_answer():
+    scripts = write_scripts((3, 4))
+    scripts["m0"] = replace(scripts["m0"], aborted_after=0.2)
+
+    ref = tell(scripts, actor="demo", ends_at=timezone.now(), said=lambda events: None)
+
+    condition = Action.objects.get(run__name=ref.name, kind=Kind.CONDITION)
+    assert (condition.phase, bytes(condition.value)) == (Phase.ABORTED, b"")
+    assert doctor.list_findings(limits(60)) == []
 
 
 @pytest.mark.usefixtures("_projects")

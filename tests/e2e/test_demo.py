@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from runs.phases import Phase
-from tests.e2e.server import ROOT, RUN_URL, Server
+from tests.e2e.server import ROOT, RUN_URL, Server, wait_until
+from tests.e2e.test_browser import run_url
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(120)]
 
@@ -41,6 +42,23 @@ def test_a_live_demonstration_grows_and_ends_by_itself(server: Server):
     assert len(server.actions(run)) == 19
     left = server.query("SELECT state FROM runs_executor WHERE worker = 'demonstration'")
     assert {row["state"] for row in left} == {"gone"}
+
+
+def test_a_live_demonstration_asks_and_goes_on_when_it_is_answered(server: Server):
+    with performing(server, "3x5") as (process, run):
+        question = "m0.t4"
+        wait_until(lambda: server.phase(run, question) is Phase.PAUSED, "it asks")
+
+        server.cli("signal", "condition", run, question, "true")
+
+        # Sooner than the question would time out.
+        assert server.wait_ended(run, seconds=25) is Phase.SUCCEEDED
+        assert process.wait(20) == 0
+    assert server.phase(run, question) is Phase.SUCCEEDED
+    assert server.phase(run, "m0") is Phase.SUCCEEDED
+    for tab, text in {"inputs": "learning_rate", "outputs": "s3://models/demo/a0.pt"}.items():
+        panel = f"{run_url(server, run)}/actions/a0?tab={tab}"
+        assert text in httpx.get(panel, headers={"HX-Request": "true"}).text
 
 
 def test_a_live_demonstration_can_be_aborted_like_any_run(server: Server):

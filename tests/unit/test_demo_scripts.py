@@ -39,3 +39,12 @@ def test_the_number_of_actions_is_about_what_was_asked_for():
         made = scripts.count(scripts.widths_for(wanted))
 
         assert abs(made - wanted) <= scripts.CHILDREN + 1
+
+
+@pytest.mark.parametrize(("shape", "asked"), [("3x4", ["m0.t3"]), ("7", ["m6"]), ("3x1", []), ("1", [])])
+def test_the_last_leaf_of_the_first_branch_with_others_is_a_question(shape, asked):
+    made = scripts.write_scripts(scripts.parse_shape(shape), seed=4)
+
+    questions = [script for script in made.values() if script.prompt]
+    assert [script.name for script in questions] == asked
+    assert all(script.takes == () for script in questions)

@@ -21,19 +21,41 @@ ACTOR = "demo"
 
 
 class Command(BaseCommand):
-    """Make a run out of scripts, with failures, retries, aborts and groups in it."""
+    """Make a run out of scripts."""
 
-    help = "Make a demonstration run of any size, with failures, retries, aborts and groups; no executor is needed."
+    help = (
+        "Make a demonstration run of any size; no executor is needed. It has failures, retries, aborts, groups, inputs, outputs, "
+        "logs (up to 2,000 actions) and a question; its root has a report. It is finished at once, or, with --live, "
+        "performed on the running server: then the question waits 30 s for you to answer it, and all of it can be aborted. "
+        "Prints the run's address."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         size = parser.add_mutually_exclusive_group()
         size.add_argument(
-            "--actions", type=_actions, default=ACTIONS, help="about how many (default: %(default)s)"
+            "--actions",
+            type=_actions,
+            default=ACTIONS,
+            metavar="N",
+            help="about how many (default: %(default)s)",
         )
-        size.add_argument("--shape", type=_shape, help="children on each level, like 30x10x4")
-        parser.add_argument("--live", action="store_true", help="perform it on the running server, now")
+        size.add_argument(
+            "--shape",
+            type=_shape,
+            metavar="AxBxC",
+            help="children on each level: 30x10x4 is 30 below the root, 10 below each of them, and 4 below each of those",
+        )
         parser.add_argument(
-            "--seed", type=int, default=0, help="another one, another run (default: %(default)s)"
+            "--live",
+            action="store_true",
+            help="perform it on the running server, now, as an executor would; Ctrl-C gives it up",
+        )
+        parser.add_argument(
+            "--seed",
+            type=int,
+            default=0,
+            metavar="N",
+            help="which run: the same number makes the same one (default: %(default)s)",
         )
 
     def handle(self, *args: Any, actions: int, shape: Any, live: bool, seed: int, **options: Any) -> None:
@@ -58,7 +80,7 @@ class Command(BaseCommand):
             raise CommandError(
                 f"no server answers at {settings.PUBLIC_URL} ({error}); start one with `manage.py up`"
             ) from error
-        stage = set_stage(made, actor=ACTOR, ends_at=None, logs=True)
+        stage = set_stage(made, actor=ACTOR, ends_at=None, details=True)
         self.stdout.write(f"{len(made):,} actions: {settings.PUBLIC_URL}{run_path(stage.ref)}")
         socket_url = f"ws{settings.PUBLIC_URL.removeprefix('http')}/ws/executor/"
         performance = Performance(
