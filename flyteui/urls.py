@@ -20,6 +20,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(RUNS.removesuffix("/runs") + "/aborts", runs.abort_runs, name="abort-runs"),
     path(RUN, pages.run_detail, name="run"),
     path(f"{RUN}/minimap", minimaps.show, name="minimap"),
+    path(f"{RUN}/unclaimed", panels.unclaimed, name="unclaimed"),
     path(f"{RUN}/abort", aborts.abort, name="abort"),
     path(f"{RUN}/aborts", aborts.request_aborts, name="aborts"),
     path(f"{RUN}/aborts/preview", aborts.preview_aborts, name="aborts-preview"),

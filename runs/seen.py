@@ -34,6 +34,11 @@ class Summary:
         return self.end_ms is not None
 
     @property
+    def is_unclaimed(self) -> bool:
+        """Whether the run waits for its first executor, as far as its rows say."""
+        return self.root.look in {"queued", "waiting-for-resources"} and self.root.started_at is None
+
+    @property
     def began_ms(self) -> int:
         """When the first action started: the root, without which nothing does."""
         started = self.root.started_at

@@ -118,11 +118,26 @@ class Snapshot:
             failed = self._failed if view.matches is None else self._failed & view.matches
             current = find_ids(self.head.id, [after]).get(after) if after else None
             node = next_failure(self._tree, failed, current if current in self._looks else None, back=back)
-            if node is None:
-                return self._seen(view, *tree.window(len(view.layout), first, count), focus)
-            opened = self._closed_above(view, node)
-            shown = self._view(replace(shape, toggled=shape.toggled ^ opened)) if opened else view
-            return replace(self._seen_around(shown, node, focus), opened=opened)
+            return self._seen_open(view, node, first, count, focus)
+
+    def see_action(
+        self, name: str, first: int, count: int, shape: Shape = EVERYTHING, *, focus: str = ""
+    ) -> Seen:
+        """The window around this action's row; as `see_failure`, when it is there and matches."""
+        with self._lock:
+            self._refresh()
+            view = self._view(shape)
+            node = find_ids(self.head.id, [name]).get(name)
+            is_shown = node in (self._looks if view.matches is None else view.matches)
+            return self._seen_open(view, node if is_shown else None, first, count, focus)
+
+    def _seen_open(self, view: _View, node: int | None, first: int, count: int, focus: str) -> Seen:
+        """The window around a node whose closed branches are open; from `first` on when there is none."""
+        if node is None:
+            return self._seen(view, *tree.window(len(view.layout), first, count), focus)
+        opened, shape = self._closed_above(view, node), view.shape
+        shown = self._view(replace(shape, toggled=shape.toggled ^ opened)) if opened else view
+        return replace(self._seen_around(shown, node, focus), opened=opened)
 
     @property
     def _failed(self) -> set[int]:

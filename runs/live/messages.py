@@ -77,11 +77,13 @@ class Follow(msgspec.Struct, tag="follow", tag_field="kind", forbid_unknown_fiel
 class Seek(msgspec.Struct, tag="seek", tag_field="kind", forbid_unknown_fields=True):
     """The window goes to the next action that failed after this one, or the one before; `name` empty: from the top.
 
-    The next frame answers: its `sought` is the name of that action, empty when none failed.
+    to: it goes to this action instead. The next frame answers: its `sought` is the name of where it went, empty when no
+    action that matches failed, or when that one does not match.
     """
 
     name: str = ""
     back: bool = False
+    to: str = ""
 
 
 class Ack(msgspec.Struct, tag="ack", tag_field="kind", forbid_unknown_fields=True):

@@ -116,6 +116,8 @@ class RunFeed(Feed):
     def _seen(self, snapshot: Snapshot, view: View) -> Seen:
         first, count, shape = view.first, view.count, view.shape
         if view.seek is not None and view.seek is not self._answered:
+            if view.seek.to:
+                return snapshot.see_action(view.seek.to, first, count, shape, focus=view.focus)
             return snapshot.see_failure(
                 view.seek.name, first, count, shape, back=view.seek.back, focus=view.focus
             )

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+from django.db.models import Q
 
 from runs.errors import NotFound
 from runs.models import Project, Run
@@ -42,6 +44,22 @@ def get_run(ref: RunRef) -> RunHead:
 def get_run_by_id(run_id: int) -> RunHead:
     """One statement."""
     return _head(Run.objects.filter(id=run_id), str(run_id))
+
+
+def get_neighbour(head: RunHead, *, older: bool) -> str:
+    """The path of the run before this one in its project and domain, or after it; "" when there is none.
+
+    One statement, on the index run_listing.
+    """
+    runs = Run.objects.filter(project__runs=head.id, domain=head.ref.domain)
+    at = head.created_at
+    if older:
+        runs = runs.filter(Q(created_at__lt=at) | Q(id__lt=head.id), created_at__lte=at)
+    else:
+        runs = runs.filter(Q(created_at__gt=at) | Q(id__gt=head.id), created_at__gte=at)
+    order = ("-created_at", "-id") if older else ("created_at", "id")
+    name = runs.order_by(*order).values_list("name", flat=True).first()
+    return run_path(replace(head.ref, name=name)) if name else ""
 
 
 def _head(runs: object, what: str) -> RunHead:

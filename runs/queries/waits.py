@@ -17,6 +17,8 @@ from runs.phases import LIVE, Phase
 
 _State = Executor.State
 CACHE = "waits for an equal call, whose outputs it may take from the cache"
+WORKER = "manage.py worker"
+NO_WORKER = f"no worker is connected: start one with {WORKER}"
 # What the executors of a pool are that cannot take anything, before what is being done about it.
 _HINDERED = {
     _State.BLOCKED: "user code blocks the loop of its executor",
@@ -83,7 +85,7 @@ def why_queued(supply: Supply, capacity: Capacity) -> str:
 def _what_next(capacity: Capacity) -> str:
     """What has to happen before there is another executor."""
     if not capacity.workers:
-        return "no worker is connected: start one with manage.py worker"
+        return NO_WORKER
     if capacity.staying >= capacity.most:
         return (
             f"MAX_EXECUTORS reached, {capacity.staying} of {capacity.most}: it waits for an idle one to leave"
@@ -105,6 +107,23 @@ def why_it_waits(action: Action) -> str:
     mine = [one for one in executors if one.pool_id == action.pool_id]
     supply = supply_of(mine, count_held(mine) if mine else {})[action.pool_id]
     return why_queued(supply, capacity_of(executors))
+
+
+@dataclass(frozen=True, slots=True)
+class Unclaimed:
+    """A run that no executor has claimed. command: what would help, "" when nothing has to be done."""
+
+    since: datetime
+    why: str
+    command: str
+
+
+def get_unclaimed(run_id: int) -> Unclaimed | None:
+    """Why the root of a run waits; None once it does not. At most three statements."""
+    root = Action.objects.filter(run=run_id, parent=None).first()
+    if root is None or root.attempt > 1 or not (why := why_it_waits(root)):
+        return None
+    return Unclaimed(root.created_at, why, WORKER if why.endswith(NO_WORKER) else "")
 
 
 def why_held_back(until: datetime, count: int = 1) -> str:

@@ -16,6 +16,7 @@ from runs.glance import glance
 from runs.listings import PHASES, SORTS
 from runs.names import ROOT, RunRef
 from runs.queries import lists, pages
+from runs.queries.waits import get_unclaimed
 from runs.shapes import make_shape
 from runs.snapshot import shared
 from runs.timeline import to_ms
@@ -79,6 +80,9 @@ def run_detail(request: HttpRequest, *, project: str, domain: str, run: str) -> 
         "seq": seen.seq,
         "now_ms": to_ms(timezone.now()),
         "selected": selected,
+        "unclaimed": get_unclaimed(snapshot.head.id) if seen.summary.is_unclaimed else None,
+        "older": pages.get_neighbour(snapshot.head, older=True),
+        "newer": pages.get_neighbour(snapshot.head, older=False),
         **(_panel(snapshot.head, selected, request) if selected else {}),
     }
     return render(request, "runs/run_detail.html", context)

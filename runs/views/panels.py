@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET
 from runs import errors
 from runs.names import RunRef
 from runs.queries import logs, pages, panels, previews, reports
+from runs.queries.waits import get_unclaimed
 from runs.snapshot import FAILURES
 from runs.tabs import OVERVIEW, commands_for, make_tabs
 from runs.views.answers import page
@@ -100,6 +101,14 @@ def waits(request: HttpRequest, *, project: str, domain: str, run: str, action: 
     """Why the action waits, as a fragment that asks again; empty once it does not."""
     head = pages.get_run(RunRef(project, domain, run))
     return render(request, "runs/_waits.html", {"panel": panels.get_panel(head.id, action), "head": head})
+
+
+@require_GET
+@page
+def unclaimed(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
+    """Why no executor has claimed the run, as a fragment that asks again; empty once one has."""
+    head = pages.get_run(RunRef(project, domain, run))
+    return render(request, "runs/_unclaimed.html", {"unclaimed": get_unclaimed(head.id), "head": head})
 
 
 @require_GET

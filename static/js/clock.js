@@ -12,6 +12,7 @@ const WORDS = {
   open: (at, time) => durationWords(time - at),
   ago: (at, time) => agoWords(time - at),
   for: (at, time) => secondsWords(time - at),
+  waits: (at, time) => `for ${secondsWords(time - at)}`,
   until: (at, time) => untilWords(at - time),
 };
 const NAMES = Object.keys(WORDS);

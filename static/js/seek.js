@@ -6,6 +6,9 @@ import { send } from "./live.js";
 
 const NONE = "No action has failed";
 
+/** The link that was followed last: where to go when what it names is not shown. */
+let followed = "";
+
 /** The action that is meant when none is named: of the focused row, or the selected one. @param {import("./tree.js").RunTree} tree */
 export function currentName(tree) {
   const row = document.activeElement?.closest?.("#rows > .row");
@@ -15,13 +18,23 @@ export function currentName(tree) {
 /** Go to the next failure, or the one before. @param {import("./tree.js").RunTree} tree @param {boolean} back */
 export function seek(tree, back) {
   tree.following.set(false);
+  followed = "";
   const message = { kind: "seek", name: currentName(tree), back };
   if (!send(tree, message)) tree.unsent = message;
+}
+
+/** Go to the action that a link names, though its row is not loaded; false when the socket is not open. @param {import("./tree.js").RunTree} tree @param {HTMLAnchorElement} link */
+export function seekTo(tree, link) {
+  tree.following.set(false);
+  const isAsked = send(tree, { kind: "seek", to: link.dataset.select });
+  followed = isAsked ? link.href : "";
+  return isAsked;
 }
 
 /** After the frame that answers: its row is focused and selected. @param {import("./tree.js").RunTree} tree @param {{sought?: string, opened?: string[]}} frame */
 export function arrive(tree, frame) {
   if (frame.sought === undefined) return;
+  if (!frame.sought && followed) return location.assign(followed);
   if (!frame.sought) {
     say(NONE);
     toast(NONE);

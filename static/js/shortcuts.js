@@ -23,8 +23,15 @@ const MEANINGS = {
   "-": () => zooming().step(-1),
   0: () => zooming().reset(),
   q: () => zooming().toggleQueue(),
+  "[": () => neighbour("prev"),
+  "]": () => neighbour("next"),
 };
 for (let depth = 1; depth <= 9; depth++) MEANINGS[depth] = () => tree().levels.open(depth);
+
+/** The run before this one or after it, if there is one. @param {string} rel */
+function neighbour(rel) {
+  /** @type {HTMLElement | null} */ (document.querySelector(`.neighbours a[rel=${rel}]`))?.click();
+}
 
 /** @param {string} name */
 function besideOf(name) {

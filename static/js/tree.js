@@ -10,6 +10,7 @@ import { Levels } from "./levels.js";
 import { LoadedRows } from "./loaded.js";
 import { Picks } from "./picks.js";
 import { Focus } from "./pin.js";
+import { seekTo } from "./seek.js";
 
 /** The control for which the panel was opened. */
 function focusFirst() {
@@ -137,10 +138,13 @@ export class RunTree extends HTMLElement {
   /** Links of the panel to other actions. @param {MouseEvent} event */
   linked(event) {
     const link = event.target.closest("[data-select]");
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || !this.row(link.dataset.select)) return;
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const row = this.row(link.dataset.select);
+    if (!row && !seekTo(this, link)) return;
     event.preventDefault();
+    if (!row) return;
     this.select(link.dataset.select);
-    this.row(link.dataset.select).scrollIntoView({ block: "nearest" });
+    row.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {string} name */

@@ -9,6 +9,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
+from django.utils import timezone
 
 from runs import events
 from runs.consumers.pages import BAD_MESSAGE, NOT_FOUND
@@ -205,4 +206,57 @@ async def test_the_page_of_the_executors_is_live():
     await events.send([events.Hint(events.WORKERS)])
 
     assert "box:7" in (await page.frame())["content"]
+    await page.disconnect()
+
+
+async def test_a_link_is_followed_to_a_row_in_a_closed_branch(run: Run):
+    await sync_to_async(
+        lambda: factories.add(run, "deep", parent=run.actions.get(name="a0-1"), phase=Phase.FAILED)
+    )()
+    page = await Browser(f"/ws/run/{run.pk}/").open(toggled=["a0-1"])
+    assert "action-deep" not in (await page.frame())["content"]
+
+    await page.say("seek", to="deep")
+    frame = await page.frame()
+
+    assert (frame["sought"], frame["opened"]) == ("deep", ["a0-1"])
+    assert "action-deep" in frame["content"]
+    await page.disconnect()
+
+
+@pytest.mark.parametrize(("back", "goal"), [(False, "a0-0"), (True, "a0-2")])
+async def test_a_failure_is_sought_from_the_top_in_both_directions(run: Run, back: bool, goal: str):
+    for name in ("a0-0", "a0-2"):
+        await change(run, name, phase=Phase.FAILED, ended_at=timezone.now())
+    page = await Browser(f"/ws/run/{run.pk}/").open()
+    await page.frame()
+
+    await page.say("seek", back=back)
+
+    assert (await page.frame())["sought"] == goal
+    await page.disconnect()
+
+
+async def test_what_is_not_shown_or_not_there_is_sought_in_vain(run: Run):
+    page = await Browser(f"/ws/run/{run.pk}/").open(looks=["failed"])
+    await page.frame()
+
+    for message in ({"to": "a0-1"}, {"to": "nothing"}, {}):
+        await page.say("seek", **message)
+        assert (await page.frame())["sought"] == ""
+    await page.disconnect()
+
+
+async def test_after_a_gap_the_page_gets_everything_though_it_acknowledged_nothing(run: Run):
+    page = await Browser(f"/ws/run/{run.pk}/").open()
+    await page.frame()
+    await change(run, "a0-1", attempt=2)
+    lost = json.loads(await page.receive_from(timeout=SECONDS))
+
+    await page.say("hello", since=-1)
+    frame = await page.frame()
+
+    assert frame["number"] == lost["number"] + 1
+    assert frame["content"].count('role="row"') == 4
+    assert 'id="run-header"' in frame["content"]
     await page.disconnect()
