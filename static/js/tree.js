@@ -140,7 +140,7 @@ export class RunTree extends HTMLElement {
     const link = event.target.closest("[data-select]");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
     const row = this.row(link.dataset.select);
-    if (!row && !seekTo(this, link)) return;
+    if (!row && !seekTo(this, /** @type {HTMLAnchorElement} */ (link))) return;
     event.preventDefault();
     if (!row) return;
     this.select(link.dataset.select);

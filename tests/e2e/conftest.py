@@ -43,6 +43,18 @@ def page(browser: Browser) -> Iterator[Page]:
 
 
 @pytest.fixture
+def failing_page(browser: Browser) -> Iterator[Page]:
+    """A page that may log errors: the browser itself reports what is refused or cut. Those of scripts fail the test."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+    errors: list[str] = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    yield page
+    context.close()
+    assert errors == []
+
+
+@pytest.fixture
 def live_url(server: Server) -> Iterator[str]:
     """The page of a run that has just begun."""
     command = [sys.executable, "manage.py", "demo", "--live", "--shape", "6x10", "--seed", "5"]

@@ -17,7 +17,7 @@ def test_an_empty_domain_teaches_the_first_run_and_its_lines_can_be_copied(page:
     expect(empty).to_contain_text("No runs here yet")
     expect(empty).to_contain_text(server.url)
     expect(empty).to_contain_text("domain: staging")
-    empty.get_by_role("button", name="Copy command").click()
+    empty.get_by_role("button", name="Copy command").last.click()
 
     assert page.evaluate("navigator.clipboard.readText()") == "flyte run hello.py main"
 

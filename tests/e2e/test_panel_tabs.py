@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
@@ -19,14 +17,6 @@ SECONDS = 15_000
 @pytest.fixture(scope="module")
 def url(server: Server) -> str:
     return make_run(server, "3x4")
-
-
-@pytest.fixture
-def failing_page(browser: Browser) -> Iterator[Page]:
-    """A page that may log errors: the browser itself reports what is refused."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    yield context.new_page()
-    context.close()
 
 
 def test_arrows_move_between_tabs_and_enter_opens_one(page: Page, url: str):

@@ -1,0 +1,41 @@
+"""From run to run, and along a link to a row that is not loaded, without a full load of the page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.e2e.server import Server
+from tests.e2e.states import CONNECTED, make_demo
+
+pytestmark = pytest.mark.e2e
+
+SECONDS = 15_000
+
+
+def test_brackets_go_to_the_older_and_the_newer_run(page: Page, server: Server):
+    older, newer = make_demo(server, "2x2"), make_demo(server, "2x3")
+    page.goto(server.url + newer)
+    page.keyboard.press("[")
+    expect(page).to_have_url(re.compile(older), timeout=SECONDS)
+    page.keyboard.press("]")
+    expect(page).to_have_url(re.compile(newer), timeout=SECONDS)
+
+
+def test_the_link_to_the_cause_goes_to_a_row_that_is_not_loaded(page: Page, server: Server):
+    page.goto(server.url + make_demo(server, "12x20"))
+    expect(page.locator("connection-status")).to_have_attribute("data-state", CONNECTED, timeout=SECONDS)
+    link = page.locator("#run-header .cause a")
+    name = link.get_attribute("data-select")
+    row = page.locator(f"#rows .row[id='action-{name}']")
+    page.keyboard.press("2")
+    expect(row).to_have_count(0, timeout=SECONDS)
+    page.evaluate("window.sameDocument = true")
+
+    link.click()
+
+    expect(row).to_be_focused(timeout=SECONDS)
+    expect(page.locator(f"#panel[data-name='{name}']")).to_be_visible(timeout=SECONDS)
+    assert page.evaluate("window.sameDocument")
