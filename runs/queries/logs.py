@@ -27,21 +27,36 @@ class LogLine:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Lines up to a chunk. is_cut: earlier lines are not in it."""
+    """Lines up to a chunk. is_cut: earlier lines are not in it; has_more: later ones are there already."""
 
     lines: tuple[LogLine, ...]
     last_id: int
-    is_cut: bool
+    is_cut: bool = False
+    has_more: bool = False
 
 
-def read_log(action_id: int, *, after: int = 0, attempt: int | None = None) -> Log:
-    """The last lines, or those after a chunk that was seen; of one attempt, or of all. One statement."""
-    found = _chunks(action_id, attempt).filter(id__gt=after).order_by("-id")
+def read_log(action_id: int, *, attempt: int | None = None) -> Log:
+    """The last lines, of one attempt or of all. One statement."""
+    found = _chunks(action_id, attempt).order_by("-id")
     chunks = list(found.values_list("id", "attempt", "lines")[: MAX_CHUNKS + 1])
     kept = chunks[:MAX_CHUNKS][::-1]
     lines = [line for _, number, data in kept for line in parse_lines(bytes(data), number)]
     is_cut = len(chunks) > MAX_CHUNKS or len(lines) > MAX_LINES
-    return Log(tuple(lines[-MAX_LINES:]), kept[-1][0] if kept else after, is_cut)
+    return Log(tuple(lines[-MAX_LINES:]), kept[-1][0] if kept else 0, is_cut)
+
+
+def read_more(action_id: int, *, after: int, attempt: int | None = None) -> Log:
+    """The lines that follow a chunk that was seen, none left out: whole chunks, until there are many. One statement."""
+    found = _chunks(action_id, attempt).filter(id__gt=after).order_by("id")
+    chunks = list(found.values_list("id", "attempt", "lines")[:MAX_CHUNKS])
+    lines: list[LogLine] = []
+    last, has_more = after, len(chunks) == MAX_CHUNKS
+    for chunk_id, number, data in chunks:
+        if len(lines) >= MAX_LINES:
+            return Log(tuple(lines), last, has_more=True)
+        lines += parse_lines(bytes(data), number)
+        last = chunk_id
+    return Log(tuple(lines), last, has_more=has_more)
 
 
 def parse_lines(data: bytes, attempt: int) -> list[LogLine]:

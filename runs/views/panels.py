@@ -124,14 +124,14 @@ def beside(request: HttpRequest, *, project: str, domain: str, run: str, action:
 @require_GET
 @page
 def log_tail(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
-    """Lines after a chunk: 204 when there are none yet, and no further asking once the action has ended."""
+    """Lines after a chunk: 204 when there are none yet, and no further asking once the action has ended and all is told."""
     after = request.GET.get("after", "0")
     if not after.isdecimal():
         raise errors.Invalid("after must be a number")
     attempt = attempt_of(request.GET.get("attempt", ""))
     head = pages.get_run(RunRef(project, domain, run))
     found = panels.get_panel(head.id, action)
-    lines = logs.read_log(found.id, after=int(after), attempt=attempt)
+    lines = logs.read_more(found.id, after=int(after), attempt=attempt)
     if not lines.lines and not found.is_terminal:
         return HttpResponse(status=HTTPStatus.NO_CONTENT)
     context = {"panel": found, "head": head, "log": lines, "attempt": attempt}

@@ -13,6 +13,7 @@ from flyteidl2.task import common_pb2
 from runs import storage
 from runs.models import Abort, Action, Attempt, LogChunk
 from runs.phases import Cause, Phase
+from runs.queries import logs
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -102,6 +103,26 @@ def test_the_log_is_followed_while_the_action_is_live():
     tail = Client().get(f"{RUN}/actions/a0/log?after={chunk.pk}").content.decode()
     assert "second" in tail
     assert "first" not in tail
+
+
+def test_a_flood_is_followed_to_its_last_line(monkeypatch: pytest.MonkeyPatch, django_assert_num_queries):
+    monkeypatch.setattr(logs, "MAX_CHUNKS", 3)
+    monkeypatch.setattr(logs, "MAX_LINES", 4)
+    root = factories.make_run(phase=Phase.SUCCEEDED).actions.get()
+    said = [f"line {number}" for number in range(20)]
+    for first in range(0, 20, 2):
+        factories.make_log(root, *said[first : first + 2])
+
+    told: list[str] = []
+    page = logs.Log((), 0, has_more=True)
+    while page.has_more:
+        with django_assert_num_queries(1):
+            page = logs.read_more(root.pk, after=page.last_id)
+        told += [line.text for line in page.lines]
+
+    assert told == said
+    assert "log?after" in Client().get(f"{RUN}/actions/a0/log?after=0").content.decode()
+    assert "log?after" not in Client().get(f"{RUN}/actions/a0/log?after={page.last_id}").content.decode()
 
 
 def test_the_log_of_an_ended_action_is_not_asked_for_again():
