@@ -12,6 +12,7 @@ import type { ConnectionStatus } from "../static/js/live.js";
 import type { RunMap } from "../static/js/minimap.js";
 import type { RunList } from "../static/js/runs.js";
 import type { KeysSheet } from "../static/js/sheet.js";
+import type { SplitPane } from "../static/js/split.js";
 import type { RunTree } from "../static/js/tree.js";
 
 /** What hx-ws keeps of the socket of an element. */
@@ -58,6 +59,7 @@ declare global {
     "run-map": RunMap;
     "run-tree": RunTree;
     "scope-menu": ScopeMenu;
+    "split-pane": SplitPane;
     "theme-toggle": ThemeToggle;
     "time-axis": TimeAxis;
     "time-cursor": TimeCursor;

@@ -18,6 +18,7 @@ import { RunList } from "./runs.js";
 import { KeysSheet } from "./sheet.js";
 import "./shortcuts.js";
 import "./signal.js";
+import { SplitPane } from "./split.js";
 import "./tabs.js";
 import { RunTree } from "./tree.js";
 
@@ -33,6 +34,7 @@ customElements.define("run-map", RunMap);
 customElements.define("run-list", RunList);
 customElements.define("abort-dialog", AbortDialog);
 customElements.define("log-view", LogView);
+customElements.define("split-pane", SplitPane);
 customElements.define("copy-button", CopyButton);
 customElements.define("theme-toggle", ThemeToggle);
 customElements.define("scope-menu", ScopeMenu);
