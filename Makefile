@@ -60,6 +60,9 @@ check: setup ## Lint, formats, types (of the scripts too), layers, templates, sp
 	run $(PY) -m tests.node --types; \
 	exit $$rc
 
+screenshots: setup browser ## Take the pictures of docs/screenshots anew
+	@FLYTEUI_SCREENSHOTS=1 $(PY) -m pytest -q tests/e2e/test_screenshots.py
+
 format: setup ## Rewrite the code in its standard form
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

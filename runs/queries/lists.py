@@ -34,6 +34,7 @@ from runs.listings import EVERYTHING, Listing, read_listing
 from runs.models import Action, Run
 from runs.names import ROOT
 from runs.phases import Phase
+from runs.queries.first_run import command_here
 from runs.queries.pages import runs_path
 from runs.queries.rows import ROW_FIELDS, ActionRow, to_row
 from runs.timeline import between_ms, duration_words
@@ -130,7 +131,7 @@ def read_page(project: str, domain: str, query: str, before: str = "") -> dict[s
         problem = error.message
     return {
         "project": project, "domain": domain, "listing": listing, "runs": runs, "problem": problem,
-        "endpoint": settings.PUBLIC_URL,
+        "endpoint": settings.PUBLIC_URL, "command": command_here(project, domain),
     }  # fmt: skip
 
 

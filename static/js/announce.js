@@ -2,9 +2,10 @@
 
 const GAP_MS = 2000;
 const TOAST_MS = 6000;
+/** static/favicons, by look; what waits shows as queued. */
 const ICONS = {
-  running: "running", initializing: "running", aborting: "aborted", refusing: "aborted", aborted: "aborted",
-  succeeded: "succeeded", cached: "succeeded", recovered: "succeeded", failed: "failed", "timing-out": "failed", "timed-out": "failed",
+  running: "running", initializing: "running", paused: "paused", aborting: "aborting", refusing: "refusing", "timing-out": "aborting",
+  succeeded: "succeeded", cached: "succeeded", recovered: "succeeded", failed: "failed", "timed-out": "timed-out", aborted: "aborted",
 };
 
 const region = document.createElement("div");

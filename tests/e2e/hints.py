@@ -32,10 +32,10 @@ class FaultyLayer(InMemoryChannelLayer):
                 await super().group_send(group, message)
                 await super().group_send(group, message)
             case "late":
-                task = asyncio.create_task(self._send_late(group, message))
-                self._late.add(task)
-                task.add_done_callback(self._late.discard)
+                delay = self._random.uniform(0, LONGEST_DELAY_SECONDS)
+                asyncio.get_running_loop().call_later(delay, self._send_late, group, message)
 
-    async def _send_late(self, group: str, message: dict[str, Any]) -> None:
-        await asyncio.sleep(self._random.uniform(0, LONGEST_DELAY_SECONDS))
-        await super().group_send(group, message)
+    def _send_late(self, group: str, message: dict[str, Any]) -> None:
+        task = asyncio.create_task(super().group_send(group, message))
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)

@@ -13,6 +13,7 @@ import pytest
 from playwright.sync_api import Page
 
 from runs.phases import Phase
+from tests.e2e.parts import let_pass
 from tests.e2e.server import Server, wait_until
 from tests.e2e.test_browser import open_run
 
@@ -91,7 +92,7 @@ def measure(page: Page, server: Server) -> tuple[dict[str, float], str]:
         page.evaluate("document.querySelector('run-tree').movedAt = -1e9")
         page.locator(f"#action-{name} [data-abort]").click()
         page.wait_for_function("(name) => name in took", arg=name)
-        page.wait_for_timeout(PAUSE_MS)
+        let_pass(PAUSE_MS / 1000)
     took: dict[str, float] = page.evaluate("took")
     return {name: took[name] for name in names[WARM_UP:]}, run
 

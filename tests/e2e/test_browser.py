@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import re
 import subprocess
 import sys
-from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -15,7 +13,6 @@ from runs.phases import Phase
 from tests.e2e.server import ROOT, Server
 
 SECONDS = 15_000
-SCREENSHOTS = ROOT / "docs" / "screenshots"
 
 
 @pytest.fixture
@@ -212,41 +209,3 @@ def test_the_admin_aborts_what_is_selected(page: Page, server: Server, run: str)
     expect(page.locator(".messagelist")).to_be_visible()
     assert server.wait_ended(run, victim["name"]) is Phase.ABORTED
     assert server.actions(run)[victim["name"]]["actor"] == "ann"
-
-
-def demo_with_an_abort(server: Server) -> tuple[str, str]:
-    """A run that has something of everything, and the action in it that was aborted."""
-    run = server.submit("examples/demo.py", "main", "--trials", "6", "--seconds", "120")
-    trials = server.wait_running(run, "trial", 6)
-    server.cli("abort", run, trials[2], "--reason", "its loss does not go down")
-    server.wait_ended(run, trials[2])
-    return run, trials[2]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("width", "height"), [(1280, 800), (390, 780)], ids=["wide", "narrow"])
-def test_each_page_fits_its_window(
-    browser: Browser, server: Server, run: str, scheme: Literal["light", "dark"], width: int, height: int
-):
-    """No page scrolls sideways. With FLYTEUI_SCREENSHOTS=1 the pictures of the documents are taken anew."""
-    shown_run, victim = run, server.named(run, "long_sleeper")[0]["name"]
-    if os.environ.get("FLYTEUI_SCREENSHOTS"):
-        shown_run, victim = demo_with_an_abort(server)
-    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=scheme)
-    shown = context.new_page()
-    size = "" if width > 1000 else "-narrow"
-    for name, path in {
-        "runs": "/",
-        "executors": "/executors/",
-        "run": f"/v2/domain/development/project/flytesnacks/runs/{shown_run}",
-        "action": f"/v2/domain/development/project/flytesnacks/runs/{shown_run}?action={victim}",
-    }.items():
-        shown.goto(server.url + path)
-        expect(shown.locator("connection-status")).to_have_attribute("data-state", "live", timeout=SECONDS)
-        wide = shown.evaluate("document.documentElement.scrollWidth")
-        assert wide <= width, f"{name} is {wide} px wide in a window of {width} px"
-        if os.environ.get("FLYTEUI_SCREENSHOTS"):
-            SCREENSHOTS.mkdir(exist_ok=True)
-            shown.screenshot(path=SCREENSHOTS / f"{name}-{scheme}{size}.png")
-    context.close()
-    server.cli("abort", "run", run)

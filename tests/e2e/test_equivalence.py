@@ -20,7 +20,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.e2e.hints import SEED
 from tests.e2e.parts import PREPARE, Parts
-from tests.e2e.reader import Reader, difference, load_fresh
+from tests.e2e.reader import NEXT_FRAME, Reader, difference, load_fresh
 from tests.e2e.server import ROOT, RUN_URL, free_port, wait_until
 
 SEEDS = int(os.environ.get("FLYTEUI_TEST_EQUIVALENCES", "3"))
@@ -95,7 +95,7 @@ def settle(servers: TwoServers, reader: Reader, path: str, run: str) -> None:
             break
         if time.monotonic() > deadline:
             pytest.fail("\n".join([*filter(None, problems), "moves: " + " ".join(reader.moves)]))
-        reader.page.evaluate("() => new Promise((done) => setTimeout(done, 200))")
+        reader.page.evaluate(NEXT_FRAME)
     context.close()
 
 

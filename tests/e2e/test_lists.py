@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import subprocess
 
 import pytest
 from playwright.sync_api import Page, expect
 
 from runs.phases import Phase
 from tests.e2e.server import Server, wait_until
+from tests.e2e.states import manage
 
 SECONDS = 15_000
 SIZES = [1280, 390, 320]
@@ -112,6 +114,18 @@ def test_an_executor_is_drained_with_a_click_and_leaves_when_it_holds_nothing(pa
     gone = page.locator(f"#gone-{held_by[:8]}")
     expect(gone).to_contain_text("drained: someone at the dashboard asked it to leave", timeout=SECONDS)
     wait_until(lambda: server.phase(other) is Phase.ABORTED, "the other run has stopped")
+
+
+def test_the_line_of_an_empty_list_starts_a_run_that_appears_there(page: Page, server: Server):
+    open_page(page, f"{server.url}/v2/domain/staging/project/flytesnacks/runs")
+    line = page.locator("#snippet-here").inner_text()
+
+    subprocess.run(line, shell=True, cwd="/", env=server.env, check=True, timeout=60, capture_output=True)
+
+    expect(page.locator("#runs tbody tr")).to_have_count(1, timeout=SECONDS)
+    expect(page.locator("#empty")).to_have_count(0)
+    name = (page.locator("#runs tbody tr").get_attribute("id") or "").removeprefix("run-")
+    manage(server, "abort", name, "--domain", "staging")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
