@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.urls import URLPattern, URLResolver, path
 from django.views.generic import RedirectView
 
-from runs.views import aborts, executors, health, minimaps, pages, panels, runs, signals
+from runs.views import aborts, executors, health, minimaps, pages, panels, panes, runs, signals
 
 RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"
 RUN = f"{RUNS}/<str:run>"
@@ -33,6 +33,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACTION}/report", panels.report, name="report"),
     path("executors/", executors.fleet, name="executors"),
     path("executors/<uuid:executor>/drain", executors.drain, name="drain"),
+    path("panes.css", panes.panes, name="panes"),
     path("healthz", health.healthz),
     path("readyz", health.readyz),
     path("metrics", health.metrics_text),

@@ -4,18 +4,16 @@
 import type { AbortDialog } from "../static/js/abort.js";
 import type { AnswerDialog } from "../static/js/answer.js";
 import type { TimeAxis } from "../static/js/axis.js";
-import type { TimeAxis } from "../static/js/axis.js";
 import type { LiveClock } from "../static/js/clock.js";
 import type { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "../static/js/controls.js";
-import type { TimeCursor } from "../static/js/cursor.js";
 import type { TimeCursor } from "../static/js/cursor.js";
 import type { RunFilter } from "../static/js/filter.js";
 import type { LogView } from "../static/js/inspector.js";
 import type { ConnectionStatus } from "../static/js/connection.js";
 import type { RunMap } from "../static/js/minimap.js";
-import type { RunMap } from "../static/js/minimap.js";
 import type { RunList } from "../static/js/runs.js";
 import type { KeysSheet } from "../static/js/sheet.js";
+import type { SplitPane } from "../static/js/split.js";
 import type { RunTree } from "../static/js/tree.js";
 
 /** What hx-ws keeps of the socket of an element. */
@@ -71,11 +69,9 @@ declare global {
     "run-filter": RunFilter;
     "run-list": RunList;
     "run-map": RunMap;
-    "run-map": RunMap;
     "run-tree": RunTree;
     "scope-menu": ScopeMenu;
-    "time-axis": TimeAxis;
-    "time-cursor": TimeCursor;
+    "split-pane": SplitPane;
     "theme-toggle": ThemeToggle;
     "time-axis": TimeAxis;
     "time-cursor": TimeCursor;

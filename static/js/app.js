@@ -20,6 +20,7 @@ import { RunList } from "./runs.js";
 import { KeysSheet } from "./sheet.js";
 import "./shortcuts.js";
 import "./signal.js";
+import { SplitPane } from "./split.js";
 import "./tabs.js";
 import { RunTree } from "./tree.js";
 
@@ -36,6 +37,7 @@ customElements.define("run-list", RunList);
 customElements.define("abort-dialog", AbortDialog);
 customElements.define("answer-dialog", AnswerDialog);
 customElements.define("log-view", LogView);
+customElements.define("split-pane", SplitPane);
 customElements.define("copy-button", CopyButton);
 customElements.define("theme-toggle", ThemeToggle);
 customElements.define("scope-menu", ScopeMenu);

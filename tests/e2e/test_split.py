@@ -1,0 +1,69 @@
+"""The border between the tree and the panel."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.e2e.server import Server
+from tests.e2e.test_tree_pages import make_run, open_page
+
+pytestmark = pytest.mark.e2e
+
+
+@pytest.fixture(scope="module")
+def url(server: Server) -> str:
+    return make_run(server, "3x4") + "?action=a0"
+
+
+def width_of(panel: Locator) -> int:
+    box = panel.bounding_box()
+    assert box
+    return round(box["width"])
+
+
+def test_the_border_is_dragged_and_the_next_page_remembers(page: Page, url: str):
+    open_page(page, url)
+    panel, border = page.locator("#inspector"), page.get_by_role("separator", name="Width of the panel")
+    before = width_of(panel)
+    box = border.bounding_box()
+    assert box
+
+    page.mouse.move(box["x"] + 4, 500)
+    page.mouse.down()
+    page.mouse.move(box["x"] - 96, 500, steps=4)
+    page.mouse.up()
+
+    assert abs(width_of(panel) - before - 100) <= 1
+    chosen = width_of(panel)
+    open_page(page, url)
+    assert width_of(panel) == chosen
+    border.dblclick()
+    assert width_of(panel) == before
+
+
+def test_the_border_moves_with_the_keys_and_says_where_it_is(page: Page, url: str):
+    open_page(page, url)
+    panel, border = page.locator("#inspector"), page.get_by_role("separator", name="Width of the panel")
+    before = width_of(panel)
+    border.focus()
+
+    page.keyboard.press("ArrowLeft")
+    expect(border).to_have_attribute("aria-valuenow", str(before + 24))
+    page.keyboard.press("Home")
+    expect(border).to_have_attribute("aria-valuenow", "300")
+    page.keyboard.press("End")
+    expect(border).to_have_attribute("aria-valuenow", str(round(1280 * 0.65)))
+
+
+def test_on_a_small_screen_the_panel_is_a_sheet_that_can_be_made_high(page: Page, url: str):
+    page.set_viewport_size({"width": 390, "height": 800})
+    open_page(page, url)
+
+    expect(page.locator("split-pane")).to_be_hidden()
+    page.get_by_role("button", name="As high as the screen").click()
+
+    box = page.locator("#inspector").bounding_box()
+    assert box
+    assert box["height"] > 760
+    assert box["width"] == 390
