@@ -5,6 +5,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; 
 # Browser tests share one browser and are not counted here. "auto" is one process for each core.
 PYTEST_WORKERS ?= auto
 
+# They share one server and one browser: in the order of their names a failure can be repeated. Empty: at random.
+E2E_ORDER ?= -p no:randomly
+
 BIN := .venv/bin
 PY := $(BIN)/python
 # What .venv was made from. It holds absolute paths, so a copied or moved checkout needs its own.
@@ -34,14 +37,14 @@ up: setup ## Start the server, a worker and a demo run (FLYTEUI_HOME, FLYTEUI_PO
 test: setup browser modules ## Run every test, browser tests included
 	@rc=0; \
 	$(PY) -m pytest -n $(PYTEST_WORKERS) -m "not e2e" || rc=$$?; \
-	$(PY) -m pytest -m e2e || rc=$$?; \
+	$(PY) -m pytest -m e2e $(E2E_ORDER) || rc=$$?; \
 	exit $$rc
 
 test-fast: setup ## Run the tests that need no server, browser or CLI process
 	@$(PY) -m pytest -n $(PYTEST_WORKERS) -m "not e2e" --ignore=tests/executor
 
 test-e2e: setup browser modules ## Run only the end-to-end tests
-	@$(PY) -m pytest -m e2e
+	@$(PY) -m pytest -m e2e $(E2E_ORDER)
 
 browser: setup ## Find a Chromium for the tests, or install one
 	@$(PY) -m tests.browser

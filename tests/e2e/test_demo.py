@@ -34,13 +34,21 @@ def performing(server: Server, shape: str) -> Iterator[tuple[subprocess.Popen[st
             process.kill()
 
 
+HELD_BY = """
+    SELECT DISTINCT executor.state FROM runs_executor executor
+    JOIN runs_attempt attempt ON attempt.executor_id = executor.id
+    JOIN runs_action action ON action.id = attempt.action_id
+    JOIN runs_run run ON run.id = action.run_id WHERE run.name = ?
+"""
+
+
 def test_a_live_demonstration_grows_and_ends_by_itself(server: Server):
     with performing(server, "3x5") as (process, run):
         assert server.wait_ended(run) is Phase.SUCCEEDED
         assert process.wait(20) == 0
 
     assert len(server.actions(run)) == 19
-    left = server.query("SELECT state FROM runs_executor WHERE worker = 'demonstration'")
+    left = server.query(HELD_BY, run)
     assert {row["state"] for row in left} == {"gone"}
 
 
