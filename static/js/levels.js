@@ -20,14 +20,14 @@ export class Levels {
   /** Open a branch, or close it. @param {HTMLElement} row */
   toggle(row) {
     const name = nameOf(row);
-    if (!send(this.tree, { kind: "toggle", name })) return;
+    send(this.tree, { kind: "toggle", name }); // else the next hello says it
     this.tree.foot.reshape();
     if (!this.toggled.delete(name)) this.toggled.add(name);
   }
 
   /** Open so many levels, 0: all. @param {number} depth */
   open(depth) {
-    if (!send(this.tree, { kind: "levels", depth, around: this.tree.anchor.name })) return;
+    send(this.tree, { kind: "levels", depth, around: this.tree.anchor.name }); // else the next hello says it
     this.tree.foot.reshape();
     this.depth = depth;
     this.toggled.clear();

@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
 from runs.phases import Phase
+from tests.e2e.connected import until_connected
 from tests.e2e.server import Server, wait_until
 from tests.e2e.states import RUNS, Places
 from tests.e2e.test_browser import SECONDS, open_run, run_url
@@ -48,7 +49,7 @@ def tab_to(page: Page, target: Locator, key: str = "Tab") -> None:
 def expect_kept(page: Page) -> None:
     """The focus is on something that one can see."""
     page.wait_for_function(
-        "document.activeElement !== document.body && document.activeElement.checkVisibility()"
+        "() => document.activeElement !== document.body && document.activeElement.checkVisibility()"
     )
 
 
@@ -131,7 +132,7 @@ def test_picked_runs_are_aborted_from_the_list(keys: Page, server: Server, run: 
 def test_the_tree_the_panel_and_its_tabs(keys: Page, places: Places):
     page = keys
     page.goto(places.servers["busy"].url + places.paths["ended"])
-    expect(page.locator("connection-status")).to_have_attribute("data-state", "ended", timeout=SECONDS)
+    until_connected(page)
     root = row(page, "a0")
 
     tab_to(page, root)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
 
+from tests.e2e.connected import until_connected
 from tests.e2e.server import ROOT, RUN_URL, Server
 
 pytestmark = pytest.mark.e2e
@@ -45,7 +46,7 @@ def url(server: Server) -> str:
 
 def open_page(page: Page, url: str) -> None:
     page.goto(url)
-    expect(page.locator("connection-status")).to_have_attribute("data-state", "ended", timeout=SECONDS)
+    until_connected(page)
     expect(page.locator("#run-matches")).to_have_count(1)
 
 
@@ -137,6 +138,24 @@ def test_a_filter_outlives_a_cut_connection(page: Page, url: str):
     expect(chip(page, "failed")).to_have_attribute("aria-pressed", "true")
     assert len(sockets) == 2
     assert [message["looks"] for message in said if message["kind"] == "hello"] == [[], ["failed"]]
+
+
+def test_what_is_asked_without_a_connection_is_shown_with_the_next_one(page: Page, url: str):
+    is_open = [False]
+
+    def listen(socket: WebSocketRoute) -> None:
+        if is_open[0]:
+            socket.connect_to_server()
+        else:
+            socket.close(code=1012)
+
+    page.route_web_socket(re.compile("/ws/run/"), listen)
+    page.goto(url)
+    expect(page.locator("connection-status")).to_have_attribute("data-state", "reconnecting", timeout=SECONDS)
+    page.keyboard.press("2")
+    is_open[0] = True
+
+    count(page, 1 + 12)
 
 
 def test_the_filter_works_without_scripts(browser: Browser, url: str):
