@@ -51,7 +51,9 @@ def test_the_siblings_of_a_failed_action_are_cancelled_and_nothing_else(
 
     expect(page.locator("#toasts")).to_contain_text("2 asked")
     for one in siblings:
-        expect(page.locator(f"#action-{one['name']}")).to_have_attribute("data-phase", "aborted", timeout=SECONDS)
+        expect(page.locator(f"#action-{one['name']}")).to_have_attribute(
+            "data-phase", "aborted", timeout=SECONDS
+        )
         assert "got CancelledError: its sibling failed" in server.output(run, one["name"])
     expect(page.locator("#beside")).to_have_count(0, timeout=SECONDS)
     assert server.phase(run, failed["name"]) is Phase.FAILED
