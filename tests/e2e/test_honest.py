@@ -105,18 +105,6 @@ def test_a_browser_that_slept_an_hour_asks_anew_and_its_clock_is_right(page: Pag
     assert len(sockets) == 1
 
 
-def test_a_page_that_comes_back_from_the_cache_of_the_browser_connects_again(page: Page, url: str):
-    page.goto(url)
-    until_connected(page)
-
-    page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
-    expect(page.locator(STATUS)).to_have_attribute("data-state", "reconnecting", timeout=SECONDS)
-    with page.expect_websocket(timeout=SECONDS):
-        page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
-
-    expect(page.locator(STATUS)).to_have_attribute("data-state", "ended", timeout=SECONDS)
-
-
 def test_retry_connects_at_once(page: Page, url: str):
     is_open = [True]
     sockets: list[WebSocketRoute] = []
