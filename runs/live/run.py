@@ -9,8 +9,9 @@ from django.template.loader import render_to_string
 
 from runs import tree
 from runs.live.feed import BEAT_SECONDS, POLL_SECONDS, Feed, Send
-from runs.live.messages import Asked, Filter, Focus, Follow, Hello, Levels, Look, Seek, Toggle
+from runs.live.messages import Asked, Filter, Focus, Follow, Hello, Levels, Look, Seek, Select, Toggle
 from runs.queries import pages
+from runs.queries.rows import find_seq
 from runs.rows import Window, partial, spacer, whole
 from runs.seen import Seen
 from runs.shapes import EVERYTHING, MAX_TOGGLED, Shape, make_shape
@@ -28,7 +29,8 @@ PART = re.compile("(?=<hx-partial )")  # no name or message can hold it: what us
 class View:
     """What a page shows. Replaced whole, because compose reads it in another thread.
 
-    around: whose row the window surrounds, until the page says where it is; focus: whose row stays in the page.
+    around: whose row the window surrounds, until the page says where it is; focus: whose row stays in the page;
+    selected: whose panel is open.
     """
 
     since: int = -1
@@ -38,6 +40,7 @@ class View:
     follows: bool = False
     around: str = ""
     focus: str = ""
+    selected: str = ""
     seek: Seek | None = None
 
 
@@ -53,6 +56,7 @@ class RunFeed(Feed):
         self._snapshot: Snapshot | None = None
         self._shown: Window | None = None
         self._said: list[str] = []  # above the rows
+        self._panel: dict[str, object] = {}  # what was said last of an action whose row is not in the page
         self._answered: Seek | None = None
         self._goal: Seen | None = None  # what the last frame was sought for
 
@@ -65,14 +69,18 @@ class RunFeed(Feed):
                     started=message.started,
                 )  # fmt: skip
                 self._view = View(
-                    message.since, message.first, message.count, shape, message.follows, "", message.focus
-                )
+                    message.since, message.first, message.count, shape, message.follows, "", message.focus,
+                    message.selected,
+                )  # fmt: skip
                 return
             case Look():
                 self._view = replace(view, first=message.first, count=message.count, around="")
                 return
             case Focus():
                 self._view = replace(view, focus=message.name)
+                return
+            case Select():
+                self._view = replace(view, selected=message.name)
                 return
             case Follow():
                 first = self._shown.before if self._shown else view.first
@@ -97,11 +105,14 @@ class RunFeed(Feed):
         if self._snapshot is None:
             self._snapshot = shared.get(pages.get_run_by_id(self._run_id))
         if self.begins():
-            self._shown, self._said = None, []
+            self._shown, self._said, self._panel = None, [], {}
         view = self._view
         seen = self._seen(self._snapshot, view)
         is_sought = view.seek is not None and view.seek is not self._answered
-        self.extras = {"sought": seen.goal, "opened": sorted(seen.opened)} if is_sought else {}
+        panel, self._panel = self._panel, self._panel_of(seen.window, view.selected)
+        self.extras = {"panel": self._panel} if self._panel else {}
+        if is_sought:
+            self.extras |= {"sought": seen.goal, "opened": sorted(seen.opened)}
         self._goal = seen if is_sought else None
         self._answered = view.seek
         self.seq = max(seen.seq, 0)
@@ -111,7 +122,15 @@ class RunFeed(Feed):
         self._shown = seen.window
         self.patience = ENDED_POLL_SECONDS if seen.summary.is_over else POLL_SECONDS
         self.beat = ENDED_BEAT_SECONDS if seen.summary.is_over else BEAT_SECONDS
-        return "".join(partials) or ("" if is_sought else None)
+        is_told = is_sought or (self._panel and self._panel != panel)
+        return "".join(partials) or ("" if is_told else None)
+
+    def _panel_of(self, window: Window, selected: str) -> dict[str, object]:
+        """What no row tells of the selected action: the number of its last change."""
+        if not selected or selected in window.kept:
+            return {}
+        seq = find_seq(self._run_id, selected)
+        return {} if seq is None else {"name": selected, "seq": seq}
 
     def _seen(self, snapshot: Snapshot, view: View) -> Seen:
         first, count, shape = view.first, view.count, view.shape

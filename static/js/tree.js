@@ -7,6 +7,7 @@ import { Foot } from "./foot.js";
 import { closePanel, openPanel, refreshPanel } from "./inspector.js";
 import { nameOf, pressed } from "./keys.js";
 import { Levels } from "./levels.js";
+import { send } from "./live.js";
 import { LoadedRows } from "./loaded.js";
 import { Picks } from "./picks.js";
 import { Focus } from "./pin.js";
@@ -44,7 +45,7 @@ export class RunTree extends HTMLElement {
     const shape = { ...this.levels.shape, ...this.filters.shape, follows: this.following.isOn };
     // Where a pinned row lay, only the last connection knows.
     const since = this.querySelector("#rows > [data-pinned]") ? -1 : this.seq;
-    return { kind: "hello", since, first: this.loaded.before, count: this.rows.length, focus: this.focused.name, ...shape };
+    return { kind: "hello", since, first: this.loaded.before, count: this.rows.length, focus: this.focused.name, selected: this.selected, ...shape };
   }
 
   /** @returns {import("./filter.js").RunFilter} */
@@ -58,7 +59,7 @@ export class RunTree extends HTMLElement {
     this.anchor.keep();
   }
 
-  /** @param {{seq: number}} frame */
+  /** @param {{seq: number, panel?: {name: string, seq: number}}} frame */
   afterFrame(frame) {
     this.seq = frame.seq;
     if (this.order !== this.hadRows) {
@@ -74,7 +75,7 @@ export class RunTree extends HTMLElement {
     this.loaded.ask();
     announceCounts();
     showFavicon();
-    if (this.selected) refreshPanel(this, this.selected);
+    if (this.selected) refreshPanel(this, this.selected, frame);
   }
 
   /** Which rows there are, and in which order. */
@@ -149,14 +150,20 @@ export class RunTree extends HTMLElement {
 
   /** @param {string} name */
   select(name) {
-    this.selected = name;
+    this.choose(name);
     this.settle();
     return openPanel(this, name);
   }
 
+  /** @param {string} name */
+  choose(name) {
+    this.selected = name;
+    send(this, { kind: "select", name }); // else the next hello says it
+  }
+
   close() {
     const row = document.activeElement.closest("#inspector") && (this.row(this.selected) ?? this.rows[0]);
-    this.selected = "";
+    this.choose("");
     this.settle();
     closePanel();
     this.focusRow(row);
