@@ -49,6 +49,12 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
     parts.stop()
 
 
+@pytest.fixture(scope="module")
+def long_run(parts: Parts) -> str:
+    """The address of a run of 661 actions that has ended."""
+    return parts.url + make_demo(parts, "20x8x3")
+
+
 def stop_web(parts: Parts) -> None:
     assert parts.web is not None
     parts.web.terminate()
@@ -73,10 +79,10 @@ def expect_lost(*pages: Page) -> None:
 
 @pytest.mark.parametrize("stop", [stop_web, kill_web])
 def test_a_reader_of_a_long_run_stays_where_he_was_and_sees_the_truth(
-    failing_page: Page, browser: Browser, parts: Parts, stop
+    failing_page: Page, browser: Browser, parts: Parts, long_run: str, stop
 ):
     page = failing_page
-    page.goto(parts.url + make_demo(parts, "30x10x4"))
+    page.goto(long_run)
     until_connected(page)
     page.get_by_role("searchbox", name="Filter actions").fill("m1")
     expect(page.locator("#run-matches")).to_contain_text("match", timeout=SECONDS)
