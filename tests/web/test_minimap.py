@@ -36,7 +36,9 @@ def set_times(run: Run, name: str, phase: Phase, start: float | None, end: float
 
 def test_the_database_counts_what_started_and_ended_together(run: Run):
     for number in range(3):
-        set_times(run, f"a0-{number}", Phase.SUCCEEDED, 10.25 + number / 4, 22.5)  # no border: julianday may miss it
+        set_times(
+            run, f"a0-{number}", Phase.SUCCEEDED, 10.25 + number / 4, 22.5
+        )  # no border: julianday may miss it
     set_times(run, "a0-3", Phase.QUEUED, None, None)
     set_times(run, "a0", Phase.RUNNING, 0, None)
 
