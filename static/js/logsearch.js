@@ -141,6 +141,7 @@ export class LogSearch {
   }
 
   async searchWhole() {
+    clearTimeout(this.timer);
     const query = new URLSearchParams({ q: this.input.value.trim(), ...(this.stream && { stream: this.stream }) });
     if (this.view.dataset.attempt !== "0") query.set("attempt", this.view.dataset.attempt);
     this.back();

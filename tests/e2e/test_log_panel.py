@@ -18,7 +18,7 @@ from tests.e2e.test_browser import run_url
 
 pytestmark = pytest.mark.e2e
 
-SECONDS = 20_000
+SECONDS = 30_000
 FLOOD = 20_000
 MAX_LINES = 5000
 HAS_LINE = """(text) => [...document.querySelectorAll("log-view .log .line:nth-last-of-type(-n+3) span")]
@@ -112,13 +112,14 @@ def test_a_line_is_on_the_page_a_moment_after_it_was_printed_and_nothing_polls(p
     expect(page.get_by_text("Following", exact=True)).to_be_hidden(timeout=SECONDS)
 
 
+@pytest.mark.timeout(400)
 def test_a_flood_comes_whole_and_in_order_and_the_page_keeps_its_end(page: Page, chat: Chat):
     open_log(page, chat)
     page.evaluate(COLLECT)
 
     chat.say(f"flood 0 {FLOOD}")
 
-    page.wait_for_function(f"() => window.told.at(-1) === 'flood line {FLOOD - 1}'", timeout=60_000)
+    page.wait_for_function(f"() => window.told.at(-1) === 'flood line {FLOOD - 1}'", timeout=150_000)
     assert page.evaluate("window.told") == [f"flood line {number}" for number in range(FLOOD)]
     assert page.evaluate("window.most") <= MAX_LINES + 400
     expect(lines(page)).to_have_count(MAX_LINES)
@@ -155,7 +156,7 @@ def test_a_refresh_of_the_panel_keeps_lines_place_and_what_is_searched_for(page:
     open_log(page, chat)
     until_line(page, "flood line 299")
     page.get_by_role("searchbox", name="Search the log").fill("line 12")
-    expect(page.locator(".log-count")).to_have_text("11 of 11", timeout=SECONDS)
+    expect(page.locator(".log-count")).to_have_text("1 of 11", timeout=SECONDS)
 
     chat.end()
 
@@ -163,7 +164,7 @@ def test_a_refresh_of_the_panel_keeps_lines_place_and_what_is_searched_for(page:
     until_line(page, "the last line")
     expect(page.get_by_role("searchbox", name="Search the log")).to_be_focused()
     expect(page.get_by_role("searchbox", name="Search the log")).to_have_value("line 12")
-    expect(page.locator(".log-count")).to_have_text("11 of 11")
+    expect(page.locator(".log-count")).to_have_text("1 of 11")
     assert spans(page) == [*(f"flood line {number}" for number in range(300)), "the last line"]
 
 
