@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.template.loader import render_to_string
 
 from runs import tree
 from runs.live.feed import BEAT_SECONDS, POLL_SECONDS, Feed, Send
-from runs.live.messages import Asked, Filter, Focus, Follow, Hello, Levels, Look, Seek, Toggle
+from runs.live.logs import LogTail
+from runs.live.messages import NO_LOG, Asked, Filter, Focus, Follow, Hello, Levels, Log, Look, Seek, Toggle
 from runs.queries import pages
 from runs.rows import Window, partial, spacer, whole
 from runs.seen import Seen
@@ -39,6 +41,7 @@ class View:
     around: str = ""
     focus: str = ""
     seek: Seek | None = None
+    log: Log = NO_LOG
 
 
 class RunFeed(Feed):
@@ -55,6 +58,7 @@ class RunFeed(Feed):
         self._said: list[str] = []  # above the rows
         self._answered: Seek | None = None
         self._goal: Seen | None = None  # what the last frame was sought for
+        self._tail = LogTail(run_id, NO_LOG)
 
     def look(self, message: Asked) -> None:
         view, shape = self._view, self._view.shape
@@ -65,8 +69,12 @@ class RunFeed(Feed):
                     started=message.started,
                 )  # fmt: skip
                 self._view = View(
-                    message.since, message.first, message.count, shape, message.follows, "", message.focus
-                )
+                    message.since, message.first, message.count, shape, message.follows, "", message.focus,
+                    log=message.log,
+                )  # fmt: skip
+                return
+            case Log():
+                self._view = replace(view, log=message)
                 return
             case Look():
                 self._view = replace(view, first=message.first, count=message.count, around="")
@@ -101,7 +109,8 @@ class RunFeed(Feed):
         view = self._view
         seen = self._seen(self._snapshot, view)
         is_sought = view.seek is not None and view.seek is not self._answered
-        self.extras = {"sought": seen.goal, "opened": sorted(seen.opened)} if is_sought else {}
+        told = self._follow(view.log)
+        self.extras = ({"sought": seen.goal, "opened": sorted(seen.opened)} if is_sought else {}) | told
         self._goal = seen if is_sought else None
         self._answered = view.seek
         self.seq = max(seen.seq, 0)
@@ -111,7 +120,14 @@ class RunFeed(Feed):
         self._shown = seen.window
         self.patience = ENDED_POLL_SECONDS if seen.summary.is_over else POLL_SECONDS
         self.beat = ENDED_BEAT_SECONDS if seen.summary.is_over else BEAT_SECONDS
-        return "".join(partials) or ("" if is_sought else None)
+        return "".join(partials) or ("" if self.extras else None)
+
+    def _follow(self, log: Log) -> dict[str, Any]:
+        """What was printed since; of a log that the page asks for anew, from where it says."""
+        if self._tail.asked is not log:
+            self._tail = LogTail(self._run_id, log)
+        told = self._tail.compose()
+        return {"log": told} if told else {}
 
     def _seen(self, snapshot: Snapshot, view: View) -> Seen:
         first, count, shape = view.first, view.count, view.shape
@@ -128,7 +144,9 @@ class RunFeed(Feed):
         return snapshot.see(first, count, shape, focus=view.focus)
 
     def settle(self) -> None:
-        """The page goes on from where it was brought."""
+        """The page goes on from where it was brought, and hears the rest of a long log."""
+        if self._tail.has_more:
+            self.hint()
         if (goal := self._goal) is not None:
             view, self._goal = self._view, None
             shape = replace(view.shape, toggled=view.shape.toggled ^ goal.opened)
