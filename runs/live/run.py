@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.template.loader import render_to_string
 
 from runs import tree
 from runs.live.feed import BEAT_SECONDS, POLL_SECONDS, Feed, Send
-from runs.live.messages import Asked, Filter, Focus, Follow, Hello, Levels, Look, Seek, Select, Toggle
+from runs.live.logs import LogTail
+from runs.live.messages import (
+    NO_LOG,
+    Asked,
+    Filter,
+    Focus,
+    Follow,
+    Hello,
+    Levels,
+    Log,
+    Look,
+    Seek,
+    Select,
+    Toggle,
+)
 from runs.queries import pages
 from runs.queries.rows import find_seq
 from runs.rows import Window, partial, spacer, whole
@@ -42,6 +57,7 @@ class View:
     focus: str = ""
     selected: str = ""
     seek: Seek | None = None
+    log: Log = NO_LOG
 
 
 class RunFeed(Feed):
@@ -59,6 +75,7 @@ class RunFeed(Feed):
         self._panel: dict[str, object] = {}  # what was said last of an action whose row is not in the page
         self._answered: Seek | None = None
         self._goal: Seen | None = None  # what the last frame was sought for
+        self._tail = LogTail(run_id, NO_LOG)
 
     def look(self, message: Asked) -> None:
         view, shape = self._view, self._view.shape
@@ -70,8 +87,11 @@ class RunFeed(Feed):
                 )  # fmt: skip
                 self._view = View(
                     message.since, message.first, message.count, shape, message.follows, "", message.focus,
-                    message.selected,
+                    message.selected, log=message.log,
                 )  # fmt: skip
+                return
+            case Log():
+                self._view = replace(view, log=message)
                 return
             case Look():
                 self._view = replace(view, first=message.first, count=message.count, around="")
@@ -109,10 +129,8 @@ class RunFeed(Feed):
         view = self._view
         seen = self._seen(self._snapshot, view)
         is_sought = view.seek is not None and view.seek is not self._answered
-        panel, self._panel = self._panel, self._panel_of(seen.window, view.selected)
-        self.extras = {"panel": self._panel} if self._panel else {}
-        if is_sought:
-            self.extras |= {"sought": seen.goal, "opened": sorted(seen.opened)}
+        told = self._follow(view.log) | self._panel_of(seen.window, view.selected)
+        self.extras = ({"sought": seen.goal, "opened": sorted(seen.opened)} if is_sought else {}) | told
         self._goal = seen if is_sought else None
         self._answered = view.seek
         self.seq = max(seen.seq, 0)
@@ -122,15 +140,21 @@ class RunFeed(Feed):
         self._shown = seen.window
         self.patience = ENDED_POLL_SECONDS if seen.summary.is_over else POLL_SECONDS
         self.beat = ENDED_BEAT_SECONDS if seen.summary.is_over else BEAT_SECONDS
-        is_told = is_sought or (self._panel and self._panel != panel)
-        return "".join(partials) or ("" if is_told else None)
+        return "".join(partials) or ("" if self.extras else None)
 
-    def _panel_of(self, window: Window, selected: str) -> dict[str, object]:
-        """What no row tells of the selected action: the number of its last change."""
-        if not selected or selected in window.kept:
-            return {}
-        seq = find_seq(self._run_id, selected)
-        return {} if seq is None else {"name": selected, "seq": seq}
+    def _panel_of(self, window: Window, selected: str) -> dict[str, Any]:
+        """What no row tells of the selected action: the number of its last change, once."""
+        is_told_by_row = not selected or selected in window.kept
+        seq = None if is_told_by_row else find_seq(self._run_id, selected)
+        before, self._panel = self._panel, {} if seq is None else {"name": selected, "seq": seq}
+        return {"panel": self._panel} if self._panel and self._panel != before else {}
+
+    def _follow(self, log: Log) -> dict[str, Any]:
+        """What was printed since; of a log that the page asks for anew, from where it says."""
+        if self._tail.asked is not log:
+            self._tail = LogTail(self._run_id, log)
+        told = self._tail.compose()
+        return {"log": told} if told else {}
 
     def _seen(self, snapshot: Snapshot, view: View) -> Seen:
         first, count, shape = view.first, view.count, view.shape
@@ -147,7 +171,9 @@ class RunFeed(Feed):
         return snapshot.see(first, count, shape, focus=view.focus)
 
     def settle(self) -> None:
-        """The page goes on from where it was brought."""
+        """The page goes on from where it was brought, and hears the rest of a long log."""
+        if self._tail.has_more:
+            self.hint()
         if (goal := self._goal) is not None:
             view, self._goal = self._view, None
             shape = replace(view.shape, toggled=view.shape.toggled ^ goal.opened)

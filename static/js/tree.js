@@ -9,6 +9,7 @@ import { nameOf, pressed } from "./keys.js";
 import { Levels } from "./levels.js";
 import { send } from "./live.js";
 import { LoadedRows } from "./loaded.js";
+import { shownLog } from "./logs.js";
 import { Picks } from "./picks.js";
 import { Focus } from "./pin.js";
 import { seekTo } from "./seek.js";
@@ -45,7 +46,8 @@ export class RunTree extends HTMLElement {
     const shape = { ...this.levels.shape, ...this.filters.shape, follows: this.following.isOn };
     // Where a pinned row lay, only the last connection knows.
     const since = this.querySelector("#rows > [data-pinned]") ? -1 : this.seq;
-    return { kind: "hello", since, first: this.loaded.before, count: this.rows.length, focus: this.focused.name, selected: this.selected, ...shape };
+    const { focused, selected } = this;
+    return { kind: "hello", since, first: this.loaded.before, count: this.rows.length, focus: focused.name, selected, log: shownLog(), ...shape };
   }
 
   /** @returns {import("./filter.js").RunFilter} */
@@ -59,9 +61,10 @@ export class RunTree extends HTMLElement {
     this.anchor.keep();
   }
 
-  /** @param {{seq: number, panel?: {name: string, seq: number}}} frame */
+  /** @param {import("../../types/page.d.ts").RunFrame} frame */
   afterFrame(frame) {
     this.seq = frame.seq;
+    if (frame.log) document.querySelector("log-view")?.take(frame.log);
     if (this.order !== this.hadRows) {
       this.movedAt = performance.now();
       this.loaded.asked = undefined;

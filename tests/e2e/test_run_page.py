@@ -55,6 +55,7 @@ def test_the_tab_and_the_header_say_how_the_run_is(page: Page, server: Server, t
 
 def test_the_icon_of_each_end_is_there(page: Page, server: Server):
     page.goto(server.url + make_demo(server, "3x4"))
+    until_connected(page)  # no frame of an ended run comes after that
 
     for look in ("succeeded", "failed", "aborted", "timed-out", "running", "queued"):
         page.evaluate("(look) => { document.getElementById('run-summary').dataset.look = look; }", look)
