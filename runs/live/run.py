@@ -91,17 +91,14 @@ class RunFeed(Feed):
                 )  # fmt: skip
                 return
             case Log():
-                self._view = replace(view, log=message)
-                return
+                view = replace(view, log=message)
             case Look():
                 self._view = replace(view, first=message.first, count=message.count, around="")
                 return
             case Focus():
-                self._view = replace(view, focus=message.name)
-                return
+                view = replace(view, focus=message.name)
             case Select():
-                self._view = replace(view, selected=message.name)
-                return
+                view = replace(view, selected=message.name)
             case Follow():
                 first = self._shown.before if self._shown else view.first
                 self._view = replace(view, first=first, follows=message.on, around="")
