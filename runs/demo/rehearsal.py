@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 
-from runs import aborts, batches, errors, leases, liveness, operations
+from asgiref.sync import async_to_sync
+
+from runs import aborts, batches, errors, events, leases, liveness, operations
 from runs.demo import files
 from runs.demo.scripts import REASON, Script
 from runs.demo.stage import Stage, set_stage
@@ -17,7 +19,10 @@ from runs.executor import frames
 from runs.names import ActionRef, RunRef
 from runs.queries import link
 
-TICK_US = 100_000  # what happens within one tick is one transaction
+# What happens within one tick is one transaction. In a long run much happens at a time, so its ticks can be longer.
+TICK_US = 100_000
+TICK_US_PER_ACTION = 50
+LONGEST_TICK_US = 1_000_000
 BATCH = 2000  # events
 PEOPLE = ("ann", "bo", "chris")
 
@@ -27,14 +32,16 @@ Progress = Callable[[int], None]
 def tell(scripts: Mapping[str, Script], *, actor: str, ends_at: datetime, said: Progress) -> RunRef:
     """Make a finished run. `said` is called now and then with the number of events so far."""
     stage = set_stage(scripts, actor=actor, ends_at=ends_at, details=len(scripts) <= BATCH)
-    _Rehearsal(stage, said).run()
+    tick = min(max(TICK_US, TICK_US_PER_ACTION * len(scripts)), LONGEST_TICK_US)
+    _Rehearsal(stage, said, tick).run()
     return stage.ref
 
 
 class _Rehearsal:
-    def __init__(self, stage: Stage, said: Progress) -> None:
+    def __init__(self, stage: Stage, said: Progress, tick: int) -> None:
         self._stage = stage
         self._said = said
+        self._tick = tick
         self._now = int(stage.begins_at.timestamp() * 1e6)
         self._seq = self._events = 0
         self._seen = {stage.run_id: 0}
@@ -50,14 +57,16 @@ class _Rehearsal:
 
     def run(self) -> None:
         while True:
-            self._stay_connected()
-            moved = self._speak()
-            moved |= self._listen()
+            with events.collected() as hints:  # to send each by itself takes as long as to store what it is about
+                self._stay_connected()
+                moved = self._speak()
+                moved |= self._listen()
+            async_to_sync(events.send)(hints)
             if moved:
                 continue
             if (next_at := self._stage.play.next_at) is None:
                 break
-            self._now = max(self._now + TICK_US, next_at)
+            self._now = max(self._now + self._tick, next_at)
         leases.end_executor(self._stage.executor_id, "the demonstration is over")
 
     def _stay_connected(self) -> None:
@@ -69,10 +78,10 @@ class _Rehearsal:
     def _speak(self) -> bool:
         """Say what is due; whether there was something."""
         play = self._stage.play
-        events = iter(play.advance(self._now))
+        said = iter(play.advance(self._now))
         moved = False
         files.write(play.take_files())
-        while batch := list(islice(events, BATCH)):
+        while batch := list(islice(said, BATCH)):
             self._seq += 1
             applied = batches.apply_batch(
                 self._stage.executor_id, self._epoch, frames.Batch(self._seq, batch), clock=self._clock
