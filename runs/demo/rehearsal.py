@@ -32,18 +32,24 @@ Progress = Callable[[int], None]
 def tell(scripts: Mapping[str, Script], *, actor: str, ends_at: datetime, said: Progress) -> RunRef:
     """Make a finished run. `said` is called now and then with the number of events so far."""
     stage = set_stage(scripts, actor=actor, ends_at=ends_at, details=len(scripts) <= BATCH)
-    tick = min(max(TICK_US, TICK_US_PER_ACTION * len(scripts)), LONGEST_TICK_US)
-    _Rehearsal(stage, said, tick).run()
+    Rehearsal(stage, said, actions=len(scripts)).run()
+    leases.end_executor(stage.executor_id, "the demonstration is over")
     return stage.ref
 
 
-class _Rehearsal:
-    def __init__(self, stage: Stage, said: Progress, tick: int) -> None:
+class Rehearsal:
+    """Plays until nothing happens any more by itself. actions: about how many. seq: of the last batch.
+
+    answers: whether somebody answers conditions; where nobody does, the run waits for that, and its executor stays.
+    """
+
+    def __init__(self, stage: Stage, said: Progress, *, actions: int, answers: bool = True) -> None:
         self._stage = stage
         self._said = said
-        self._tick = tick
+        self._answers = answers
+        self._tick = min(max(TICK_US, TICK_US_PER_ACTION * actions), LONGEST_TICK_US)
         self._now = int(stage.begins_at.timestamp() * 1e6)
-        self._seq = self._events = 0
+        self.seq = self._events = 0
         self._seen = {stage.run_id: 0}
         self._asked = 0
         hello = frames.Hello(
@@ -67,7 +73,6 @@ class _Rehearsal:
             if (next_at := self._stage.play.next_at) is None:
                 break
             self._now = max(self._now + self._tick, next_at)
-        leases.end_executor(self._stage.executor_id, "the demonstration is over")
 
     def _stay_connected(self) -> None:
         """A server that runs beside this hears of it, or it would start an executor that takes part."""
@@ -82,9 +87,9 @@ class _Rehearsal:
         moved = False
         files.write(play.take_files())
         while batch := list(islice(said, BATCH)):
-            self._seq += 1
+            self.seq += 1
             applied = batches.apply_batch(
-                self._stage.executor_id, self._epoch, frames.Batch(self._seq, batch), clock=self._clock
+                self._stage.executor_id, self._epoch, frames.Batch(self.seq, batch), clock=self._clock
             )
             play.take_leases((one.lease for one in applied.results if one.lease), self._now)
             self._events += len(batch)
@@ -98,7 +103,7 @@ class _Rehearsal:
             )
             moved = True
         for name in play.take_answers():
-            moved |= self._answer(name)
+            moved |= self._answers and self._answer(name)
         return moved
 
     def _answer(self, name: str) -> bool:
