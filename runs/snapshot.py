@@ -225,7 +225,7 @@ class Snapshot:
     def _seen(self, view: _View, start: int, stop: int, focus: str = "") -> Seen:
         places = view.layout.window(start, stop)
         self._read_rows([place.id for place in places])
-        shown = {self._rows[place.id].name: self._html(place, view.matches, start) for place in places}
+        shown = {self._rows[place.id].name: self._html(place, view.matches) for place in places}
         pin = None if not focus or focus in shown else self._pin(view, focus, shown)
         window = rows.Window(shown, start, max(0, len(view.layout) - stop), pin)
         if self._summary is None:
@@ -243,7 +243,7 @@ class Snapshot:
         name = self._rows[place.id].name
         if name in shown:
             return None
-        return rows.Pin(place.index - 1, name, self._html(place, view.matches, None))
+        return rows.Pin(place.index - 1, name, self._html(place, view.matches, " data-pinned"))
 
     def _read_rows(self, ids: Sequence[int]) -> None:
         missing = [one for one in ids if one not in self._rows]
@@ -257,11 +257,7 @@ class Snapshot:
             raise NotFound(f"run {self.head.ref} was deleted")
         self._rows.update(with_tries(read))
 
-    def _html(self, place: tree.Place, matches: frozenset[int] | None, start: int | None) -> str:
-        """A row of the window that begins with the 0-based `start`; None: the pinned one. It says where its parent is when that is not loaded."""
-        is_parent_away = 0 < place.parent_index <= (place.index if start is None else start)
-        more = f' data-parent="{place.parent_index}"' if is_parent_away else ""
-        more += " data-pinned" if start is None else ""
+    def _html(self, place: tree.Place, matches: frozenset[int] | None, more: str = "") -> str:
         hidden = self._failures_below[place.id] if place.is_collapsed else 0
         is_context = matches is not None and place.id not in matches
         return rows.render(

@@ -35,6 +35,8 @@ interface Frame {
   number: number;
   /** Seconds until the next one at the latest. */
   beat: number;
+  /** Of the tree: the 0-based row with which its window begins, and the one after its end. */
+  rows?: [number, number];
 }
 
 /** detail of hx-ws' events. */

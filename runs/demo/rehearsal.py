@@ -63,7 +63,9 @@ class Rehearsal:
 
     def run(self) -> None:
         while True:
-            with events.collected() as hints:  # to send each by itself takes as long as to store what it is about
+            with (
+                events.collected() as hints
+            ):  # to send each by itself takes as long as to store what it is about
                 self._stay_connected()
                 moved = self._speak()
                 moved |= self._listen()

@@ -10,8 +10,9 @@ from django.template.loader import render_to_string
 from runs import tree
 from runs.live.feed import BEAT_SECONDS, POLL_SECONDS, Feed, Send
 from runs.live.messages import Asked, Filter, Focus, Follow, Hello, Levels, Look, Seek, Toggle
+from runs.live.slides import lead
 from runs.queries import pages
-from runs.rows import Window, partial, spacer, whole
+from runs.rows import Window
 from runs.seen import Seen
 from runs.shapes import EVERYTHING, MAX_TOGGLED, Shape, make_shape
 from runs.snapshot import Snapshot, shared
@@ -19,8 +20,6 @@ from runs.snapshot import Snapshot, shared
 # Nothing more is expected of an ended run; its feed stays for scrolling and toggling.
 ENDED_POLL_SECONDS = 30.0
 ENDED_BEAT_SECONDS = 15.0
-# Up to so many changed rows are sent one by one; more, as one window.
-MAX_PARTIALS = 40
 PART = re.compile("(?=<hx-partial )")  # no name or message can hold it: what users write is escaped
 
 
@@ -101,13 +100,15 @@ class RunFeed(Feed):
         view = self._view
         seen = self._seen(self._snapshot, view)
         is_sought = view.seek is not None and view.seek is not self._answered
-        self.extras = {"sought": seen.goal, "opened": sorted(seen.opened)} if is_sought else {}
+        self.extras = {"rows": [seen.start, seen.start + len(seen.window.rows)]}
+        if is_sought:
+            self.extras |= {"sought": seen.goal, "opened": sorted(seen.opened)}
         self._goal = seen if is_sought else None
         self._answered = view.seek
         self.seq = max(seen.seq, 0)
         if self._shown is None and self._page_has(seen, view):
             self._shown = seen.window
-        partials = [*self._rows(seen.window), *self._above(seen)]
+        partials = [*lead(self._shown, seen.window), *self._above(seen)]
         self._shown = seen.window
         self.patience = ENDED_POLL_SECONDS if seen.summary.is_over else POLL_SECONDS
         self.beat = ENDED_BEAT_SECONDS if seen.summary.is_over else BEAT_SECONDS
@@ -138,18 +139,6 @@ class RunFeed(Feed):
         """Whether the page came with just these rows. After a reconnect it may have asked for others in vain."""
         came_with = (seen.seq, seen.start, len(seen.window.rows), EVERYTHING, None)
         return came_with == (view.since, view.first, view.count, view.shape, seen.window.pin)
-
-    def _rows(self, window: Window) -> list[str]:
-        shown = self._shown
-        if shown is None or shown.order != window.order:
-            return [whole(window)]
-        rows, had = window.kept, shown.kept
-        changed = [name for name, html in rows.items() if had[name] != html]
-        if len(changed) > MAX_PARTIALS:
-            return [whole(window)]
-        partials = [partial(f"action-{name}", rows[name], "outerMorph") for name in changed]
-        spacers = shown.spacers
-        return partials + [spacer(one, n) for one, n in window.spacers.items() if spacers[one] != n]
 
     def _above(self, seen: Seen) -> list[str]:
         """What changed of title, header and counts. Only that, because each part costs the browser a swap."""

@@ -58,9 +58,10 @@ export class RunTree extends HTMLElement {
     this.anchor.keep();
   }
 
-  /** @param {{seq: number}} frame */
+  /** @param {{seq: number, rows?: [number, number]}} frame */
   afterFrame(frame) {
     this.seq = frame.seq;
+    this.loaded.drop(...frame.rows);
     if (this.order !== this.hadRows) {
       this.movedAt = performance.now();
       this.loaded.asked = undefined;

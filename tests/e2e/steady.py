@@ -155,7 +155,9 @@ def main(actions: int) -> None:
 
     scripts = write_scripts(widths_for(actions))
     scripts[FIRST] = replace(scripts[FIRST], waits=True, aborted_after=None, takes=(Take(0.05),))
-    stage = set_stage(scripts, actor="test", ends_at=timezone.now(), details=False, slots=max(SLOTS, actions // 100))
+    stage = set_stage(
+        scripts, actor="test", ends_at=timezone.now(), details=False, slots=max(SLOTS, actions // 100)
+    )
     rehearsal = Rehearsal(stage, lambda _: None, actions=len(scripts), answers=False)
     rehearsal.run()
     parts = [part for part in stage.play._parts.values() if not part.has_ended]
