@@ -66,7 +66,6 @@ class Rehearsal:
             with (
                 events.collected() as hints
             ):  # to send each by itself takes as long as to store what it is about
-                self._stay_connected()
                 moved = self._speak()
                 moved |= self._listen()
             async_to_sync(events.send)(hints)
@@ -88,7 +87,9 @@ class Rehearsal:
         said = iter(play.advance(self._now))
         moved = False
         files.write(play.take_files())
+        self._stay_connected()
         while batch := list(islice(said, BATCH)):
+            self._stay_connected()
             self.seq += 1
             applied = batches.apply_batch(
                 self._stage.executor_id, self._epoch, frames.Batch(self.seq, batch), clock=self._clock

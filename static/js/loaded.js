@@ -81,11 +81,17 @@ export class LoadedRows {
     const isNearTop = before && top < before + MARGIN;
     const isNearEnd = after && bottom > end - MARGIN;
     if (!isNearTop && !isNearEnd) return;
-    const isAway = bottom <= before || top >= end;
-    if (isAway && !isAwaited && this.waitedFor(FLING_MS)) return;
+    if (bottom <= before || top >= end) return isAwaited || !this.waitedFor(FLING_MS) ? this.jump() : undefined;
     const around = Math.round((top + bottom - WINDOW) / 2);
-    if (isNearTop) this.askFrom(Math.max(0, Math.min(around, bottom + BEHIND - WINDOW)));
-    else this.askFrom(Math.max(0, around, top - BEHIND));
+    if (isNearTop) this.askFrom(Math.min(around, bottom + BEHIND - WINDOW));
+    else this.askFrom(Math.max(around, top - BEHIND));
+  }
+
+  /** Ask for what shows when nothing of it is here: for no more than that and some around it, so that it comes soon. */
+  jump() {
+    const { top, bottom } = this.view;
+    const count = Math.min(WINDOW, bottom - top + 2 * BEHIND + 4);
+    this.askFrom(Math.round((top + bottom - count) / 2), count);
   }
 
   /** Whether rows were asked for so lately that it is better to ask later; that is then seen to. @param {number} ms */
@@ -99,9 +105,10 @@ export class LoadedRows {
     return true;
   }
 
-  /** @param {number} first */
-  askFrom(first) {
-    if (this.asked === first || !send(this.tree, { kind: "window", first, count: WINDOW })) return;
+  /** @param {number} from @param {number} [count] */
+  askFrom(from, count = WINDOW) {
+    const first = Math.max(0, from);
+    if (this.asked === first || !send(this.tree, { kind: "window", first, count })) return;
     this.asked = first;
     this.askedAt = performance.now();
   }

@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 # Runs in the page, once: `scrolled` moves an element by so many pixels in each frame, turns at its ends and once in the middle
 # of the time, and returns the instant of each frame and what `look` says of it.
 SCROLL = """
-window.scrolled = async (grid, { px, seconds }, look = () => 0) => {
+window.scrolled = async (grid, { px, seconds, turns }, look = () => 0) => {
   const times = [], seen = [], begun = performance.now();
   let step = px, turned = false;
   for (;;) {
@@ -20,7 +20,7 @@ window.scrolled = async (grid, { px, seconds }, look = () => 0) => {
     seen.push(look());
     if (now - begun > seconds * 1000) return { times, seen };
     const end = grid.scrollHeight - grid.clientHeight;
-    if (!turned && now - begun > seconds * 500) { turned = true; step = -step; }
+    if (turns && !turned && now - begun > seconds * 500) { turned = true; step = -step; }
     const y = grid.scrollTop + step;
     if (y < 0 || y > end) step = -step;
     grid.scrollTop = Math.min(Math.max(y, 0), end);
@@ -81,10 +81,12 @@ class Frames:
         )
 
 
-def scroll(page: Page, grid: str, px: int, seconds: float, look: str = "() => 0") -> Frames:
-    """Down and up again, px in each frame."""
+def scroll(
+    page: Page, grid: str, px: int, seconds: float, look: str = "() => 0", *, turns: bool = True
+) -> Frames:
+    """Down and up again, px in each frame. turns: in the middle of the time, wherever that is."""
     found = page.evaluate(
         f"([grid, how]) => scrolled(document.querySelector(grid), how, {look})",
-        [grid, {"px": px, "seconds": seconds}],
+        [grid, {"px": px, "seconds": seconds, "turns": turns}],
     )
     return Frames(found["times"], found["seen"])

@@ -48,7 +48,7 @@ class SteadyRun:
         assert self._process.stdin is not None
         self._process.stdin.write(f"{words}\n")
         self._process.stdin.flush()
-        assert self._line(ORDER_SECONDS) == f"done {words.split()[0]}"
+        assert self._line(ORDER_SECONDS) == f"done {words.split(maxsplit=1)[0]}"
 
 
 @contextmanager
