@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+
+import pytest
 
 MOST_TAKEN = 0.15
 
@@ -29,6 +32,25 @@ class Processors:
         """By others: the share of all processors' time."""
         others = (self.busy - before.busy) - (self.ours - before.ours)
         return others / (self.at - before.at) / (os.cpu_count() or 1)
+
+
+def within_budget(measure: Callable[[], tuple[bool, str]], *, tries: int = 2) -> None:
+    """Measure until it is within its budget (whether it is, and its numbers); a machine that does much else may not say no.
+
+    On such a machine the test ends as an expected failure, with the numbers.
+    """
+    said, taken = [], 0.0
+    for _ in range(tries):
+        before = Processors.now()
+        is_within, numbers = measure()
+        taken = Processors.now().taken_since(before)
+        said.append(f"{numbers} (others took {taken:.0%} of the processors)")
+        print(said[-1])
+        if is_within:
+            return
+        if taken <= MOST_TAKEN:
+            pytest.fail(said[-1])
+    pytest.xfail("; ".join(said))
 
 
 def seconds_of(folder: Path) -> int:

@@ -5,36 +5,36 @@ Tests that let the run grow come last.
 
 from __future__ import annotations
 
+import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.connected import until_connected
 from tests.e2e.frames import SCROLL, Frames, scroll
 from tests.e2e.parts import Parts
-from tests.e2e.quiet import MOST_TAKEN, Processors
-from tests.e2e.server import Server
+from tests.e2e.quiet import within_budget
+from tests.e2e.server import Server, wait_until
 from tests.e2e.steady_run import SteadyRun, steady_run
 
-ACTIONS = 100_000
+ACTIONS = int(os.environ.get("FLYTEUI_TEST_ACTIONS", "100000"))
 TELL_SECONDS = 420  # on a machine that does much else; 45 on one that does not
 SECONDS = 15_000
 FIRST_BYTE_SECONDS = 0.150
 FRAME_SECONDS, FRAME_BYTES = 0.025, 100_000
 MOST_ROWS = 150
 FEWEST_FRAMES = 50  # a second
-TRIES = 2
 GRID = "run-tree .tree"
 # The fourth row that shows: its id, where it is, its index.
 EYE = """() => {
   const tree = document.querySelector("run-tree");
   const row = tree.rows[tree.loaded.view.top - tree.loaded.before + 3];
-  return [row.id, row.getBoundingClientRect().top, Number(row.ariaRowIndex)];
+  return [row.id, row.offsetTop - tree.grid.scrollTop, Number(row.ariaRowIndex)];
 }"""
 LIVE_ROW = '#rows > .row[data-phase="running"]'
 
@@ -70,6 +70,10 @@ def open_run(page: Page, run: SteadyRun, query: str = "") -> None:
     until_connected(page)
 
 
+def row_of(page: Page, name: str) -> Locator:
+    return page.locator(f'[id="action-{name}"]')
+
+
 def first_byte(url: str) -> float:
     """Seconds until it comes, over a connection of its own."""
     begun = time.perf_counter()
@@ -83,8 +87,9 @@ def first_byte(url: str) -> float:
     return seconds
 
 
-def go(page: Page, top: int) -> None:
-    """Scroll there, and wait for its rows."""
+def go(page: Page, part: float) -> None:
+    """Scroll so far, 1 being the end, and wait for the rows there."""
+    top = int(page.evaluate("document.querySelector('run-tree').loaded.total") * part) * 32
     page.evaluate(f"document.querySelector('{GRID}').scrollTop = {top}")
     page.wait_for_function(
         "(top) => { const { view, before } = document.querySelector('run-tree').loaded;"
@@ -100,33 +105,38 @@ def go(page: Page, top: int) -> None:
 
 def test_the_first_byte_comes_in_time_though_the_server_has_never_seen_the_run(big: Server, run: SteadyRun):
     """Each time from a process that has just started; the first request of each is for another page, which loads the code."""
-    cold = []
-    for _ in range(3):
-        parts = Parts(big.home)
-        parts.start_web()
-        try:
-            wait_for_web(parts)
-            httpx.get(f"{parts.url}/v2/domain/development/project/flytesnacks/runs", timeout=60)
-            cold.append(first_byte(parts.url + run.path))
-        finally:
-            parts.stop()
-    print(f"cold: {', '.join(f'{seconds * 1e3:.0f} ms' for seconds in cold)}")
-    assert min(cold) <= FIRST_BYTE_SECONDS
+
+    def measure() -> tuple[bool, str]:
+        cold = [cold_first_byte(big, run.path) for _ in range(3)]
+        return min(cold) <= FIRST_BYTE_SECONDS, said("cold", cold)
+
+    within_budget(measure)
 
 
-def wait_for_web(parts: Parts) -> None:
-    deadline = time.monotonic() + 60
-    while not Server.answers(parts.port):
-        assert time.monotonic() < deadline
+def said(what: str, seconds: list[float]) -> str:
+    return f"{what}: {', '.join(f'{one * 1e3:.0f} ms' for one in seconds)}"
+
+
+def cold_first_byte(big: Server, path: str) -> float:
+    """Of a web process of its own."""
+    parts = Parts(big.home)
+    parts.start_web()
+    try:
+        wait_until(lambda: Server.answers(parts.port), "the server answers")
+        httpx.get(f"{parts.url}/v2/domain/development/project/flytesnacks/runs", timeout=60)
+        return first_byte(parts.url + path)
+    finally:
+        parts.stop()
 
 
 def test_the_first_byte_comes_in_time_when_others_look_too(page: Page, run: SteadyRun):
     open_run(page, run)
 
-    warm = [first_byte(run.url) for _ in range(3)]
+    def measure() -> tuple[bool, str]:
+        warm = [first_byte(run.url) for _ in range(3)]
+        return min(warm) <= FIRST_BYTE_SECONDS, said("warm", warm)
 
-    print(f"warm: {', '.join(f'{seconds * 1e3:.0f} ms' for seconds in warm)}")
-    assert min(warm) <= FIRST_BYTE_SECONDS
+    within_budget(measure)
 
 
 @pytest.mark.parametrize("px", [100, 2000, 20_000])
@@ -161,25 +171,23 @@ def test_scrolling_keeps_its_frames(page: Page, run: SteadyRun, px: int):
     page.add_init_script(SCROLL)
     open_run(page, run)
     scroll(page, GRID, px, 1)
-    taken, said, frames = 0.0, [], None
-    for _ in range(TRIES):
-        before = Processors.now()
+
+    def measure() -> tuple[bool, str]:
         frames = scroll(page, GRID, px, 6)
-        taken = Processors.now().taken_since(before)
-        said.append(f"{frames}; others took {taken:.0%} of the processors")
-        if frames.per_second >= FEWEST_FRAMES or taken <= MOST_TAKEN:
-            break
-    print(f"{px} px in each frame: {' | '.join(said)}")
-    assert frames is not None
-    if frames.per_second < FEWEST_FRAMES and taken > MOST_TAKEN:
-        pytest.xfail(f"{said}; an empty page: {empty(page, px)}")
-    assert frames.per_second >= FEWEST_FRAMES
+        is_within = frames.per_second >= FEWEST_FRAMES
+        return is_within, f"{px} px in each frame: {frames}" + (
+            "" if is_within else f"; empty page: {empty(page, px)}"
+        )
+
+    within_budget(measure)
 
 
 def empty(page: Page, px: int) -> Frames:
     """The same in a page with nothing in it."""
     page.evaluate("makeEmpty()")
-    return scroll(page, "#empty", px, 3)
+    frames = scroll(page, "#empty", px, 3)
+    page.evaluate("document.getElementById('empty').remove()")
+    return frames
 
 
 @pytest.mark.parametrize("px", [100, 2000])
@@ -187,11 +195,8 @@ def test_frames_are_cheap_while_one_scrolls(page: Page, big: Server, run: Steady
     page.add_init_script(SCROLL)
     sizes = sizes_of_frames(page)
     open_run(page, run)
-    before, first = costs(big), len(sizes)
 
-    scroll(page, GRID, px, 6)
-
-    expect_cheap(big, before, sizes[first:])
+    within_budget(lambda: frames_of(big, sizes, lambda: scroll(page, GRID, px, 6)))
 
 
 def sizes_of_frames(page: Page) -> list[int]:
@@ -212,16 +217,19 @@ def costs(server: Server) -> dict[float, int]:
     return {float(most): int(float(number)) for most, number in line.findall(text)}
 
 
-def expect_cheap(server: Server, before: dict[float, int], sizes: list[int]) -> None:
-    spent = {most: number - before[most] for most, number in costs(server).items()}
+def frames_of(server: Server, sizes: list[int], act: Callable[[], object]) -> tuple[bool, str]:
+    """Whether the frames that come meanwhile keep their budget, and what they took."""
+    before, first = costs(server), len(sizes)
+    act()
+    longest = max(sizes[first:])
+    spent = {most: number - before.get(most, 0) for most, number in costs(server).items()}
     total, cheap = spent[float("inf")], spent[FRAME_SECONDS]
     half = next(most for most, number in spent.items() if number >= total / 2)
-    print(
-        f"{total} frames; half of them took {half * 1e3:g} ms at most, {total - cheap} more than 25 ms; the longest: {max(sizes):,} bytes"
-    )
     assert total > 5
-    assert cheap >= 0.95 * total  # thread time grows where others take the caches
-    assert max(sizes) <= FRAME_BYTES
+    assert longest <= FRAME_BYTES
+    numbers = f"{total} frames, half of them ≤ {half * 1e3:g} ms, {total - cheap} > 25 ms, the longest {longest:,} bytes"
+    # The clock of a thread counts in steps, and a collection of garbage falls on one now and then.
+    return cheap >= 0.95 * total, numbers
 
 
 # --- what a reader does ---------------------------------------------------------------------------------------------
@@ -230,7 +238,7 @@ def expect_cheap(server: Server, before: dict[float, int], sizes: list[int]) -> 
 def test_a_link_to_the_last_action_opens_with_it_in_view(page: Page, run: SteadyRun, last: str):
     open_run(page, run, f"?action={last}")
 
-    row = page.locator(f"#action-{last}")
+    row = row_of(page, last)
     expect(row).to_be_in_viewport(ratio=0.9)
     expect(row).to_have_attribute("aria-selected", "true")
     expect(page.locator("#panel")).to_have_attribute("data-name", last)
@@ -245,7 +253,7 @@ def test_the_focused_row_stays_and_an_arrow_brings_it_back(page: Page, run: Stea
         page.keyboard.press("ArrowDown")
     name = page.evaluate("document.activeElement.id")
 
-    go(page, 1_600_000)
+    go(page, 0.5)
     assert page.evaluate("document.activeElement.id") == name
     assert page.locator("#rows > [data-pinned]").count() == 1
     page.keyboard.press("ArrowDown")
@@ -276,8 +284,9 @@ def test_keys_reach_both_ends_and_a_page_further(page: Page, run: SteadyRun):
 def test_left_goes_to_a_parent_that_is_far_above(page: Page, run: SteadyRun):
     """A branch in the middle of the run is a child of the root, 50,000 rows below it."""
     open_run(page, run)
-    go(page, 1_600_000)
-    branch = page.locator('#rows > .row[aria-level="2"]:not([data-pinned])').first
+    go(page, 0.5)
+    branches = page.locator('#rows > .row[aria-level="2"]:not([data-pinned])')
+    branch = row_of(page, str(branches.nth(2).get_attribute("id")).removeprefix("action-"))
     assert int(branch.get_attribute("aria-rowindex") or 0) > run.size // 2 - 100
     branch.locator(".took").click()
     page.keyboard.press("ArrowLeft")
@@ -292,8 +301,8 @@ def test_left_goes_to_a_parent_that_is_far_above(page: Page, run: SteadyRun):
 def test_text_finds_what_it_means_among_all(page: Page, run: SteadyRun):
     open_run(page, run)
     page.keyboard.press("/")
-    page.keyboard.type("m4321.t7")
-    expect(page.locator("#action-m4321\\.t7")).to_be_visible(timeout=SECONDS)
+    page.keyboard.type("m201.t7")
+    expect(row_of(page, "m201.t7")).to_be_visible(timeout=SECONDS)
     # What matches, the branch, and the root.
     expect(page.locator("#rows > .row")).to_have_count(3)
     expect(page.locator("#rows > [data-context]")).to_have_count(2)
@@ -335,19 +344,19 @@ def test_picked_rows_are_picked_still_after_a_long_way(page: Page, run: SteadyRu
     names = page.evaluate("[...document.querySelector('run-tree').picks.names]")
     assert len(names) == 3
 
-    go(page, 3_000_000)
+    go(page, 0.9)
     expect(page.locator(".bulk [data-count]")).to_have_text("3")
     go(page, 0)
 
     for name in names:
-        expect(page.locator(f"#action-{name.replace('.', chr(92) + '.')} .pick > input")).to_be_checked()
+        expect(row_of(page, name).locator(".pick > input")).to_be_checked()
     assert page.locator("#rows .pick > input:checked").count() == 3
 
 
 @pytest.mark.parametrize("number", [7, 250])
 def test_the_row_under_the_eye_stays_when_others_come_above(page: Page, run: SteadyRun, number: int):
     open_run(page, run)
-    go(page, 1_000_000)
+    go(page, 0.3)
     name, top, index = page.evaluate(EYE)
 
     run.order(f"above {number}")
@@ -356,7 +365,7 @@ def test_the_row_under_the_eye_stays_when_others_come_above(page: Page, run: Ste
         "([name, index]) => Number(document.getElementById(name)?.ariaRowIndex) >= index",
         arg=[name, index + number], timeout=SECONDS,
     )  # fmt: skip
-    assert page.evaluate("(name) => document.getElementById(name).getBoundingClientRect().top", name) == top
+    assert page.evaluate(EYE) == [name, top, index + number]
 
 
 def test_rows_that_come_below_are_counted(page: Page, run: SteadyRun):
@@ -376,14 +385,16 @@ def test_frames_are_cheap_while_the_run_changes_ten_times_a_second(page: Page, b
     open_run(page, run)
     run.order("updates 10")
     try:
-        before, first = costs(big), len(sizes)
-        page.wait_for_function(
-            "(number) => document.querySelector('run-tree').connection.number > number",
-            arg=page.evaluate("document.querySelector('run-tree').connection.number") + 60, timeout=30_000,
-        )  # fmt: skip
-        expect_cheap(big, before, sizes[first:])
+        within_budget(lambda: frames_of(big, sizes, lambda: take_frames(page, 50)))
     finally:
         run.order("stop")
+
+
+def take_frames(page: Page, number: int) -> None:
+    page.wait_for_function(
+        "(number) => document.querySelector('run-tree').connection.number > number",
+        arg=page.evaluate("document.querySelector('run-tree').connection.number") + number, timeout=60_000,
+    )  # fmt: skip
 
 
 def test_a_page_without_scripts_shows_the_first_rows(browser: Browser, run: SteadyRun, tmp_path: Path):
