@@ -47,6 +47,12 @@ class Window:
         return self.rows | {self.pin.name: self.pin.html} if self.pin else self.rows
 
     @property
+    def middle(self) -> tuple[str, int] | None:
+        """The row in the middle of the window, and how many rows of it are above that one."""
+        names, at = list(self.rows), len(self.rows) // 2
+        return (names[at], at) if names else None
+
+    @property
     def pin_place(self) -> tuple[int, str] | None:
         """Where the pinned row is, and which one."""
         return (self.pin.index, self.pin.name) if self.pin else None

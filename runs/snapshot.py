@@ -67,15 +67,27 @@ class Snapshot:
     def __len__(self) -> int:
         return len(self._looks)
 
-    def see(self, first: int, count: int, shape: Shape = EVERYTHING, *, focus: str = "") -> Seen:
+    def see(
+        self, first: int, count: int, shape: Shape = EVERYTHING, *, focus: str = "",
+        anchor: tuple[str, int] | None = None,
+    ) -> Seen:  # fmt: skip
         """The window of about `count` rows from `first` on, and the row of the action with the focus. Raises NotFound.
 
-        Two statements, and one for a focus elsewhere; a few more when the shape is new, when rows are shown that were not, or when the run is over.
+        anchor: instead of `first`, the action that has so many rows of the window above it, if it shows.
+        Two statements, and one for a focus elsewhere or an anchor; a few more when the shape is new, when rows are shown that were not, or when the run is over.
         """
         with self._lock:
             self._refresh()
             view = self._view(shape)
+            if anchor is not None:
+                first = self._first_with(view, first, *anchor)
             return self._seen(view, *tree.window(len(view.layout), first, count), focus)
+
+    def _first_with(self, view: _View, first: int, name: str, above: int) -> int:
+        """From which row on a window has so many rows above this action's one; `first` when that does not show itself."""
+        node = find_ids(self.head.id, [name]).get(name)
+        place = view.layout.place_of(node) if node in self._looks else None
+        return first if place is None or place.id != node else max(0, place.index - 1 - above)
 
     def summarise(self) -> tuple[int, Summary]:
         """What stands above the tree, and of which sequence number. Raises NotFound. One statement; up to two more when it changed."""

@@ -54,6 +54,8 @@ class RunFeed(Feed):
         self._said: list[str] = []  # above the rows
         self._answered: Seek | None = None
         self._goal: Seen | None = None  # what the last frame was sought for
+        self._kept: View | None = None  # the view of the last frame, until the page asks for another
+        self._moved: View | None = None  # it, where its rows are now
 
     def look(self, message: Asked) -> None:
         view, shape = self._view, self._view.shape
@@ -105,6 +107,8 @@ class RunFeed(Feed):
             self.extras |= {"sought": seen.goal, "opened": sorted(seen.opened)}
         self._goal = seen if is_sought else None
         self._answered = view.seek
+        self._moved = replace(view, first=seen.start) if self._is_kept(view) else view
+        self._kept = view
         self.seq = max(seen.seq, 0)
         if self._shown is None and self._page_has(seen, view):
             self._shown = seen.window
@@ -126,10 +130,17 @@ class RunFeed(Feed):
             return snapshot.see_newest(first, count, shape, focus=view.focus)
         if view.around:
             return snapshot.see_around(view.around, shape, focus=view.focus)
-        return snapshot.see(first, count, shape, focus=view.focus)
+        anchor = self._shown.middle if self._shown and self._is_kept(view) else None
+        return snapshot.see(first, count, shape, focus=view.focus, anchor=anchor)
+
+    def _is_kept(self, view: View) -> bool:
+        """Whether the reader stays amid the tree: then the window goes where its rows go. At the top it is the top that stays."""
+        return view is self._kept and view.first > 0 and not (view.follows or view.around)
 
     def settle(self) -> None:
-        """The page goes on from where it was brought."""
+        """The page goes on from where it was brought, or its rows went."""
+        if self._view is self._kept and self._moved is not None:
+            self._view = self._kept = self._moved
         if (goal := self._goal) is not None:
             view, self._goal = self._view, None
             shape = replace(view.shape, toggled=view.shape.toggled ^ goal.opened)

@@ -203,7 +203,10 @@ def sizes_of_frames(page: Page) -> list[int]:
     sizes: list[int] = []
     page.on(
         "websocket",
-        lambda socket: socket.on("framereceived", lambda frame: sizes.append(len(frame.encode()))),
+        lambda socket: socket.on(
+            "framereceived",
+            lambda frame: sizes.append(len(frame.encode() if isinstance(frame, str) else frame)),
+        ),
     )
     return sizes
 

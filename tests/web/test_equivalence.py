@@ -132,7 +132,9 @@ class Reader:
         self.feed.look(Filter(text=self.random.choice(texts), looks=self.random.choice(looks)))
 
     def take_frame(self) -> None:
-        if content := self.feed.compose():
+        content = self.feed.compose()
+        self.feed.settle()
+        if content:
             start, stop = self.feed.extras["rows"]
             self.browser.show(content, (start, stop))
 
