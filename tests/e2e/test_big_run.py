@@ -200,14 +200,13 @@ def test_frames_are_cheap_while_one_scrolls(page: Page, big: Server, run: Steady
 
 
 def sizes_of_frames(page: Page) -> list[int]:
+    """Bytes of the text of each frame."""
     sizes: list[int] = []
-    page.on(
-        "websocket",
-        lambda socket: socket.on(
-            "framereceived",
-            lambda frame: sizes.append(len(frame.encode() if isinstance(frame, str) else frame)),
-        ),
-    )
+
+    def came(frame: str | bytes) -> None:
+        sizes.append(len(frame.encode() if isinstance(frame, str) else frame))
+
+    page.on("websocket", lambda socket: socket.on("framereceived", came))
     return sizes
 
 

@@ -17,6 +17,7 @@ from playwright.sync_api import Page
 
 from tests.e2e.connected import until_connected
 from tests.e2e.parts import find, let_pass
+from tests.e2e.quiet import MOST_TAKEN, Processors
 from tests.e2e.server import Server
 from tests.e2e.steady_run import SteadyRun, steady_run
 
@@ -63,7 +64,7 @@ def test_memory_is_flat_while_the_page_follows_a_run_that_changes_ten_times_a_se
     session.send("Performance.enable")
     steady.order("updates 10")
 
-    begun, taken = time.monotonic(), []
+    before, begun, taken = Processors.now(), time.monotonic(), []
     for number in range(SAMPLES):
         page.wait_for_function(
             "(number) => document.querySelector('run-tree').connection.number > number", arg=number
@@ -82,8 +83,11 @@ def test_memory_is_flat_while_the_page_follows_a_run_that_changes_ten_times_a_se
     )
     record_property("memory", said)
     print(f"\n{SECONDS:g} s, {rate:.1f} frames a second: {said}")
-    assert rate >= FEWEST_FRAMES
     assert {name: grown for name, grown in growth.items() if grown > MOST_GROWTH[name]} == {}
+    others = Processors.now().taken_since(before)
+    if rate < FEWEST_FRAMES and others > MOST_TAKEN:
+        pytest.xfail(f"{rate:.1f} frames a second: others took {others:.0%} of the processors; {said}")
+    assert rate >= FEWEST_FRAMES
 
 
 def median(taken: list[dict[str, float]], name: str) -> float:
