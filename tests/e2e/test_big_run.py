@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import httpx
@@ -103,23 +105,33 @@ def go(page: Page, part: float) -> None:
 # --- budgets --------------------------------------------------------------------------------------------------------
 
 
-def test_the_first_byte_comes_in_time_though_the_server_has_never_seen_the_run(big: Server, run: SteadyRun):
+def test_the_first_byte_comes_in_time_though_the_server_has_never_seen_the_run(
+    big: Server, run: SteadyRun, tmp_path: Path
+):
     """Each time from a process that has just started; the first request of each is for another page, which loads the code."""
 
     def measure() -> tuple[bool, str]:
-        cold = [cold_first_byte(big, run.path) for _ in range(3)]
+        cold = [cold_first_byte(tmp_path, run.path) for _ in range(3)]
         return min(cold) <= FIRST_BYTE_SECONDS, said("cold", cold)
 
+    copy_database(big.home, tmp_path)
     within_budget(measure)
+
+
+def copy_database(home: Path, to: Path) -> None:
+    """A web process that starts takes the executors of its database for disconnected, so each server has its own."""
+    source, target = (sqlite3.connect(folder / "flyteui.sqlite3") for folder in (home, to))
+    with closing(source), closing(target):
+        source.backup(target)
 
 
 def said(what: str, seconds: list[float]) -> str:
     return f"{what}: {', '.join(f'{one * 1e3:.0f} ms' for one in seconds)}"
 
 
-def cold_first_byte(big: Server, path: str) -> float:
+def cold_first_byte(home: Path, path: str) -> float:
     """Of a web process of its own."""
-    parts = Parts(big.home)
+    parts = Parts(home)
     parts.start_web()
     try:
         wait_until(lambda: Server.answers(parts.port), "the server answers")
