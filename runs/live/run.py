@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from typing import Any
 
 from django.template.loader import render_to_string
 
 from runs import tree
 from runs.live.feed import BEAT_SECONDS, POLL_SECONDS, Feed, Send
-from runs.live.messages import Asked, Filter, Focus, Follow, Hello, Levels, Look, Seek, Toggle
+from runs.live.logs import LogTail
+from runs.live.messages import NO_LOG, Asked, Filter, Focus, Follow, Hello, Levels, Log, Look, Seek, Toggle
 from runs.live.slides import lead
 from runs.queries import pages
 from runs.rows import Window
@@ -38,6 +40,7 @@ class View:
     around: str = ""
     focus: str = ""
     seek: Seek | None = None
+    log: Log = NO_LOG
 
 
 class RunFeed(Feed):
@@ -56,6 +59,7 @@ class RunFeed(Feed):
         self._goal: Seen | None = None  # what the last frame was sought for
         self._kept: View | None = None  # the view of the last frame, until the page asks for another
         self._moved: View | None = None  # it, where its rows are now
+        self._tail = LogTail(run_id, NO_LOG)
 
     def look(self, message: Asked) -> None:
         view, shape = self._view, self._view.shape
@@ -66,8 +70,12 @@ class RunFeed(Feed):
                     started=message.started,
                 )  # fmt: skip
                 self._view = View(
-                    message.since, message.first, message.count, shape, message.follows, "", message.focus
-                )
+                    message.since, message.first, message.count, shape, message.follows, "", message.focus,
+                    log=message.log,
+                )  # fmt: skip
+                return
+            case Log():
+                self._view = replace(view, log=message)
                 return
             case Look():
                 self._view = replace(view, first=message.first, count=message.count, around="")
@@ -102,7 +110,8 @@ class RunFeed(Feed):
         view = self._view
         seen = self._seen(self._snapshot, view)
         is_sought = view.seek is not None and view.seek is not self._answered
-        self.extras = {"rows": [seen.start, seen.start + len(seen.window.rows)]}
+        told = self._follow(view.log)
+        self.extras = {"rows": [seen.start, seen.start + len(seen.window.rows)]} | told
         if is_sought:
             self.extras |= {"sought": seen.goal, "opened": sorted(seen.opened)}
         self._goal = seen if is_sought else None
@@ -116,7 +125,14 @@ class RunFeed(Feed):
         self._shown = seen.window
         self.patience = ENDED_POLL_SECONDS if seen.summary.is_over else POLL_SECONDS
         self.beat = ENDED_BEAT_SECONDS if seen.summary.is_over else BEAT_SECONDS
-        return "".join(partials) or ("" if is_sought else None)
+        return "".join(partials) or ("" if self.extras else None)
+
+    def _follow(self, log: Log) -> dict[str, Any]:
+        """What was printed since; of a log that the page asks for anew, from where it says."""
+        if self._tail.asked is not log:
+            self._tail = LogTail(self._run_id, log)
+        told = self._tail.compose()
+        return {"log": told} if told else {}
 
     def _seen(self, snapshot: Snapshot, view: View) -> Seen:
         first, count, shape = view.first, view.count, view.shape
@@ -138,7 +154,9 @@ class RunFeed(Feed):
         return view is self._kept and view.first > 0 and not (view.follows or view.around)
 
     def settle(self) -> None:
-        """The page goes on from where it was brought, or its rows went."""
+        """The page goes on from where it was brought, or its rows went, and hears the rest of a long log."""
+        if self._tail.has_more:
+            self.hint()
         if self._view is self._kept and self._moved is not None:
             self._view = self._kept = self._moved
         if (goal := self._goal) is not None:
