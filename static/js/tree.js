@@ -37,6 +37,7 @@ export class RunTree extends HTMLElement {
     this.loaded.sizeSpacers();
     this.settle();
     this.row(this.selected)?.scrollIntoView({ block: "center" });
+    this.openedAt = this.grid.scrollTop;
   }
 
   /** What the server must know of this page. */
@@ -63,6 +64,7 @@ export class RunTree extends HTMLElement {
   afterFrame(frame) {
     this.seq = frame.seq;
     if (frame.log) document.querySelector("log-view")?.take(frame.log);
+    this.loaded.drop(...frame.rows);
     if (this.order !== this.hadRows) {
       this.movedAt = performance.now();
       this.loaded.asked = undefined;
@@ -77,6 +79,9 @@ export class RunTree extends HTMLElement {
     announceCounts();
     showFavicon();
     if (this.selected) refreshPanel(this, this.selected);
+    // What else the page is made of has its height by now. Who has scrolled since stays there.
+    if (this.selected && this.grid.scrollTop === this.openedAt) this.row(this.selected)?.scrollIntoView({ block: "nearest" });
+    this.openedAt = -1;
   }
 
   /** Which rows there are, and in which order. */
