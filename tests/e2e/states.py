@@ -173,7 +173,7 @@ class Places:
 def manage(server: Server, *arguments: str) -> str:
     env = {**server.env, "DJANGO_SUPERUSER_PASSWORD": ADMIN}
     command = [sys.executable, "manage.py", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=60, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=120, capture_output=True, text=True)
     return done.stdout
 
 
