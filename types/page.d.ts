@@ -49,6 +49,8 @@ export interface LogFrame {
 
 /** What only the feed of a run says. */
 export interface RunFrame extends Frame {
+  /** Of the tree: the 0-based row with which its window begins, and the one after its end. */
+  rows?: [number, number];
   log?: LogFrame;
   /** Of the selected action, when its row is not in the page: the number of its last change. */
   panel?: { name: string; seq: number };

@@ -2,6 +2,7 @@
 
 import { Anchor } from "./anchor.js";
 import { announceCounts, showFavicon } from "./announce.js";
+import { clicked, linked } from "./clicks.js";
 import { Follow } from "./follow.js";
 import { Foot } from "./foot.js";
 import { closePanel, openPanel, refreshPanel } from "./inspector.js";
@@ -12,12 +13,6 @@ import { LoadedRows } from "./loaded.js";
 import { shownLog } from "./logs.js";
 import { Picks } from "./picks.js";
 import { Focus } from "./pin.js";
-import { seekTo } from "./seek.js";
-
-/** The control for which the panel was opened. */
-function focusFirst() {
-  document.querySelector("#panel [data-first]")?.focus();
-}
 
 export class RunTree extends HTMLElement {
   connectedCallback() {
@@ -32,12 +27,13 @@ export class RunTree extends HTMLElement {
     this.following = new Follow(this);
     this.foot = new Foot(this);
     this.addEventListener("mousedown", (event) => event.shiftKey && event.preventDefault()); // it would select text
-    this.addEventListener("click", (event) => this.clicked(event));
+    this.addEventListener("click", (event) => clicked(this, event));
     this.addEventListener("keydown", (event) => pressed(this, event));
-    document.addEventListener("click", (event) => this.linked(event));
+    document.addEventListener("click", (event) => linked(this, event));
     this.loaded.sizeSpacers();
     this.settle();
     this.row(this.selected)?.scrollIntoView({ block: "center" });
+    this.openedAt = this.grid.scrollTop;
   }
 
   /** What the server must know of this page. */
@@ -65,6 +61,7 @@ export class RunTree extends HTMLElement {
   afterFrame(frame) {
     this.seq = frame.seq;
     if (frame.log) document.querySelector("log-view")?.take(frame.log);
+    this.loaded.drop(...frame.rows);
     if (this.order !== this.hadRows) {
       this.movedAt = performance.now();
       this.loaded.asked = undefined;
@@ -79,6 +76,9 @@ export class RunTree extends HTMLElement {
     announceCounts();
     showFavicon();
     if (this.selected) refreshPanel(this, this.selected, frame);
+    // What else the page is made of has its height by now. Who has scrolled since stays there.
+    if (this.selected && this.grid.scrollTop === this.openedAt) this.row(this.selected)?.scrollIntoView({ block: "nearest" });
+    this.openedAt = -1;
   }
 
   /** Which rows there are, and in which order. */
@@ -121,33 +121,6 @@ export class RunTree extends HTMLElement {
     if (!row) return;
     this.rove(row);
     row.focus({ preventScroll: true });
-    row.scrollIntoView({ block: "nearest" });
-  }
-
-  /** @param {MouseEvent} event */
-  clicked(event) {
-    const row = event.target.closest("#rows > .row");
-    if (!row || event.target.closest("[data-abort], [data-abort-group], [data-answer]")) return;
-    const isLink = event.target.closest("a") && !event.shiftKey;
-    const picks = event.target.closest(".pick") || event.shiftKey || event.ctrlKey || event.metaKey;
-    if (picks && isLink) return; // a new tab
-    if (picks && event.shiftKey) this.picks.pickTo(row);
-    else if (picks) this.picks.pick(row, event.target.matches("input") ? /** @type {HTMLInputElement} */ (event.target).checked : undefined);
-    else if (event.target.closest(".twist") && row.ariaExpanded) this.levels.toggle(row);
-    else this.select(nameOf(row)).then(() => event.target.closest("[data-opens]") && focusFirst());
-    if (!event.target.matches("input")) event.preventDefault();
-    this.focusRow(row);
-  }
-
-  /** Links of the panel to other actions. @param {MouseEvent} event */
-  linked(event) {
-    const link = event.target.closest("[data-select]");
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    const row = this.row(link.dataset.select);
-    if (!row && !seekTo(this, /** @type {HTMLAnchorElement} */ (link))) return;
-    event.preventDefault();
-    if (!row) return;
-    this.select(link.dataset.select);
     row.scrollIntoView({ block: "nearest" });
   }
 
