@@ -5,7 +5,7 @@ import type { AbortDialog } from "../static/js/abort.js";
 import type { AnswerDialog } from "../static/js/answer.js";
 import type { TimeAxis } from "../static/js/axis.js";
 import type { LiveClock } from "../static/js/clock.js";
-import type { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "../static/js/controls.js";
+import type { CopyButton, RelativeTime, ScopeMenu, ThemeToggle, TimeSwitch } from "../static/js/controls.js";
 import type { TimeCursor } from "../static/js/cursor.js";
 import type { RunFilter } from "../static/js/filter.js";
 import type { LogView } from "../static/js/inspector.js";
@@ -75,6 +75,7 @@ declare global {
     "theme-toggle": ThemeToggle;
     "time-axis": TimeAxis;
     "time-cursor": TimeCursor;
+    "time-switch": TimeSwitch;
   }
 
   // Our pages are HTML: what a selector finds is an HTMLElement unless its tag says more.
@@ -114,6 +115,8 @@ declare global {
     kept?: Record<string, number>;
     /** Where htmx keeps what it knows of an element. */
     _htmx?: { ws?: { connection?: Connection } };
+    /** The moment that clock.js has said. */
+    told?: { said: string; at: number; title: string };
     /** Of what shows a time that passes. @param now the server's */
     say?(now: number): void;
   }

@@ -1,7 +1,8 @@
 // <live-clock>: the one clock of the page. It fills in what passes with time, so that rows need no server for it.
 // It stands still while the connection is lost: what the page does not know, it does not claim.
 
-import { agoWords, durationWords, secondsWords, untilWords } from "./time.js";
+import { bothWords, exactWords, moments, passedWords } from "./moments.js";
+import { durationWords, secondsWords, untilWords } from "./time.js";
 
 const TICK_MS = 250;
 
@@ -10,13 +11,13 @@ const TICK_MS = 250;
 const WORDS = {
   since: (at, _time, now) => durationWords(now - at),
   open: (at, time) => durationWords(time - at),
-  ago: (at, time) => agoWords(time - at),
+  ago: passedWords,
   for: (at, time) => secondsWords(time - at),
   waits: (at, time) => `for ${secondsWords(time - at)}`,
   until: (at, time) => untilWords(at - time),
 };
 const NAMES = Object.keys(WORDS);
-const PASSING = `relative-time, ${NAMES.map((name) => `[data-${name}]`)}`;
+const SAID = `relative-time, time[datetime], ${NAMES.map((name) => `[data-${name}]`)}`;
 
 /** @type {LiveClock | null} */
 let clock = null;
@@ -69,8 +70,9 @@ export class LiveClock extends HTMLElement {
   /** Write what has changed since the last time, and tell who else draws time. */
   tick() {
     const { time, now } = this;
-    for (const element of document.querySelectorAll(PASSING)) {
+    for (const element of document.querySelectorAll(SAID)) {
       if (element.say) element.say(time);
+      if (element.localName === "time") tell(element, (at) => exactWords(at, this.origin));
       const name = NAMES.find((one) => one in element.dataset);
       if (name) write(element, WORDS[name](Number(element.dataset[name]), time, now));
     }
@@ -78,9 +80,27 @@ export class LiveClock extends HTMLElement {
   }
 }
 
+moments.addEventListener("change", () => {
+  if (clock) clock.tick();
+  else for (const element of document.querySelectorAll("relative-time")) element.say(Date.now());
+});
+
 /** The page's clock, if it has one. */
 export function pageClock() {
   return clock;
+}
+
+/** Say the moment of an element; both absolute forms are in its title, which a morph takes away.
+ * @param {HTMLElement} element with datetime @param {(at: number) => string} words */
+export function tell(element, words) {
+  const said = element.getAttribute("datetime");
+  if (element.told?.said !== said) {
+    const at = Date.parse(said);
+    element.told = { said, at, title: bothWords(at) };
+  }
+  const { at, title } = element.told;
+  write(element, words(at));
+  if (element.title !== title) element.title = title;
 }
 
 /** @param {Element} element @param {string} text */
