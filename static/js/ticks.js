@@ -14,15 +14,19 @@ export function ticksOf({ start, end }, width, widthOf, scale) {
   const perMs = width / (end - start);
   const room = (tick) => widthOf(tick.words) + PAD_PX;
   const fits = (tick) => (tick.at - start) * perMs + room(tick) <= width;
-  const candidates = [];
+  const ticksAt = (step) => momentsAt(start, end, step, scale).filter(fits);
   for (let most = Math.max(1, Math.floor(width / LEAST_PX)); most >= 1; most--) {
     const step = niceStep(end - start, most);
-    const ticks = ticksAt(start, end, step, scale).filter(fits);
+    const ticks = ticksAt(step);
     if (ticks.length && ticks.every((tick) => room(tick) <= step * perMs)) return { step, ticks };
-    candidates.unshift({ step, ticks: ticks.slice(0, 1) });
   }
-  // A narrow axis whose round moments lie badly: one of them says where one is.
-  return candidates.find(({ ticks }) => ticks.length) ?? candidates[0];
+  // A narrow axis whose round moments lie badly: the roundest one that fits says where one is.
+  for (let most = 1; most < width; most *= 2) {
+    const step = niceStep(end - start, most);
+    const ticks = ticksAt(step).slice(0, 1);
+    if (ticks.length) return { step, ticks };
+  }
+  return { step: niceStep(end - start, 1), ticks: [] };
 }
 
 /** The first round moment of the axis. @param {number} start @param {number} step @param {Scale} scale */
@@ -32,7 +36,7 @@ export function firstAt(start, step, { shift }) {
 }
 
 /** A tick at each of them. @param {number} start @param {number} end @param {number} step @param {Scale} scale */
-function ticksAt(start, end, step, scale) {
+function momentsAt(start, end, step, scale) {
   const first = firstAt(start, step, scale);
   const more = Math.floor((end - first) / step + 1e-9);
   return Array.from({ length: Math.max(0, more + 1) }, (_, n) => {

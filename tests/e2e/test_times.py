@@ -70,7 +70,7 @@ def test_the_switch_changes_every_time_of_a_run_page_at_once(page: Page, url: st
     switch_to(page, "Local")
     expect(queued).to_have_text(millis(at + AWAY))
     expect(started).to_have_text((at + AWAY).strftime("%H:%M:%S"))
-    assert all(re.fullmatch(r"\d\d:\d\d:\d\d(\.\d+)?", words) for words in ticks(page)), ticks(page)
+    assert re.fullmatch(r"(\d\d:\d\d:\d\d(\.\d+)? ?)+", " ".join(ticks(page)))
 
     switch_to(page, "UTC")
     expect(queued).to_have_text(f"{millis(at)}Z")
@@ -136,13 +136,14 @@ def test_the_line_under_the_pointer_says_first_what_was_chosen(page: Page, url: 
 
 
 def test_ticks_of_an_axis_in_local_time_are_round_moments_of_that_zone(browser: Browser, url: str):
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, timezone_id="Asia/Kathmandu")
+    context = browser.new_context(viewport={"width": 1920, "height": 800}, timezone_id="Asia/Kathmandu")
     page = context.new_page()
     open_page(page, url.partition("?")[0])
     page.keyboard.press("t")
     page.wait_for_function("() => document.querySelector('time-axis span')?.textContent.includes(':')")
     origin = float(page.locator("live-clock").get_attribute("data-origin") or 0)
 
+    assert len(ticks(page)) > 1
     for tick in page.locator("time-axis span").all():
         since = float(tick.evaluate("tick => tick.style.getPropertyValue('--from')"))
         local = datetime.fromtimestamp((origin + since) / 1000, UTC) + timedelta(hours=5, minutes=45)
