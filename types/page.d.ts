@@ -8,6 +8,7 @@ import type { LiveClock } from "../static/js/clock.js";
 import type { CopyButton, RelativeTime, ScopeMenu, ThemeToggle, TimeSwitch } from "../static/js/controls.js";
 import type { TimeCursor } from "../static/js/cursor.js";
 import type { RunFilter } from "../static/js/filter.js";
+import type { SheetHandle } from "../static/js/handle.js";
 import type { LogView } from "../static/js/inspector.js";
 import type { ConnectionStatus } from "../static/js/connection.js";
 import type { RunMap } from "../static/js/minimap.js";
@@ -71,6 +72,7 @@ declare global {
     "run-map": RunMap;
     "run-tree": RunTree;
     "scope-menu": ScopeMenu;
+    "sheet-handle": SheetHandle;
     "split-pane": SplitPane;
     "theme-toggle": ThemeToggle;
     "time-axis": TimeAxis;

@@ -11,6 +11,7 @@ import { CopyButton, RelativeTime, ScopeMenu, ThemeToggle, TimeSwitch } from "./
 import { TimeCursor } from "./cursor.js";
 import "./failed.js";
 import { RunFilter } from "./filter.js";
+import { SheetHandle } from "./handle.js";
 import "./refocus.js";
 import { LogView } from "./inspector.js";
 import "./listkeys.js";
@@ -38,6 +39,7 @@ customElements.define("abort-dialog", AbortDialog);
 customElements.define("answer-dialog", AnswerDialog);
 customElements.define("log-view", LogView);
 customElements.define("split-pane", SplitPane);
+customElements.define("sheet-handle", SheetHandle);
 customElements.define("copy-button", CopyButton);
 customElements.define("time-switch", TimeSwitch);
 customElements.define("theme-toggle", ThemeToggle);

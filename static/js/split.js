@@ -79,9 +79,3 @@ export class SplitPane extends HTMLElement {
     this.set(next);
   }
 }
-
-// On a small screen the panel is a sheet, which one button makes as high as the screen.
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-tall-panel]");
-  if (button) button.ariaPressed = String(document.getElementById("inspector").toggleAttribute("data-ui-tall"));
-});
