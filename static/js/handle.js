@@ -1,17 +1,17 @@
 // <sheet-handle>: on a small screen the panel is a sheet. This is dragged up and down, tapped, or moved with the keys; far enough down it closes.
 
-const STOPS = [45, 72, 96]; // hundredths of the screen's height
-const [LOW, MIDDLE, TALL] = STOPS; // without a choice MIDDLE, as css/inspector.css has it
+const STOPS = [45, 72, 100]; // hundredths of the screen's height; the last as far as css/sheet.css lets it
+const [LOW, MIDDLE, TALL] = STOPS; // without a choice MIDDLE, as it says too
 const CLOSES_BELOW = 30;
 const TAP_PX = 6;
 
 const inspector = () => document.getElementById("inspector");
 
 /** @param {number} height in hundredths of the screen */
-const draw = (height) => inspector().style.setProperty("--sheet", `${height}dvh`);
+const draw = (height) => inspector().style.setProperty("--sheet-height", `${height}dvh`);
 
 /** What is drawn, in hundredths of the screen. */
-const drawn = () => Number.parseFloat(inspector().style.getPropertyValue("--sheet")) || MIDDLE;
+const drawn = () => Number.parseFloat(inspector().style.getPropertyValue("--sheet-height")) || MIDDLE;
 
 /** @param {number} height one of the stops */
 function choose(height) {
