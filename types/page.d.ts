@@ -9,7 +9,7 @@ import type { CopyButton, RelativeTime, ScopeMenu, ThemeToggle, TimeSwitch } fro
 import type { TimeCursor } from "../static/js/cursor.js";
 import type { RunFilter } from "../static/js/filter.js";
 import type { SheetHandle } from "../static/js/handle.js";
-import type { LogView } from "../static/js/inspector.js";
+import type { LogView } from "../static/js/logs.js";
 import type { ConnectionStatus } from "../static/js/connection.js";
 import type { RunMap } from "../static/js/minimap.js";
 import type { RunList } from "../static/js/runs.js";
@@ -36,6 +36,23 @@ interface Frame {
   number: number;
   /** Seconds until the next one at the latest. */
   beat: number;
+}
+
+/** Lines of a log, from a place on (as [chunk, lines of the next one]) up to another. */
+export interface LogFrame {
+  action: number;
+  attempt: number;
+  since: [number, number];
+  upto: [number, number];
+  html: string;
+  isOver: boolean;
+}
+
+/** What only the feed of a run says. */
+export interface RunFrame extends Frame {
+  /** Of the tree: the 0-based row with which its window begins, and the one after its end. */
+  rows?: [number, number];
+  log?: LogFrame;
 }
 
 /** detail of hx-ws' events. */

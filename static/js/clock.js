@@ -29,7 +29,7 @@ export class LiveClock extends HTMLElement {
     this.offset = Number(this.dataset.now) - Date.now();
     this.frozenAt = 0;
     this.timer = setInterval(() => document.hidden || this.frozenAt || this.tick(), TICK_MS);
-    document.addEventListener("htmx:after:swap", () => this.soon());
+    for (const type of ["htmx:after:swap", "htmx:ws:after:message:incoming"]) document.addEventListener(type, () => this.soon());
     document.addEventListener("visibilitychange", () => document.hidden || this.tick());
     this.tick();
   }

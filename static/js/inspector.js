@@ -1,8 +1,6 @@
-// The panel of the selected action: loaded when asked for, refreshed when its row changed. And <log-view>.
+// The panel of the selected action: loaded when asked for, refreshed when its row changed.
 
 import { remember } from "./address.js";
-
-const SLACK_PX = 24;
 
 const inspector = () => document.getElementById("inspector");
 
@@ -48,24 +46,3 @@ document.addEventListener("click", (event) => {
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape" && event.target.closest("#inspector")) document.querySelector("run-tree").close();
 });
-
-/** Follows its end while it is scrolled to the end. */
-export class LogView extends HTMLElement {
-  connectedCallback() {
-    this.follows = true;
-    this.addEventListener("scroll", () => {
-      this.follows = this.scrollHeight - this.scrollTop - this.clientHeight < SLACK_PX;
-    }, { passive: true });
-    this.observer = new MutationObserver(() => this.follow());
-    this.observer.observe(this, { childList: true });
-    this.follow();
-  }
-
-  disconnectedCallback() {
-    this.observer.disconnect();
-  }
-
-  follow() {
-    if (this.follows) this.scrollTop = this.scrollHeight;
-  }
-}

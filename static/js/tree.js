@@ -8,6 +8,7 @@ import { closePanel, openPanel, refreshPanel } from "./inspector.js";
 import { nameOf, pressed } from "./keys.js";
 import { Levels } from "./levels.js";
 import { LoadedRows } from "./loaded.js";
+import { shownLog } from "./logs.js";
 import { Picks } from "./picks.js";
 import { Focus } from "./pin.js";
 import { seekTo } from "./seek.js";
@@ -36,6 +37,7 @@ export class RunTree extends HTMLElement {
     this.loaded.sizeSpacers();
     this.settle();
     this.row(this.selected)?.scrollIntoView({ block: "center" });
+    this.openedAt = this.grid.scrollTop;
   }
 
   /** What the server must know of this page. */
@@ -44,7 +46,7 @@ export class RunTree extends HTMLElement {
     const shape = { ...this.levels.shape, ...this.filters.shape, follows: this.following.isOn };
     // Where a pinned row lay, only the last connection knows.
     const since = this.querySelector("#rows > [data-pinned]") ? -1 : this.seq;
-    return { kind: "hello", since, first: this.loaded.before, count: this.rows.length, focus: this.focused.name, ...shape };
+    return { kind: "hello", since, first: this.loaded.before, count: this.rows.length, focus: this.focused.name, log: shownLog(), ...shape };
   }
 
   /** @returns {import("./filter.js").RunFilter} */
@@ -58,9 +60,11 @@ export class RunTree extends HTMLElement {
     this.anchor.keep();
   }
 
-  /** @param {{seq: number}} frame */
+  /** @param {import("../../types/page.d.ts").RunFrame} frame */
   afterFrame(frame) {
     this.seq = frame.seq;
+    if (frame.log) document.querySelector("log-view")?.take(frame.log);
+    this.loaded.drop(...frame.rows);
     if (this.order !== this.hadRows) {
       this.movedAt = performance.now();
       this.loaded.asked = undefined;
@@ -75,6 +79,9 @@ export class RunTree extends HTMLElement {
     announceCounts();
     showFavicon();
     if (this.selected) refreshPanel(this, this.selected);
+    // What else the page is made of has its height by now. Who has scrolled since stays there.
+    if (this.selected && this.grid.scrollTop === this.openedAt) this.row(this.selected)?.scrollIntoView({ block: "nearest" });
+    this.openedAt = -1;
   }
 
   /** Which rows there are, and in which order. */

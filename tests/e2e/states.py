@@ -81,6 +81,11 @@ def filter_runs(page: Page) -> None:
     expect(page.locator("#problem")).to_be_visible(timeout=SECONDS)
 
 
+def search_log(page: Page) -> None:
+    page.get_by_role("searchbox", name="Search the log").fill("nothing like it")
+    expect(page.locator(".log-count")).to_have_text("No match")
+
+
 def log_in(page: Page) -> None:
     page.fill("#id_username", ADMIN)
     page.fill("#id_password", ADMIN)
@@ -120,6 +125,7 @@ STATES = [
     State("panel, outputs", "{live}?action=a0&tab=outputs"),
     State("panel, attempts", "{live}?action=a0&tab=attempts"),
     State("panel, logs", "{live}?action=a0&tab=logs"),
+    State("panel, logs searched", "{live}?action=a0&tab=logs", search_log),
     State("panel, events", "{ended}?action=a0&tab=events"),
     State("executors", "/executors/"),
     State("executors, none", "/executors/", on="idle"),
