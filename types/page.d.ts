@@ -134,8 +134,6 @@ declare global {
     kept?: Record<string, number>;
     /** Where htmx keeps what it knows of an element. */
     _htmx?: { ws?: { connection?: Connection } };
-    /** The moment that clock.js has said. */
-    told?: { said: string; at: number; title: string };
     /** Of what shows a time that passes. @param now the server's */
     say?(now: number): void;
   }

@@ -17,7 +17,7 @@ const WORDS = {
   until: (at, time) => untilWords(at - time),
 };
 const NAMES = Object.keys(WORDS);
-const SAID = `relative-time, time[datetime], ${NAMES.map((name) => `[data-${name}]`)}`;
+const PASSING = `relative-time, ${NAMES.map((name) => `[data-${name}]`)}`;
 
 /** @type {LiveClock | null} */
 let clock = null;
@@ -70,13 +70,21 @@ export class LiveClock extends HTMLElement {
   /** Write what has changed since the last time, and tell who else draws time. */
   tick() {
     const { time, now } = this;
-    for (const element of document.querySelectorAll(SAID)) {
+    for (const element of document.querySelectorAll(PASSING)) {
       if (element.say) element.say(time);
-      if (element.localName === "time") tell(element, (at) => exactWords(at, this.origin));
       const name = NAMES.find((one) => one in element.dataset);
       if (name) write(element, WORDS[name](Number(element.dataset[name]), time, now));
     }
+    this.sayMoments();
     this.dispatchEvent(new Event("tick", { bubbles: true }));
+  }
+
+  /** Those that do not say it yet: a log has thousands, and a morph takes data-way away together with our words. */
+  sayMoments() {
+    for (const element of document.querySelectorAll(`time[datetime]:not([data-way="${moments.way}"])`)) {
+      write(element, exactWords(momentOf(element), this.origin));
+      element.dataset.way = moments.way;
+    }
   }
 }
 
@@ -90,18 +98,14 @@ export function pageClock() {
   return clock;
 }
 
-/** Say the moment of an element; both absolute forms are in its title, which a morph takes away.
- * @param {HTMLElement} element with datetime @param {(at: number) => string} words */
-export function tell(element, words) {
-  const said = element.getAttribute("datetime");
-  if (element.told?.said !== said) {
-    const at = Date.parse(said);
-    element.told = { said, at, title: bothWords(at) };
-  }
-  const { at, title } = element.told;
-  write(element, words(at));
-  if (element.title !== title) element.title = title;
-}
+/** @param {Element} element with datetime */
+export const momentOf = (element) => Date.parse(element.getAttribute("datetime"));
+
+// Both absolute forms are in the title of each as soon as somebody points at it: thousands would cost too much.
+document.addEventListener("pointerover", ({ target }) => {
+  const element = target.closest?.("time[datetime], relative-time");
+  if (element) element.title = bothWords(momentOf(element));
+});
 
 /** @param {Element} element @param {string} text */
 export function write(element, text) {

@@ -1,7 +1,7 @@
 // Small controls that stand alone: <copy-button>, <relative-time>, <time-switch>, <theme-toggle>, <scope-menu>.
 
 import { say } from "./announce.js";
-import { pageClock, tell, write } from "./clock.js";
+import { momentOf, pageClock, write } from "./clock.js";
 import { moments, passedWords } from "./moments.js";
 
 const COPIED_MS = 1500;
@@ -38,7 +38,7 @@ export class RelativeTime extends HTMLElement {
 
   /** @param {number} now */
   say(now) {
-    tell(this, (at) => passedWords(at, now));
+    write(this, passedWords(momentOf(this), now));
   }
 }
 
