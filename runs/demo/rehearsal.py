@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 
-from runs import aborts, batches, errors, leases, liveness, operations
+from django.db import transaction
+
+from runs import aborts, batches, cache, errors, leases, liveness, operations
 from runs.demo import files
 from runs.demo.scripts import REASON, Script
 from runs.demo.stage import Stage, set_stage
@@ -24,16 +26,24 @@ PEOPLE = ("ann", "bo", "chris")
 Progress = Callable[[int], None]
 
 
-def tell(scripts: Mapping[str, Script], *, actor: str, ends_at: datetime, said: Progress) -> RunRef:
-    """Make a finished run. `said` is called now and then with the number of events so far."""
-    stage = set_stage(scripts, actor=actor, ends_at=ends_at, details=len(scripts) <= BATCH)
-    _Rehearsal(stage, said).run()
+def tell(
+    scripts: Mapping[str, Script],
+    *,
+    actor: str,
+    ends_at: datetime,
+    said: Progress,
+    recovers: RunRef | None = None,
+) -> RunRef:
+    """Make a finished run. `said` is called now and then with the number of events so far. recovers: as set_stage has it."""
+    stage = set_stage(scripts, actor=actor, ends_at=ends_at, details=len(scripts) <= BATCH, recovers=recovers)
+    _Rehearsal(stage, said, any(script.cache_key for script in scripts.values())).run()
     return stage.ref
 
 
 class _Rehearsal:
-    def __init__(self, stage: Stage, said: Progress) -> None:
+    def __init__(self, stage: Stage, said: Progress, uses_cache: bool) -> None:
         self._stage = stage
+        self._uses_cache = uses_cache
         self._said = said
         self._now = int(stage.begins_at.timestamp() * 1e6)
         self._seq = self._events = 0
@@ -74,9 +84,7 @@ class _Rehearsal:
         files.write(play.take_files())
         while batch := list(islice(events, BATCH)):
             self._seq += 1
-            applied = batches.apply_batch(
-                self._stage.executor_id, self._epoch, frames.Batch(self._seq, batch), clock=self._clock
-            )
+            applied = self._apply(batch)
             play.take_leases((one.lease for one in applied.results if one.lease), self._now)
             self._events += len(batch)
             self._said(self._events)
@@ -91,6 +99,16 @@ class _Rehearsal:
         for name in play.take_answers():
             moved |= self._answer(name)
         return moved
+
+    def _apply(self, batch: list[frames.Event]) -> batches.Applied:
+        """With what the cache makes of it: a server that runs beside this would do that at its own time, which is later."""
+        with transaction.atomic():
+            applied = batches.apply_batch(
+                self._stage.executor_id, self._epoch, frames.Batch(self._seq, batch), clock=self._clock
+            )
+            if self._uses_cache and (work := cache.find_work(run_id=self._stage.run_id)):
+                cache.settle(cache.check_files(work), clock=self._clock)
+        return applied
 
     def _answer(self, name: str) -> bool:
         ref = ActionRef(self._stage.ref, name)

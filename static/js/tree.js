@@ -123,7 +123,7 @@ export class RunTree extends HTMLElement {
   /** @param {MouseEvent} event */
   clicked(event) {
     const row = event.target.closest("#rows > .row");
-    if (!row || event.target.closest("[data-abort], [data-abort-group], [data-answer]")) return;
+    if (!row || event.target.closest("[data-abort], [data-abort-group], [data-answer], .source")) return;
     const isLink = event.target.closest("a") && !event.shiftKey;
     const picks = event.target.closest(".pick") || event.shiftKey || event.ctrlKey || event.metaKey;
     if (picks && isLink) return; // a new tab
