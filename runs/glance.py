@@ -12,7 +12,7 @@ from django.db import transaction
 
 from runs import rows, tree
 from runs.errors import NotFound
-from runs.queries.glances import count_children, count_looks, list_children, measure
+from runs.queries.glances import count_children, count_looks, find_first_cause, list_children, measure
 from runs.queries.pages import RunHead
 from runs.queries.rows import get_rows
 from runs.queries.tries import with_tries
@@ -25,9 +25,7 @@ FEWEST = 5000  # a shorter run is read as fast
 def glance(head: RunHead, *, fewest: int = FEWEST) -> Seen | None:
     """What a page shows of a run from the top, all of one moment; None when the run is short. Raises NotFound.
 
-    It leaves out what failed first, for which the whole tree must be known.
-
-    Ten statements, one more when it is over, and two for each branch among the first rows.
+    Eleven statements, one more when it is over, and two for each branch among the first rows.
     """
     with transaction.atomic():
         total, seq = measure(head.id)
@@ -37,9 +35,11 @@ def glance(head: RunHead, *, fewest: int = FEWEST) -> Seen | None:
             raise NotFound(f"run {head.ref} has no root action")
         start, stop = tree.window_around(total, 0)
         places = list(islice(_walk(head.id, roots[0], stop), stop))
-        read = with_tries(get_rows([place.id for place in places]))
+        cause = find_first_cause(head.id)
+        also = [] if cause is None else [cause]
+        read = with_tries(get_rows([*(place.id for place in places), *also]))
         counts = count_looks(head.id)
-        summary = summarise(head, read[roots[0]], counts)
+        summary = summarise(head, read[roots[0]], counts, None if cause is None else read[cause])
     shown = {read[place.id].name: rows.render(read[place.id], place, head.created_at) for place in places}
     window = rows.Window(shown, start, max(0, total - stop))
     return Seen(EVERYTHING, seq, start, total, None, window, summary)

@@ -59,6 +59,10 @@ AWAY_SECONDS = Histogram(
     buckets=(0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 600),
 )  # fmt: skip
 FRAMES = Counter("flyteui_page_frames_total", "Frames sent to live pages.", ["page"], registry=REGISTRY)
+FRAME_SECONDS = Histogram(
+    "flyteui_page_frame_cpu_seconds", "Processor time that composing a frame of a live page took.", ["page"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1), registry=REGISTRY,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

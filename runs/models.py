@@ -278,6 +278,12 @@ class Action(models.Model):
                 name="action_queue",
                 condition=Q(phase=Phase.QUEUED),
             ),
+            # parent: so that what failed first is found in the index alone (runs/queries/glances.py).
+            models.Index(
+                fields=["run", "ended_at", "id", "parent"],
+                name="action_failures",
+                condition=Q(phase__in=[Phase.FAILED, Phase.TIMED_OUT]),
+            ),
             models.Index(fields=["due_at"], name="action_due", condition=Q(due_at__isnull=False)),
             models.Index(
                 fields=["not_before"], name="action_not_before", condition=Q(not_before__isnull=False)

@@ -47,9 +47,15 @@ class Window:
         return self.rows | {self.pin.name: self.pin.html} if self.pin else self.rows
 
     @property
-    def order(self) -> tuple[list[str], int, tuple[int, str] | None]:
-        """Which rows there are and where: what no update of single rows can change."""
-        return list(self.rows), self.before, (self.pin.index, self.pin.name) if self.pin else None
+    def middle(self) -> tuple[str, int] | None:
+        """The row in the middle of the window, and how many rows of it are above that one."""
+        names, at = list(self.rows), len(self.rows) // 2
+        return (names[at], at) if names else None
+
+    @property
+    def pin_place(self) -> tuple[int, str] | None:
+        """Where the pinned row is, and which one."""
+        return (self.pin.index, self.pin.name) if self.pin else None
 
     @property
     def spacers(self) -> dict[str, int]:
@@ -113,6 +119,8 @@ def _attributes(place: Place, hidden_failures: int, is_context: bool) -> str:
         f'aria-rowindex="{place.index}" aria-level="{place.level}" '
         f'aria-posinset="{place.position}" aria-setsize="{place.set_size}"'
     )
+    if place.parent_index:
+        text += f' data-parent="{place.parent_index}"'
     if place.is_expanded is not None:
         text += f' aria-expanded="{"true" if place.is_expanded else "false"}"'
     if hidden_failures:

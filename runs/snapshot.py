@@ -67,15 +67,27 @@ class Snapshot:
     def __len__(self) -> int:
         return len(self._looks)
 
-    def see(self, first: int, count: int, shape: Shape = EVERYTHING, *, focus: str = "") -> Seen:
+    def see(
+        self, first: int, count: int, shape: Shape = EVERYTHING, *, focus: str = "",
+        anchor: tuple[str, int] | None = None,
+    ) -> Seen:  # fmt: skip
         """The window of about `count` rows from `first` on, and the row of the action with the focus. Raises NotFound.
 
-        Two statements, and one for a focus elsewhere; a few more when the shape is new, when rows are shown that were not, or when the run is over.
+        anchor: instead of `first`, the action that has so many rows of the window above it, if it shows.
+        Two statements, and one for a focus elsewhere or an anchor; a few more when the shape is new, when rows are shown that were not, or when the run is over.
         """
         with self._lock:
             self._refresh()
             view = self._view(shape)
+            if anchor is not None:
+                first = self._first_with(view, first, *anchor)
             return self._seen(view, *tree.window(len(view.layout), first, count), focus)
+
+    def _first_with(self, view: _View, first: int, name: str, above: int) -> int:
+        """From which row on a window has so many rows above this action's one; `first` when that does not show itself."""
+        node = find_ids(self.head.id, [name]).get(name)
+        place = view.layout.place_of(node) if node in self._looks else None
+        return first if place is None or place.id != node else max(0, place.index - 1 - above)
 
     def summarise(self) -> tuple[int, Summary]:
         """What stands above the tree, and of which sequence number. Raises NotFound. One statement; up to two more when it changed."""
@@ -225,7 +237,7 @@ class Snapshot:
     def _seen(self, view: _View, start: int, stop: int, focus: str = "") -> Seen:
         places = view.layout.window(start, stop)
         self._read_rows([place.id for place in places])
-        shown = {self._rows[place.id].name: self._html(place, view.matches, start) for place in places}
+        shown = {self._rows[place.id].name: self._html(place, view.matches) for place in places}
         pin = None if not focus or focus in shown else self._pin(view, focus, shown)
         window = rows.Window(shown, start, max(0, len(view.layout) - stop), pin)
         if self._summary is None:
@@ -243,7 +255,7 @@ class Snapshot:
         name = self._rows[place.id].name
         if name in shown:
             return None
-        return rows.Pin(place.index - 1, name, self._html(place, view.matches, None))
+        return rows.Pin(place.index - 1, name, self._html(place, view.matches, " data-pinned"))
 
     def _read_rows(self, ids: Sequence[int]) -> None:
         missing = [one for one in ids if one not in self._rows]
@@ -257,11 +269,7 @@ class Snapshot:
             raise NotFound(f"run {self.head.ref} was deleted")
         self._rows.update(with_tries(read))
 
-    def _html(self, place: tree.Place, matches: frozenset[int] | None, start: int | None) -> str:
-        """A row of the window that begins with the 0-based `start`; None: the pinned one. It says where its parent is when that is not loaded."""
-        is_parent_away = 0 < place.parent_index <= (place.index if start is None else start)
-        more = f' data-parent="{place.parent_index}"' if is_parent_away else ""
-        more += " data-pinned" if start is None else ""
+    def _html(self, place: tree.Place, matches: frozenset[int] | None, more: str = "") -> str:
         hidden = self._failures_below[place.id] if place.is_collapsed else 0
         is_context = matches is not None and place.id not in matches
         return rows.render(

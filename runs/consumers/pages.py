@@ -18,7 +18,7 @@ from runs import events, metrics
 from runs.errors import NotFound
 from runs.live.feed import Feed
 from runs.live.lists import FleetFeed, RunsFeed
-from runs.live.messages import decode
+from runs.live.messages import Hello, Log, Message, decode
 from runs.live.run import RunFeed
 
 log = logging.getLogger(__name__)
@@ -64,7 +64,11 @@ class FeedConsumer(AsyncWebsocketConsumer, ABC):
         except msgspec.DecodeError:
             await self.close(BAD_MESSAGE)
         else:
+            await self.heed(message)
             self.feed.take(message)
+
+    async def heed(self, message: Message) -> None:
+        """Join what the feed will read for this message, before it reads."""
 
     async def hint(self, _event: dict[str, Any]) -> None:
         self.feed.hint()
@@ -90,11 +94,30 @@ class FeedConsumer(AsyncWebsocketConsumer, ABC):
 
 
 class RunConsumer(FeedConsumer):
-    """The live tree of one run."""
+    """The live tree of one run, and the log of the action whose log is shown."""
+
+    log_of = 0
 
     def make_feed(self) -> tuple[str, Feed]:
         run_id = int(self.arguments["run_id"])
         return events.run_group(run_id), RunFeed(run_id, self.forward)
+
+    async def heed(self, message: Message) -> None:
+        if isinstance(message, Hello):
+            message = message.log
+        if isinstance(message, Log) and message.action != self.log_of:
+            await self.leave_log()
+            self.log_of = message.action
+            if self.log_of:
+                await self.channel_layer.group_add(events.log_group(self.log_of), self.channel_name)
+
+    async def disconnect(self, code: int) -> None:
+        await self.leave_log()
+        await super().disconnect(code)
+
+    async def leave_log(self) -> None:
+        if self.log_of:
+            await self.channel_layer.group_discard(events.log_group(self.log_of), self.channel_name)
 
 
 class RunsConsumer(FeedConsumer):

@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
 
+from asgiref.sync import async_to_sync
 from django.db import transaction
 
-from runs import aborts, batches, cache, errors, leases, liveness, operations
+from runs import aborts, batches, cache, errors, events, leases, liveness, operations
 from runs.demo import files
 from runs.demo.scripts import REASON, Script
 from runs.demo.stage import Stage, set_stage
@@ -19,7 +20,10 @@ from runs.executor import frames
 from runs.names import ActionRef, RunRef
 from runs.queries import link
 
-TICK_US = 100_000  # what happens within one tick is one transaction
+# What happens within one tick is one transaction. In a long run much happens at a time, so its ticks can be longer.
+TICK_US = 100_000
+TICK_US_PER_ACTION = 50
+LONGEST_TICK_US = 1_000_000
 BATCH = 2000  # events
 PEOPLE = ("ann", "bo", "chris")
 
@@ -36,17 +40,24 @@ def tell(
 ) -> RunRef:
     """Make a finished run. `said` is called now and then with the number of events so far. recovers: as set_stage has it."""
     stage = set_stage(scripts, actor=actor, ends_at=ends_at, details=len(scripts) <= BATCH, recovers=recovers)
-    _Rehearsal(stage, said, any(script.cache_key for script in scripts.values())).run()
+    Rehearsal(stage, said, actions=len(scripts)).run()
+    leases.end_executor(stage.executor_id, "the demonstration is over")
     return stage.ref
 
 
-class _Rehearsal:
-    def __init__(self, stage: Stage, said: Progress, uses_cache: bool) -> None:
+class Rehearsal:
+    """Plays until nothing happens any more by itself. actions: about how many. seq: of the last batch.
+
+    answers: whether somebody answers conditions; where nobody does, the run waits for that, and its executor stays.
+    """
+
+    def __init__(self, stage: Stage, said: Progress, *, actions: int, answers: bool = True) -> None:
         self._stage = stage
-        self._uses_cache = uses_cache
         self._said = said
+        self._answers = answers
+        self._tick = min(max(TICK_US, TICK_US_PER_ACTION * actions), LONGEST_TICK_US)
         self._now = int(stage.begins_at.timestamp() * 1e6)
-        self._seq = self._events = 0
+        self.seq = self._events = 0
         self._seen = {stage.run_id: 0}
         self._asked = 0
         hello = frames.Hello(
@@ -60,15 +71,17 @@ class _Rehearsal:
 
     def run(self) -> None:
         while True:
-            self._stay_connected()
-            moved = self._speak()
-            moved |= self._listen()
+            with (
+                events.collected() as hints
+            ):  # to send each by itself takes as long as to store what it is about
+                moved = self._speak()
+                moved |= self._listen()
+            async_to_sync(events.send)(hints)
             if moved:
                 continue
             if (next_at := self._stage.play.next_at) is None:
                 break
-            self._now = max(self._now + TICK_US, next_at)
-        leases.end_executor(self._stage.executor_id, "the demonstration is over")
+            self._now = max(self._now + self._tick, next_at)
 
     def _stay_connected(self) -> None:
         """A server that runs beside this hears of it, or it would start an executor that takes part."""
@@ -79,11 +92,13 @@ class _Rehearsal:
     def _speak(self) -> bool:
         """Say what is due; whether there was something."""
         play = self._stage.play
-        events = iter(play.advance(self._now))
+        said = iter(play.advance(self._now))
         moved = False
         files.write(play.take_files())
-        while batch := list(islice(events, BATCH)):
-            self._seq += 1
+        self._stay_connected()
+        while batch := list(islice(said, BATCH)):
+            self._stay_connected()
+            self.seq += 1
             applied = self._apply(batch)
             play.take_leases((one.lease for one in applied.results if one.lease), self._now)
             self._events += len(batch)
@@ -97,16 +112,16 @@ class _Rehearsal:
             )
             moved = True
         for name in play.take_answers():
-            moved |= self._answer(name)
+            moved |= self._answers and self._answer(name)
         return moved
 
     def _apply(self, batch: list[frames.Event]) -> batches.Applied:
         """With what the cache makes of it: a server that runs beside this would do that at its own time, which is later."""
         with transaction.atomic():
             applied = batches.apply_batch(
-                self._stage.executor_id, self._epoch, frames.Batch(self._seq, batch), clock=self._clock
+                self._stage.executor_id, self._epoch, frames.Batch(self.seq, batch), clock=self._clock
             )
-            if self._uses_cache and (work := cache.find_work(run_id=self._stage.run_id)):
+            if self._stage.uses_cache and (work := cache.find_work(run_id=self._stage.run_id)):
                 cache.settle(cache.check_files(work), clock=self._clock)
         return applied
 

@@ -38,6 +38,7 @@ class Stage:
     capacity: int
     play: Play
     begins_at: datetime
+    uses_cache: bool
 
 
 def set_stage(
@@ -73,7 +74,8 @@ def set_stage(
         scripts, ref, input_uris, slots=slots, details=details,
         patience_seconds=PATIENCE_SECONDS if ends_at is None else 0,
     )  # fmt: skip
-    return Stage(ref, run.pk, executor.pk, pool.key, executor.capacity, play, begins_at)
+    uses_cache = any(script.cache_key for script in scripts.values())
+    return Stage(ref, run.pk, executor.pk, pool.key, executor.capacity, play, begins_at, uses_cache)
 
 
 def slots_for(scripts: Mapping[str, Script]) -> int:

@@ -16,8 +16,8 @@ from typing import Any
 
 from django.utils import timezone
 
-from runs import database
-from runs.live.messages import Ack, Asked, Focus, Hello, Message
+from runs import database, metrics
+from runs.live.messages import Ack, Asked, Focus, Hello, Message, Select
 from runs.timeline import to_ms
 
 Send = Callable[[str], Awaitable[None]]
@@ -60,7 +60,7 @@ class Feed(ABC):
             case Ack():
                 self._gap = min(max(2 * (time.monotonic() - self._sent_at), MIN_GAP_SECONDS), MAX_GAP_SECONDS)
                 self._credit.set()
-            case Focus():
+            case Focus() | Select():
                 self.look(message)
             case _:
                 self.look(message)
@@ -94,13 +94,20 @@ class Feed(ABC):
                     await self._dirty.wait()
             self._dirty.clear()
             self._asked.clear()
-            content = await database.read(self.compose)
+            content = await database.read(self._measured)
             self.settle()
             if content is not None:
                 await self._emit({"content": content, "swap": "none", **self.extras})
                 await self._pause()
             elif time.monotonic() - self._sent_at >= self.beat:
                 await self._emit({})
+
+    def _measured(self) -> str | None:
+        begun = time.thread_time()
+        content = self.compose()
+        if content is not None:
+            metrics.FRAME_SECONDS.labels(self.name).observe(time.thread_time() - begun)
+        return content
 
     def _patience_left(self) -> float:
         """How long to wait for a hint: until the poll, or until the next beat is due."""

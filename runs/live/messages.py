@@ -5,6 +5,21 @@ from __future__ import annotations
 import msgspec
 
 
+class Log(msgspec.Struct, tag="log", tag_field="kind", forbid_unknown_fields=True, frozen=True):
+    """The page shows the log of this action (its id; 0: none), of one attempt or of all (0).
+
+    It was told up to this chunk, and so many lines of the next one: what follows comes in frames, as `log`.
+    """
+
+    action: int = 0
+    attempt: int = 0
+    chunk: int = 0
+    lines: int = 0
+
+
+NO_LOG = Log()
+
+
 class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields=True):
     """The first message: what the page shows. since: the sequence number of its rows, -1 to get them all.
 
@@ -22,6 +37,8 @@ class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields
     query: str = ""
     follows: bool = False
     focus: str = ""
+    selected: str = ""
+    log: Log = NO_LOG
 
 
 class Look(msgspec.Struct, tag="window", tag_field="kind", forbid_unknown_fields=True):
@@ -62,6 +79,15 @@ class Focus(msgspec.Struct, tag="focus", tag_field="kind", forbid_unknown_fields
     name: str
 
 
+class Select(msgspec.Struct, tag="select", tag_field="kind", forbid_unknown_fields=True):
+    """The panel shows this action, or none when `name` is empty. It asks for no frame.
+
+    While its row is not in the page, frames say its number: `panel`, an object of name and seq.
+    """
+
+    name: str
+
+
 class List(msgspec.Struct, tag="list", tag_field="kind", forbid_unknown_fields=True):
     """Only runs that match are listed. query: as in the page's URL (runs/listings.py)."""
 
@@ -92,6 +118,6 @@ class Ack(msgspec.Struct, tag="ack", tag_field="kind", forbid_unknown_fields=Tru
     seq: int
 
 
-Asked = Hello | Look | Toggle | Levels | Filter | Follow | Focus | List | Seek
+Asked = Hello | Log | Look | Toggle | Levels | Filter | Follow | Focus | Select | List | Seek
 Message = Asked | Ack
 decode = msgspec.json.Decoder(Message).decode

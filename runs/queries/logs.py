@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from django.db.models import QuerySet
 
-from runs.models import LogChunk
+from runs.models import Action, LogChunk
+from runs.phases import Phase
 
-# The tail that a panel shows; the whole log is a download.
-MAX_CHUNKS = 400
-MAX_LINES = 2000
+# What a panel shows at first; later lines are streamed, earlier ones are found by a search or in the download.
+MAX_LINES = 1000
+# What is told at once: less than 100 kB of HTML, unless one line alone is long.
+MAX_LINES_TOLD = 400
+MAX_CHARACTERS_TOLD = 45_000
+MAX_FOUND = 500
+CHUNKS_AT_ONCE = 8  # that are read from the database; each may hold thousands of lines
 
 
 @dataclass(frozen=True, slots=True)
 class LogLine:
-    """One line that the action printed."""
+    """One line that the action printed. stream: out, err, log (a record of a logger) or system (a note of ours)."""
 
     at: datetime
     stream: str
@@ -26,37 +32,84 @@ class LogLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Place:
+    """How much of a log was told: up to this chunk, and so many lines of the one after it."""
+
+    chunk: int = 0
+    lines: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Log:
-    """Lines up to a chunk. is_cut: earlier lines are not in it; has_more: later ones are there already."""
+    """Lines up to a place. is_cut: earlier lines are not in it; has_more: later ones are there already."""
 
     lines: tuple[LogLine, ...]
-    last_id: int
+    place: Place
     is_cut: bool = False
     has_more: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The first lines of a log that match, and how many do."""
+
+    lines: tuple[LogLine, ...]
+    total: int
+
+
+def get_phase(run_id: int, action_id: int) -> Phase | None:
+    """The phase of an action; None when it is not one of this run. One statement."""
+    phase = Action.objects.filter(id=action_id, run=run_id).values_list("phase", flat=True).first()
+    return None if phase is None else Phase(phase)
+
+
 def read_log(action_id: int, *, attempt: int | None = None) -> Log:
     """The last lines, of one attempt or of all. One statement."""
-    found = _chunks(action_id, attempt).order_by("-id")
-    chunks = list(found.values_list("id", "attempt", "lines")[: MAX_CHUNKS + 1])
-    kept = chunks[:MAX_CHUNKS][::-1]
-    lines = [line for _, number, data in kept for line in parse_lines(bytes(data), number)]
-    is_cut = len(chunks) > MAX_CHUNKS or len(lines) > MAX_LINES
-    return Log(tuple(lines[-MAX_LINES:]), kept[-1][0] if kept else 0, is_cut)
+    chunks: list[list[LogLine]] = []
+    last, count, is_cut = 0, 0, False
+    for chunk_id, number, data in _chunks(action_id, attempt, "-id"):
+        if is_cut := count >= MAX_LINES:
+            break
+        last = last or chunk_id
+        chunks.append(parse_lines(bytes(data), number))
+        count += len(chunks[-1])
+    lines = [line for chunk in reversed(chunks) for line in chunk]
+    return Log(tuple(lines[-MAX_LINES:]), Place(last), is_cut or count > MAX_LINES)
 
 
-def read_more(action_id: int, *, after: int, attempt: int | None = None) -> Log:
-    """The lines that follow a chunk that was seen, none left out: whole chunks, until there are many. One statement."""
-    found = _chunks(action_id, attempt).filter(id__gt=after).order_by("id")
-    chunks = list(found.values_list("id", "attempt", "lines")[:MAX_CHUNKS])
+def read_more(action_id: int, place: Place, *, attempt: int | None = None) -> Log:
+    """The lines that follow a place, none left out, until there are many. One statement."""
+    told, told_of = place.chunk, place.lines
     lines: list[LogLine] = []
-    last, has_more = after, len(chunks) == MAX_CHUNKS
-    for chunk_id, number, data in chunks:
-        if len(lines) >= MAX_LINES:
-            return Log(tuple(lines), last, has_more=True)
-        lines += parse_lines(bytes(data), number)
-        last = chunk_id
-    return Log(tuple(lines), last, has_more=has_more)
+    characters = 0
+    for chunk_id, number, data in _chunks(action_id, attempt, "id", after=told):
+        for index, line in enumerate(parse_lines(bytes(data), number)[told_of:], told_of):
+            if len(lines) >= MAX_LINES_TOLD or characters >= MAX_CHARACTERS_TOLD:
+                return Log(tuple(lines), Place(told, index), has_more=True)
+            lines.append(line)
+            characters += len(line.text)
+        told, told_of = chunk_id, 0
+    return Log(tuple(lines), Place(told, told_of))
+
+
+def search_log(action_id: int, text: str, *, attempt: int | None = None, stream: str = "") -> Found:
+    """The lines of the whole log that hold a text in any case; stream: only of this one. One statement."""
+    wanted, total = text.casefold(), 0
+    found: list[LogLine] = []
+    for line in _lines(action_id, attempt):
+        if (not stream or line.stream == stream) and wanted in line.text.casefold():
+            total += 1
+            if len(found) < MAX_FOUND:
+                found.append(line)
+    return Found(tuple(found), total)
+
+
+def read_whole_log(action_id: int, *, attempt: int | None = None) -> str:
+    """Every line as text, for a download. One statement."""
+    return "".join(
+        f"{line.at.isoformat()} {line.attempt} {line.stream} {line.text}\n"
+        for line in _lines(action_id, attempt)
+    )
 
 
 def parse_lines(data: bytes, attempt: int) -> list[LogLine]:
@@ -67,13 +120,18 @@ def parse_lines(data: bytes, attempt: int) -> list[LogLine]:
     ]
 
 
-def read_whole_log(action_id: int, *, attempt: int | None = None) -> str:
-    """Every line as text, for a download. One statement."""
-    found = _chunks(action_id, attempt).order_by("id").values_list("attempt", "lines")
-    lines = (line for number, data in found.iterator() for line in parse_lines(bytes(data), number))
-    return "".join(f"{line.at.isoformat()} {line.attempt} {line.stream} {line.text}\n" for line in lines)
+def _lines(action_id: int, attempt: int | None) -> Iterator[LogLine]:
+    return (
+        line
+        for _, number, data in _chunks(action_id, attempt, "id")
+        for line in parse_lines(bytes(data), number)
+    )
 
 
-def _chunks(action_id: int, attempt: int | None) -> QuerySet[LogChunk]:
-    found = LogChunk.objects.filter(action_id=action_id)
-    return found if attempt is None else found.filter(attempt=attempt)
+def _chunks(
+    action_id: int, attempt: int | None, order: str, *, after: int = 0
+) -> Iterator[tuple[int, int, bytes | memoryview]]:
+    """A few at a time: whoever has enough stops, and the rest is not read."""
+    found: QuerySet[LogChunk] = LogChunk.objects.filter(action_id=action_id, id__gt=after)
+    found = found if attempt is None else found.filter(attempt=attempt)
+    return found.order_by(order).values_list("id", "attempt", "lines").iterator(chunk_size=CHUNKS_AT_ONCE)

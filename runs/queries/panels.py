@@ -200,7 +200,7 @@ def _event(event: ActionEvent, first: datetime) -> EventLine:
         attempt=event.attempt,
         cause=event.cause,
         actor=event.actor,
-        after=f"+{duration_words(between_ms(first, event.at))}",
+        after=f"after {duration_words(between_ms(first, event.at))}",
     )
 
 

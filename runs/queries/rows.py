@@ -232,6 +232,11 @@ def find_ids(run_id: int, names: Collection[str]) -> dict[str, int]:
     return ids
 
 
+def find_seq(run_id: int, name: str) -> int | None:
+    """The number of an action's last change. One statement."""
+    return Action.objects.filter(run_id=run_id, name=name).values_list("changed_seq", flat=True).first()
+
+
 def list_selected(run_id: int, selection: Selection) -> dict[str, int]:
     """The ids of what is selected, by name. A phase or a group never selects the root. One statement for each 900 names."""
     if selection.names:

@@ -12,7 +12,7 @@ from runs.models import Attempt
 from runs.queries.rows import ActionRow
 from runs.timeline import Try
 
-MAX_TRIES = 8  # of one action, the newest: a row must stay short
+MAX_TRIES = 5  # of one action, the newest: a row must stay short
 
 
 def with_tries(rows: dict[int, ActionRow]) -> dict[int, ActionRow]:

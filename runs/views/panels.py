@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -123,19 +122,16 @@ def beside(request: HttpRequest, *, project: str, domain: str, run: str, action:
 
 @require_GET
 @page
-def log_tail(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
-    """Lines after a chunk: 204 when there are none yet, and no further asking once the action has ended and all is told."""
-    after = request.GET.get("after", "0")
-    if not after.isdecimal():
-        raise errors.Invalid("after must be a number")
-    attempt = attempt_of(request.GET.get("attempt", ""))
+def log_search(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
+    """The lines of the whole log that hold a text, as a fragment."""
+    attempt, text = attempt_of(request.GET.get("attempt", "")), request.GET.get("q", "")
+    if not text:
+        raise errors.Invalid("q must be the text to search for")
     head = pages.get_run(RunRef(project, domain, run))
-    found = panels.get_panel(head.id, action)
-    lines = logs.read_more(found.id, after=int(after), attempt=attempt)
-    if not lines.lines and not found.is_terminal:
-        return HttpResponse(status=HTTPStatus.NO_CONTENT)
-    context = {"panel": found, "head": head, "log": lines, "attempt": attempt}
-    return render(request, "runs/_log_tail.html", context)
+    found = logs.search_log(
+        panels.get_panel(head.id, action).id, text, attempt=attempt, stream=request.GET.get("stream", "")
+    )
+    return render(request, "runs/_log_found.html", {"found": found, "text": text})
 
 
 @require_GET

@@ -4,7 +4,9 @@
 import { send } from "./live.js";
 
 const WINDOW = 100;
-const MARGIN = 20;
+const MARGIN = 15;
+const FLING_MS = 250; // between two windows while nothing that shows is loaded: rows that flew by are of no use
+const BEHIND = 20; // rows that stay above what shows while one scrolls down, and below it on the way up
 
 export class LoadedRows {
   /** @param {import("./tree.js").RunTree} tree */
@@ -47,11 +49,20 @@ export class LoadedRows {
     return { top, bottom: top + Math.ceil(this.grid.clientHeight / height) };
   }
 
+  /** Of rows that slid in, others slide out: only those from `start` to before `stop` stay. @param {number} start @param {number} stop */
+  drop(start, stop) {
+    for (const row of this.tree.rows) {
+      const index = Number(row.ariaRowIndex) - 1;
+      if (index < start || index >= stop) row.remove();
+    }
+  }
+
   sizeSpacers() {
     for (const spacer of this.tree.querySelectorAll(".spacer")) {
       spacer.style.blockSize = `calc(${spacer.dataset.rows} * var(--row-h))`;
     }
     this.grid.setAttribute("aria-rowcount", String(this.total));
+    this.grid.toggleAttribute("data-windowed", Boolean(this.before || this.after));
   }
 
   scrolled() {
@@ -61,19 +72,45 @@ export class LoadedRows {
     });
   }
 
-  /** Ask for other rows when what shows comes near the window's border. */
-  ask() {
+  /** Ask for other rows when what shows comes near the window's border. @param {boolean} [isAwaited] by a key */
+  ask(isAwaited = false) {
     const { before, after } = this;
     if (!before && !after) return;
     const { top, bottom } = this.view;
     const end = before + this.tree.rows.length;
-    if (!(before && top < before + MARGIN) && !(after && bottom > end - MARGIN)) return;
-    this.askFrom(Math.max(0, Math.round((top + bottom - WINDOW) / 2)));
+    const isNearTop = before && top < before + MARGIN;
+    const isNearEnd = after && bottom > end - MARGIN;
+    if (!isNearTop && !isNearEnd) return;
+    if (bottom <= before || top >= end) return isAwaited || !this.waitedFor(FLING_MS) ? this.jump() : undefined;
+    const around = Math.round((top + bottom - WINDOW) / 2);
+    if (isNearTop) this.askFrom(Math.min(around, bottom + BEHIND - WINDOW));
+    else this.askFrom(Math.max(around, top - BEHIND));
   }
 
-  /** @param {number} first */
-  askFrom(first) {
-    if (this.asked !== first && send(this.tree, { kind: "window", first, count: WINDOW })) this.asked = first;
+  /** Ask for what shows when nothing of it is here: for no more than that and some around it, so that it comes soon. */
+  jump() {
+    const { top, bottom } = this.view;
+    const count = Math.min(WINDOW, bottom - top + 2 * BEHIND + 4);
+    this.askFrom(Math.round((top + bottom - count) / 2), count);
+  }
+
+  /** Whether rows were asked for so lately that it is better to ask later; that is then seen to. @param {number} ms */
+  waitedFor(ms) {
+    const left = (this.askedAt ?? -ms) + ms - performance.now();
+    if (left <= 0) return false;
+    this.later ??= setTimeout(() => {
+      this.later = undefined;
+      this.ask();
+    }, left);
+    return true;
+  }
+
+  /** @param {number} from @param {number} [count] */
+  askFrom(from, count = WINDOW) {
+    const first = Math.max(0, from);
+    if (this.asked === first || !send(this.tree, { kind: "window", first, count })) return;
+    this.asked = first;
+    this.askedAt = performance.now();
   }
 
   /** Other rows will come: begin at their top. */
@@ -88,7 +125,7 @@ export class LoadedRows {
     if (this.arrive()) return;
     // No scroll event may follow when the view is there already, above rows that are to come.
     this.grid.scrollTop = Math.max(0, (this.wanted.index + 1) * this.rowHeight - this.grid.clientHeight / 2);
-    this.ask();
+    this.ask(true);
   }
 
   /** Focus the row that `go` went for, once it is there; whether one was under way. */

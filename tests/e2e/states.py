@@ -102,6 +102,11 @@ def filter_runs(page: Page) -> None:
     expect(page.locator("#problem")).to_be_visible(timeout=SECONDS)
 
 
+def search_log(page: Page) -> None:
+    page.get_by_role("searchbox", name="Search the log").fill("nothing like it")
+    expect(page.locator(".log-count")).to_have_text("No match")
+
+
 def log_in(page: Page) -> None:
     page.fill("#id_username", ADMIN)
     page.fill("#id_password", ADMIN)
@@ -148,6 +153,7 @@ STATES = [
     State("panel, outputs", "{live}?action=a0&tab=outputs"),
     State("panel, attempts", "{live}?action=a0&tab=attempts"),
     State("panel, logs", "{live}?action=a0&tab=logs"),
+    State("panel, logs searched", "{live}?action=a0&tab=logs", search_log),
     State("panel, several attempts", "{ended}?action=m0.t7&tab=attempts"),
     State("panel, report", "{ended}?action=a0&tab=report"),
     State("panel, a part that could not be loaded", "{scene}?action=a0-refusing", fail_to_load),
@@ -202,7 +208,7 @@ class Places:
 def manage(server: Server, *arguments: str) -> str:
     env = {**server.env, "DJANGO_SUPERUSER_PASSWORD": ADMIN}
     command = [sys.executable, "manage.py", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=60, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=120, capture_output=True, text=True)
     return done.stdout
 
 

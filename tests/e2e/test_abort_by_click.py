@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page
 
 from runs.phases import Phase
 from tests.e2e.parts import let_pass
+from tests.e2e.quiet import MOST_TAKEN, Processors
 from tests.e2e.server import Server, wait_until
 from tests.e2e.test_browser import open_run
 
@@ -21,9 +19,6 @@ CLICKS = 100
 WARM_UP = 5  # the first ones load what is loaded once
 BUDGET_MS = 250
 PAUSE_MS = 300  # between two clicks of a person
-# Of the time in which 100 clicks are measured, how much of the processors somebody else may take; more, and it says
-# nothing of the product.
-MOST_TAKEN = 0.15
 TRIES = 2
 # Runs in the page: the instant of each click on a row's Abort, and how long after it each row said Aborted.
 CLOCK = """
@@ -40,43 +35,6 @@ new MutationObserver((changes) => {
   }
 }).observe(document, { subtree: true, attributes: true, attributeFilter: ["data-phase"] });
 """
-
-
-@dataclass(frozen=True)
-class Processors:
-    """Seconds that the machine's processors have spent, and those of ours among them."""
-
-    busy: float
-    ours: float
-
-    @classmethod
-    def now(cls) -> Processors:
-        tick = os.sysconf("SC_CLK_TCK")
-        fields = [int(text) for text in Path("/proc/stat").read_text().split("\n")[0].split()[1:]]
-        busy = sum(fields[:3]) + sum(fields[5:8])  # all but idle and waiting for disks; stolen time too
-        ours = sum(seconds_of(folder) for folder in Path("/proc").iterdir() if folder.name.isdigit())
-        return cls(busy / tick, ours / tick)
-
-
-def seconds_of(folder: Path) -> int:
-    """The ticks of a process of this session: pytest, its server and its browser."""
-    try:
-        fields = (folder / "stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return int(fields[11]) + int(fields[12]) if is_ours(int(folder.name)) else 0
-
-
-def is_ours(pid: int) -> bool:
-    """Whether this process is an ancestor."""
-    while pid > 1:
-        if pid == os.getpid():
-            return True
-        try:
-            pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
-        except OSError:
-            return False
-    return False
 
 
 def percentile(values: list[float], share: float) -> float:
@@ -103,10 +61,9 @@ def test_a_click_is_a_cancelled_error_in_the_task_and_a_word_in_the_row_within_t
 ):
     page.add_init_script(CLOCK)
     for _ in range(TRIES):
-        before, begun = Processors.now(), os.times().elapsed
+        before = Processors.now()
         took, run = measure(page, server)
-        after, elapsed = Processors.now(), os.times().elapsed - begun
-        taken = ((after.busy - before.busy) - (after.ours - before.ours)) / elapsed / (os.cpu_count() or 1)
+        taken = Processors.now().taken_since(before)
         p50, p99 = percentile(list(took.values()), 0.5), percentile(list(took.values()), 0.99)
         print(f"p50 {p50:.0f} ms, p99 {p99:.0f} ms; others took {taken:.0%} of the processors")
 

@@ -114,7 +114,7 @@ def test_picked_runs_are_aborted_from_the_list(keys: Page, server: Server, run: 
 
     page.keyboard.press("j")
     page.keyboard.press("c")
-    expect(page.get_by_role("dialog")).to_contain_text(run)
+    expect(page.get_by_role("dialog")).to_contain_text(run, timeout=SECONDS)
     page.keyboard.press("Escape")
     expect(page.locator(f"#run-{run} th a")).to_be_focused()
     page.keyboard.press("x")

@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from runs import rows
-from runs.live.messages import Filter, Hello, Levels, Look, Toggle
+from runs.live.messages import Filter, Focus, Hello, Levels, Look, Toggle
 from runs.live.run import RunFeed
 from runs.models import Action, Attempt, Run
 from runs.phases import Phase
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 STEPS = 100
 PARTIAL = re.compile(r'<hx-partial id="([^"]+)" hx-swap="([^"]+)">(.*?)</hx-partial>', re.DOTALL)
-ROW = re.compile(r'(?=<div role="row" id="action-)')
-AFTER = re.compile(r'(?=<div id="rows-after")')
+ROW = re.compile(r'(?=<div role="row" id="action-|<div id="rows-)')
+INDEX = re.compile(r'<div role="row"[^>]* aria-rowindex="(\d+)"')
 PHASES = [Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.QUEUED]
 
 
@@ -37,21 +37,32 @@ class Browser:
     def __init__(self) -> None:
         self.rows: list[str] = []  # with the spacers at both ends
         self.parts: dict[str, str] = {}
+        self.slid = 0
 
-    def show(self, content: str) -> None:
+    def show(self, content: str, kept: tuple[int, int] = (0, 1000)) -> None:
+        """kept: from which row to before which one stays of those that the page holds, as a frame says it."""
         for target, swap, html in PARTIAL.findall(content):
             if target == "rows":
                 assert swap == "innerMorph"
-                first, *others = ROW.split(html)
-                last, after = AFTER.split(others.pop()) if others else ("", first)
-                self.rows = [first, *others, last, after] if last else AFTER.split(first)
+                self.rows = [row for row in ROW.split(html) if row]
             elif target.startswith(("action-", "rows-")):
                 starts = (f'<div id="{target}"', f'<div role="row" id="{target}"')
                 places = [at for at, row in enumerate(self.rows) if row.startswith(starts)]
                 assert len(places) == 1, f"{target} is {len(places)} times in the page"
-                self.rows[places[0]] = html
+                if swap in {"beforebegin", "afterend"}:
+                    self.slid += 1
+                    at = places[0] + (swap == "afterend")
+                    self.rows[at:at] = ROW.split(html)[1:]
+                else:
+                    self.rows[places[0]] = html
             else:
                 self.parts[target] = html
+        self.rows = [row for row in self.rows if self.stays(row, *kept)]
+
+    @staticmethod
+    def stays(row: str, start: int, stop: int) -> bool:
+        index = INDEX.match(row)
+        return index is None or start < int(index.group(1)) <= stop or " data-pinned " in row
 
     @property
     def tree(self) -> str:
@@ -73,7 +84,8 @@ class Reader:
 
     def step(self) -> None:
         moves: list[Callable[[], None]] = [
-            self.change, self.change, self.change, self.retry, self.grow, self.scroll, self.toggle, self.open_levels, self.filter,
+            self.change, self.change, self.change, self.retry, self.grow, self.scroll, self.scroll, self.scroll,
+            self.toggle, self.open_levels, self.filter, self.focus,
         ]  # fmt: skip
         self.random.choice(moves)()
 
@@ -101,7 +113,13 @@ class Reader:
         factories.add(self.run, f"n{Action.objects.count()}", parent=parent, short_name="late")
 
     def scroll(self) -> None:
-        self.feed.look(Look(first=self.random.randrange(400), count=100))
+        """Far, or a little down or up."""
+        first = self.feed._view.first
+        firsts = [self.random.randrange(400), first + 48, max(0, first - 48), first + 1, max(0, first - 20)]
+        self.feed.look(Look(first=min(self.random.choice(firsts), 400), count=100))
+
+    def focus(self) -> None:
+        self.feed.look(Focus(name=self.random.choice(self.names())))
 
     def toggle(self) -> None:
         self.feed.look(Toggle(name=self.random.choice(self.names())))
@@ -114,8 +132,11 @@ class Reader:
         self.feed.look(Filter(text=self.random.choice(texts), looks=self.random.choice(looks)))
 
     def take_frame(self) -> None:
-        if content := self.feed.compose():
-            self.browser.show(content)
+        content = self.feed.compose()
+        self.feed.settle()
+        if content:
+            start, stop = self.feed.extras["rows"]
+            self.browser.show(content, (start, stop))
 
 
 @pytest.mark.parametrize("seed", range(4))
@@ -130,11 +151,33 @@ def test_all_frames_together_make_the_page_as_it_is_now(seed: int):
         if reader.random.random() < 0.2:
             reader.take_frame()
             view = reader.feed._view
-            now = Snapshot(pages.get_run_by_id(reader.run.pk)).see(view.first, view.count, view.shape)
+            now = Snapshot(pages.get_run_by_id(reader.run.pk)).see(
+                view.first, view.count, view.shape, focus=view.focus
+            )
             assert reader.browser.tree == rows.window_html(now.window)
             above = Browser()
             above.show(render_to_string("runs/live/_above.html", {"seen": now, "summary": now.summary}))
             assert reader.browser.parts == above.parts
+
+
+@pytest.mark.parametrize("focus", ["", "a0"])
+def test_while_one_scrolls_only_rows_that_come_are_sent(focus: str):
+    run = factories.make_run("18x18")
+    reader = Reader(run, 0)
+    reader.feed.look(Look(first=100, count=100))
+    reader.feed.look(Focus(name=focus))
+    reader.take_frame()
+
+    for first, new in [(148, 48), (198, 50), (243, 45), (223, 20), (222, 1)]:
+        reader.feed.look(Look(first=first, count=100))
+        content = reader.feed.compose() or ""
+        reader.browser.show(content, (first, first + 100))
+
+        assert content.count("<hx-partial") == 3  # the rows, and both spacers
+        assert content.count('role="row"') == new
+        now = Snapshot(pages.get_run_by_id(run.pk)).see(first, 100, focus=focus)
+        assert reader.browser.tree == rows.window_html(now.window)
+    assert reader.browser.slid == 5
 
 
 def test_nothing_is_sent_when_nothing_changed():

@@ -91,45 +91,73 @@ def test_inputs_and_outputs_are_read_from_their_files():
     assert "takes or returns nothing" in panel("x", "outputs")
 
 
-def test_the_log_is_followed_while_the_action_is_live():
+def test_the_log_says_how_far_it_goes_and_whether_more_may_come():
     run = factories.make_run()
-    chunk = factories.make_log(run.actions.get(), "first\n")
+    chunk = factories.make_log(run.actions.get(), "first\n", "<second>\n")
 
-    assert "first" in panel("a0", "logs")
-    assert f"log?after={chunk.pk}" in panel("a0", "logs")
-    assert Client().get(f"{RUN}/actions/a0/log?after={chunk.pk}").status_code == 204
+    text = panel("a0", "logs")
 
-    factories.make_log(run.actions.get(), "second\n", stream="stderr")
-    tail = Client().get(f"{RUN}/actions/a0/log?after={chunk.pk}").content.decode()
-    assert "second" in tail
-    assert "first" not in tail
+    assert text.index("first") < text.index("&lt;second&gt;")
+    assert f'data-chunk="{chunk.pk}" data-lines="0"' in text
+    assert " data-live" in text
+    assert " data-cut" not in text
 
 
-def test_a_flood_is_followed_to_its_last_line(monkeypatch: pytest.MonkeyPatch, django_assert_num_queries):
-    monkeypatch.setattr(logs, "MAX_CHUNKS", 3)
-    monkeypatch.setattr(logs, "MAX_LINES", 4)
-    root = factories.make_run(phase=Phase.SUCCEEDED).actions.get()
-    said = [f"line {number}" for number in range(20)]
-    for first in range(0, 20, 2):
-        factories.make_log(root, *said[first : first + 2])
-
-    told: list[str] = []
-    page = logs.Log((), 0, has_more=True)
-    while page.has_more:
-        with django_assert_num_queries(1):
-            page = logs.read_more(root.pk, after=page.last_id)
-        told += [line.text for line in page.lines]
-
-    assert told == said
-    assert "log?after" in Client().get(f"{RUN}/actions/a0/log?after=0").content.decode()
-    assert "log?after" not in Client().get(f"{RUN}/actions/a0/log?after={page.last_id}").content.decode()
-
-
-def test_the_log_of_an_ended_action_is_not_asked_for_again():
+def test_the_log_of_an_ended_action_is_not_followed():
     run = factories.make_run(phase=Phase.SUCCEEDED)
     factories.make_log(run.actions.get(), "done")
 
-    assert "log?after" not in panel("a0", "logs")
+    assert " data-live" not in panel("a0", "logs")
+
+
+def test_a_long_log_is_shown_by_its_end(monkeypatch: pytest.MonkeyPatch, django_assert_num_queries):
+    monkeypatch.setattr(logs, "MAX_LINES", 3)
+    root = factories.make_run().actions.get()
+    for first in range(0, 8, 2):
+        last = factories.make_log(root, f"line {first}", f"line {first + 1}")
+
+    with django_assert_num_queries(1):
+        log = logs.read_log(root.pk)
+
+    assert [line.text for line in log.lines] == ["line 5", "line 6", "line 7"]
+    assert (log.is_cut, log.place) == (True, logs.Place(last.pk))
+
+
+@pytest.mark.parametrize(("lines", "characters"), [(3, 10_000), (1000, 15)])
+def test_a_flood_is_told_whole_in_parts(
+    monkeypatch: pytest.MonkeyPatch, django_assert_num_queries, lines: int, characters: int
+):
+    monkeypatch.setattr(logs, "MAX_LINES_TOLD", lines)
+    monkeypatch.setattr(logs, "MAX_CHARACTERS_TOLD", characters)
+    root = factories.make_run().actions.get()
+    said = [f"line {number}" for number in range(24)]
+    for first in range(0, 24, 8):
+        factories.make_log(root, *said[first : first + 8])
+
+    told: list[str] = []
+    log = logs.Log((), logs.Place(), has_more=True)
+    while log.has_more:
+        with django_assert_num_queries(1):
+            log = logs.read_more(root.pk, log.place)
+        assert len(log.lines) <= 3
+        told += [line.text for line in log.lines]
+
+    assert told == said
+    assert logs.read_more(root.pk, log.place) == logs.Log((), log.place)
+
+
+def test_the_whole_log_is_searched(django_assert_num_queries):
+    root = factories.make_run().actions.get()
+    factories.make_log(root, "Alpha <1>", "beta")
+    factories.make_log(root, "ALPHA 2", stream="err")
+
+    with django_assert_num_queries(1):
+        assert logs.search_log(root.pk, "alpha", stream="err").total == 1
+    text = Client().get(f"{RUN}/actions/a0/log/search?q=alpha").content.decode()
+    assert "2 lines of the whole log have “alpha”" in text
+    assert "Alpha &lt;1&gt;" in text
+    assert "beta" not in text
+    assert Client().get(f"{RUN}/actions/a0/log/search?q=").status_code == 400
 
 
 def test_the_log_can_be_had_as_a_file():
@@ -214,7 +242,7 @@ def test_the_log_of_one_attempt_is_that_of_no_other():
 
     assert "of the second" in text
     assert "of the first" not in text
-    assert f"log?after={second.pk}&amp;attempt=2" in text
+    assert f'data-attempt="2" data-chunk="{second.pk}"' in text
     assert "of the first" not in file.content.decode()
     assert file.headers["Content-Disposition"] == 'attachment; filename="run1-a0-2.log.txt"'
     assert Client().get(f"{RUN}/actions/a0/log.txt?attempt=x").status_code == 400

@@ -224,6 +224,27 @@ async def test_a_link_is_followed_to_a_row_in_a_closed_branch(run: Run):
     await page.disconnect()
 
 
+async def test_a_selected_action_whose_row_is_not_in_the_page_is_told_of(run: Run):
+    page = await Browser(f"/ws/run/{run.pk}/").open(looks=["failed"], selected="a0-1")
+    first = await page.frame()
+    assert first["panel"] == {"name": "a0-1", "seq": 0}
+
+    seq = await change(run, "a0-1", attempt=2)
+    changed = await page.frame()
+    assert changed["panel"] == {"name": "a0-1", "seq": seq}
+    assert 'role="row"' not in changed["content"]
+
+    # Its row tells more.
+    await page.say("filter")
+    assert "panel" not in await page.frame()
+    await page.say("filter", looks=["failed"])
+    assert (await page.frame())["panel"]["seq"] == seq
+    await page.say("select", name="")
+    await change(run, "a0-1", phase=Phase.SUCCEEDED, ended_at=timezone.now())
+    assert "panel" not in await page.frame()
+    await page.disconnect()
+
+
 @pytest.mark.parametrize(("back", "goal"), [(False, "a0-0"), (True, "a0-2")])
 async def test_a_failure_is_sought_from_the_top_in_both_directions(run: Run, back: bool, goal: str):
     for name in ("a0-0", "a0-2"):
@@ -259,4 +280,79 @@ async def test_after_a_gap_the_page_gets_everything_though_it_acknowledged_nothi
     assert frame["number"] == lost["number"] + 1
     assert frame["content"].count('role="row"') == 4
     assert 'id="run-header"' in frame["content"]
+    await page.disconnect()
+
+
+async def print_lines(run: Run, *texts: str) -> int:
+    """Let the root print, and hint, as a batch does. Returns the id of the chunk."""
+    root = await sync_to_async(run.actions.get)(name="a0")
+    chunk = await sync_to_async(factories.make_log)(root, *texts)
+    await events.send([events.Hint(events.log_group(root.pk))])
+    return chunk.pk
+
+
+async def log_of(page: Browser) -> dict[str, Any]:
+    """What the next frame with lines of a log says of it."""
+    while "log" not in (frame := await page.frame()):
+        pass
+    return frame["log"]
+
+
+async def test_a_log_is_told_from_where_the_page_says(run: Run):
+    root = await sync_to_async(run.actions.get)(name="a0")
+    first = await print_lines(run, "<one>", "two")
+    second = await print_lines(run, "three")
+    page = await Browser(f"/ws/run/{run.pk}/").open()
+    await page.frame()
+
+    await page.say("log", action=root.pk, chunk=0, lines=1)
+    told = await log_of(page)
+    assert (told["since"], told["upto"], told["isOver"]) == ([0, 1], [second, 0], False)
+    assert told["html"].count('class="line') == 2
+    third = await print_lines(run, "four")
+    told = await log_of(page)
+    assert (told["since"], told["upto"]) == ([second, 0], [third, 0])
+
+    await page.say("hello", since=-1, log={"kind": "log", "action": root.pk, "chunk": first})
+    told = await log_of(page)
+    assert (told["since"], told["upto"]) == ([first, 0], [third, 0])
+    await page.disconnect()
+
+
+async def test_a_log_ends_with_its_action_and_costs_nothing_more(run: Run):
+    root = await sync_to_async(run.actions.get)(name="a0")
+    page = await Browser(f"/ws/run/{run.pk}/").open(log={"kind": "log", "action": root.pk})
+    await page.frame()
+
+    chunk = await print_lines(run, "the last")
+    await log_of(page)
+    await change(run, "a0", phase=Phase.SUCCEEDED, ended_at=timezone.now())
+
+    told = await log_of(page)
+    assert (told["html"], told["upto"], told["isOver"]) == ("", [chunk, 0], True)
+    await print_lines(run, "nobody listens")
+    await page.say("window", first=0, count=4)
+    assert await page.receive_nothing(timeout=0.5)
+    await page.disconnect()
+
+
+async def test_the_log_of_another_run_is_not_told(run: Run):
+    other = await sync_to_async(factories.make_run)(name="other")
+    root = await sync_to_async(other.actions.get)(name="a0")
+    await sync_to_async(factories.make_log)(root, "private")
+    page = await Browser(f"/ws/run/{run.pk}/").open(log={"kind": "log", "action": root.pk})
+
+    assert "log" not in await page.frame()
+    await page.disconnect()
+
+
+async def test_a_log_that_is_no_longer_shown_is_left(run: Run):
+    root = await sync_to_async(run.actions.get)(name="a0")
+    page = await Browser(f"/ws/run/{run.pk}/").open(log={"kind": "log", "action": root.pk})
+    await page.frame()
+    await page.say("log")
+
+    await print_lines(run, "unseen")
+
+    assert await page.receive_nothing(timeout=0.5)
     await page.disconnect()

@@ -1,0 +1,65 @@
+"""The run of tests/e2e/steady.py, as a test has it. Nothing here waits without an end."""
+
+from __future__ import annotations
+
+import queue
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from tests.e2e.server import ROOT, RUN_URL, Server
+
+ORDER_SECONDS = 60
+
+
+class SteadyRun:
+    """size: how many actions it had when it was told; path: of its page; name: of the run."""
+
+    def __init__(self, process: subprocess.Popen[str], server: Server, seconds: float) -> None:
+        self._process = process
+        self._lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._read, daemon=True).start()
+        size, _, address = self._line(seconds).partition(" ")
+        found = RUN_URL.search(address)
+        assert found, address
+        self.size = int(size)
+        self.name = found.group(4)
+        self.path = found.group(0).removeprefix(found.group(1))
+        self.url = server.url + self.path
+
+    def _read(self) -> None:
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self._lines.put(line.strip())
+        self._lines.put("")
+
+    def _line(self, seconds: float) -> str:
+        try:
+            line = self._lines.get(timeout=seconds)
+        except queue.Empty:
+            raise TimeoutError(f"the run said nothing for {seconds:g} s") from None
+        assert line, "the process of the run has ended"
+        return line
+
+    def order(self, words: str) -> None:
+        """As tests/e2e/steady.py has it."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(f"{words}\n")
+        self._process.stdin.flush()
+        assert self._line(ORDER_SECONDS) == f"done {words.split(maxsplit=1)[0]}"
+
+
+@contextmanager
+def steady_run(server: Server, actions: int, *, seconds: float) -> Iterator[SteadyRun]:
+    """A run of about so many actions that changes as it is told; told within so many seconds."""
+    env = {**server.env, "DJANGO_SETTINGS_MODULE": "flyteui.settings"}
+    with subprocess.Popen(
+        [sys.executable, "-m", "tests.e2e.steady", str(actions)],
+        cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        try:
+            yield SteadyRun(process, server, seconds)
+        finally:
+            process.kill()
