@@ -5,6 +5,7 @@ import { showFavicon } from "./announce.js";
 import { AnswerDialog } from "./answer.js";
 import "./ask.js";
 import { TimeAxis } from "./axis.js";
+import "./clipped.js";
 import { LiveClock } from "./clock.js";
 import { ConnectionStatus } from "./connection.js";
 import { CopyButton, RelativeTime, ScopeMenu, ThemeToggle, TimeSwitch } from "./controls.js";

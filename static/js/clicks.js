@@ -3,7 +3,7 @@
 import { nameOf } from "./keys.js";
 import { seekTo } from "./seek.js";
 
-const OTHERS = "[data-abort], [data-abort-group], [data-answer]"; // whose clicks mean something else
+const OTHERS = "[data-abort], [data-abort-group], [data-answer], .source"; // whose clicks mean something else
 
 /** The control for which the panel was opened. */
 function focusFirst() {
