@@ -125,7 +125,7 @@ class RunFeed(Feed):
         self._shown = seen.window
         self.patience = ENDED_POLL_SECONDS if seen.summary.is_over else POLL_SECONDS
         self.beat = ENDED_BEAT_SECONDS if seen.summary.is_over else BEAT_SECONDS
-        return "".join(partials) or ("" if self.extras else None)
+        return "".join(partials) or ("" if is_sought or told else None)
 
     def _follow(self, log: Log) -> dict[str, Any]:
         """What was printed since; of a log that the page asks for anew, from where it says."""
