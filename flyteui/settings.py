@@ -146,5 +146,6 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SAMESITE = "Lax"
 CSRF_COOKIE_SAMESITE = "Lax"
+CSRF_FAILURE_VIEW = "runs.views.answers.forged"
 
 LOGGING = logging_config(env("LOG_LEVEL", "WARNING"))

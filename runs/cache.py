@@ -8,7 +8,7 @@ transactions of runs, so that none of those reads the storage, and no run waits 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -93,11 +93,11 @@ class Work:
     entries: dict[str, Entry]
 
 
-def find_work() -> Work | None:
-    """What there is to do, if anything. Two statements when there is nothing."""
-    waits = Action.objects.filter(_CACHED, phase=Phase.WAITING_FOR_RESOURCES).order_by("pk")
+def find_work(**of: Any) -> Work | None:
+    """What there is to do, if anything; `of` are conditions for the actions. Two statements when there is nothing."""
+    waits = Action.objects.filter(_CACHED, phase=Phase.WAITING_FOR_RESOURCES, **of).order_by("pk")
     waiting = dict(waits.values_list("pk", "cache_key")[:LIMIT])
-    unkept = Action.objects.filter(_CACHED, phase=Phase.SUCCEEDED, cache_status__in=_UNKEPT)
+    unkept = Action.objects.filter(_CACHED, phase=Phase.SUCCEEDED, cache_status__in=_UNKEPT, **of)
     ended = list(unkept.order_by("pk").values_list("pk", flat=True)[:LIMIT])
     if not waiting and not ended:
         return None
@@ -123,12 +123,12 @@ def check_files(work: Work) -> Work:
     return replace(work, entries=kept)
 
 
-def settle(work: Work) -> bool:
+def settle(work: Work, *, clock: Callable[[], datetime] = timezone.now) -> bool:
     """Keep outputs, then let what waits succeed with what is kept, or run. Returns whether anything changed.
 
     Runs are opened in the order of their ids, as everywhere.
     """
-    at = timezone.now()
+    at = clock()
     with transaction.atomic():
         _take_turns()
         ended = _read(work.ended, Phase.SUCCEEDED, cache_status__in=_UNKEPT)

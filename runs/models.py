@@ -307,6 +307,9 @@ class CacheEntry(models.Model):
     source = models.CharField(max_length=255, help_text="project/domain/run/action/attempt that made them")
     created_at = models.DateTimeField(help_text="when that attempt ended")
 
+    class Meta:
+        verbose_name_plural = "cache entries"
+
     def __str__(self) -> str:
         return self.key
 

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 SECOND = 1000
 MINUTE = 60 * SECOND
 HOUR = 60 * MINUTE
 DAY = 24 * HOUR
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def to_ms(at: datetime) -> int:
-    """Milliseconds since 1970, as JavaScript counts."""
-    return round(at.timestamp() * 1000)
+    """Whole milliseconds since 1970, as JavaScript's Date.parse reads the same moment."""
+    return (at - EPOCH) // timedelta(milliseconds=1)
 
 
 def between_ms(start: datetime, end: datetime) -> int:

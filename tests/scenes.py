@@ -108,3 +108,8 @@ def make_everything(name: str) -> Run:
         escalation=Escalation.CLOSED, refusing_since=now - timedelta(seconds=42), stuck_in=STACK,
     )  # fmt: skip
     return run
+
+
+def make_unclaimed(name: str) -> Run:
+    """A run that no executor takes: nobody decides about its root, which waits for the cache without a key."""
+    return factories.make_run(name=name, phase=Phase.WAITING_FOR_RESOURCES)

@@ -5,9 +5,10 @@ import type { AbortDialog } from "../static/js/abort.js";
 import type { AnswerDialog } from "../static/js/answer.js";
 import type { TimeAxis } from "../static/js/axis.js";
 import type { LiveClock } from "../static/js/clock.js";
-import type { CopyButton, RelativeTime, ScopeMenu, ThemeToggle } from "../static/js/controls.js";
+import type { CopyButton, RelativeTime, ScopeMenu, ThemeToggle, TimeSwitch } from "../static/js/controls.js";
 import type { TimeCursor } from "../static/js/cursor.js";
 import type { RunFilter } from "../static/js/filter.js";
+import type { SheetHandle } from "../static/js/handle.js";
 import type { LogView } from "../static/js/logs.js";
 import type { ConnectionStatus } from "../static/js/connection.js";
 import type { RunMap } from "../static/js/minimap.js";
@@ -52,6 +53,8 @@ export interface RunFrame extends Frame {
   /** Of the tree: the 0-based row with which its window begins, and the one after its end. */
   rows?: [number, number];
   log?: LogFrame;
+  /** Of the selected action, when its row is not in the page: the number of its last change. */
+  panel?: { name: string; seq: number };
 }
 
 /** detail of hx-ws' events. */
@@ -88,10 +91,12 @@ declare global {
     "run-map": RunMap;
     "run-tree": RunTree;
     "scope-menu": ScopeMenu;
+    "sheet-handle": SheetHandle;
     "split-pane": SplitPane;
     "theme-toggle": ThemeToggle;
     "time-axis": TimeAxis;
     "time-cursor": TimeCursor;
+    "time-switch": TimeSwitch;
   }
 
   // Our pages are HTML: what a selector finds is an HTMLElement unless its tag says more.

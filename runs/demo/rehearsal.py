@@ -10,8 +10,9 @@ from datetime import UTC, datetime
 from itertools import islice
 
 from asgiref.sync import async_to_sync
+from django.db import transaction
 
-from runs import aborts, batches, errors, events, leases, liveness, operations
+from runs import aborts, batches, cache, errors, events, leases, liveness, operations
 from runs.demo import files
 from runs.demo.scripts import REASON, Script
 from runs.demo.stage import Stage, set_stage
@@ -29,9 +30,16 @@ PEOPLE = ("ann", "bo", "chris")
 Progress = Callable[[int], None]
 
 
-def tell(scripts: Mapping[str, Script], *, actor: str, ends_at: datetime, said: Progress) -> RunRef:
-    """Make a finished run. `said` is called now and then with the number of events so far."""
-    stage = set_stage(scripts, actor=actor, ends_at=ends_at, details=len(scripts) <= BATCH)
+def tell(
+    scripts: Mapping[str, Script],
+    *,
+    actor: str,
+    ends_at: datetime,
+    said: Progress,
+    recovers: RunRef | None = None,
+) -> RunRef:
+    """Make a finished run. `said` is called now and then with the number of events so far. recovers: as set_stage has it."""
+    stage = set_stage(scripts, actor=actor, ends_at=ends_at, details=len(scripts) <= BATCH, recovers=recovers)
     Rehearsal(stage, said, actions=len(scripts)).run()
     leases.end_executor(stage.executor_id, "the demonstration is over")
     return stage.ref
@@ -91,9 +99,7 @@ class Rehearsal:
         while batch := list(islice(said, BATCH)):
             self._stay_connected()
             self.seq += 1
-            applied = batches.apply_batch(
-                self._stage.executor_id, self._epoch, frames.Batch(self.seq, batch), clock=self._clock
-            )
+            applied = self._apply(batch)
             play.take_leases((one.lease for one in applied.results if one.lease), self._now)
             self._events += len(batch)
             self._said(self._events)
@@ -108,6 +114,16 @@ class Rehearsal:
         for name in play.take_answers():
             moved |= self._answers and self._answer(name)
         return moved
+
+    def _apply(self, batch: list[frames.Event]) -> batches.Applied:
+        """With what the cache makes of it: a server that runs beside this would do that at its own time, which is later."""
+        with transaction.atomic():
+            applied = batches.apply_batch(
+                self._stage.executor_id, self._epoch, frames.Batch(self.seq, batch), clock=self._clock
+            )
+            if self._stage.uses_cache and (work := cache.find_work(run_id=self._stage.run_id)):
+                cache.settle(cache.check_files(work), clock=self._clock)
+        return applied
 
     def _answer(self, name: str) -> bool:
         ref = ActionRef(self._stage.ref, name)

@@ -55,7 +55,8 @@ class Take:
 class Script:
     """An action. waits: whether it waits for its children before it ends; else it leaves them behind.
 
-    prompt: of a condition, which somebody has to answer with yes or no; it has no takes.
+    prompt: of a condition, which somebody has to answer with yes or no; it has no takes. cache_key: of a call whose outputs
+    are kept.
     """
 
     name: str
@@ -67,6 +68,7 @@ class Script:
     waits: bool = True
     aborted_after: float | None = None  # seconds after its start, when somebody aborts it
     prompt: str = ""
+    cache_key: str = ""
 
 
 def widths_for(actions: int) -> tuple[int, ...]:

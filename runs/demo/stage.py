@@ -18,6 +18,7 @@ from runs.demo.scripts import Script
 from runs.demo.tasks import task_message
 from runs.models import Action, Executor, Run
 from runs.names import ROOT, RunRef, generate_run_name
+from runs.recovery import RECOVER
 from runs.specs import NewRun, read_task_message
 
 WORKER = "demonstration"
@@ -37,20 +38,19 @@ class Stage:
     capacity: int
     play: Play
     begins_at: datetime
+    uses_cache: bool
 
 
 def set_stage(
-    scripts: Mapping[str, Script], *, actor: str, ends_at: datetime | None, details: bool, slots: int = 0
-) -> Stage:
+    scripts: Mapping[str, Script], *, actor: str, ends_at: datetime | None, details: bool, slots: int = 0,
+    recovers: RunRef | None = None,
+) -> Stage:  # fmt: skip
     """Create the run. ends_at: when it is to be over at the latest; None: it begins now, and nobody but you answers.
 
-    details: as Play has it. slots: 0 is as many as make it short.
+    details: as Play has it. slots: 0 is as many as make it short. recovers: the run that it takes over.
     """
-    work = sum(take.seconds for script in scripts.values() for take in script.takes)
-    slots = slots or max(FEWEST_SLOTS, round(work / SECONDS))
-    begins_at = datetime.now().astimezone()
-    if ends_at is not None:
-        begins_at = ends_at - timedelta(seconds=1.3 * work / slots + 20)
+    slots = slots or slots_for(scripts)
+    begins_at = begin_before(ends_at, scripts, slots) if ends_at else datetime.now().astimezone()
     project, domain = settings.DEFAULT_PROJECT, settings.DOMAINS[0]
     input_uris = {task: _inputs_uri(project, domain, task) for task in files.INPUTS}
     files.write((uri, files.inputs_of(task)) for task, uri in input_uris.items())
@@ -59,6 +59,7 @@ def set_stage(
     new = NewRun(
         project=project, domain=domain, task=read_task_message(task), input_uri=input_uris[root], created_by=actor,
         spec=run_pb2.RunSpec().SerializeToString(), started_from=begins_at, labels={"made": "demo"},
+        relation=RECOVER if recovers else "", related_to=recovers,
         envs={"DEMONSTRATION": generate_run_name()},  # a pool of its own, so that no executor of an earlier one helps
     )  # fmt: skip
     with transaction.atomic():
@@ -73,7 +74,22 @@ def set_stage(
         scripts, ref, input_uris, slots=slots, details=details,
         patience_seconds=PATIENCE_SECONDS if ends_at is None else 0,
     )  # fmt: skip
-    return Stage(ref, run.pk, executor.pk, pool.key, executor.capacity, play, begins_at)
+    uses_cache = any(script.cache_key for script in scripts.values())
+    return Stage(ref, run.pk, executor.pk, pool.key, executor.capacity, play, begins_at, uses_cache)
+
+
+def slots_for(scripts: Mapping[str, Script]) -> int:
+    return max(FEWEST_SLOTS, round(_work_of(scripts) / SECONDS))
+
+
+def begin_before(ends_at: datetime, scripts: Mapping[str, Script], slots: int) -> datetime:
+    """When a run must begin to be over by then, with some time to spare."""
+    return ends_at - timedelta(seconds=1.3 * _work_of(scripts) / slots + 20)
+
+
+def _work_of(scripts: Mapping[str, Script]) -> float:
+    """Seconds."""
+    return sum(take.seconds for script in scripts.values() for take in script.takes)
 
 
 def _inputs_uri(project: str, domain: str, task: str) -> str:

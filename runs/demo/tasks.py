@@ -17,13 +17,14 @@ BUNDLE = "file:///a-demonstration-has-no-code.tgz"
 
 
 @lru_cache(maxsize=64)
-def task_message(name: str, *, retries: int = 0) -> task_definition_pb2.TaskSpec:
+def task_message(name: str, *, retries: int = 0, is_cached: bool = False) -> task_definition_pb2.TaskSpec:
     """The TaskSpec of a task. Do not change it: it is kept."""
     message = task_definition_pb2.TaskSpec(short_name=name)
     message.environment.name = ENVIRONMENT
     template = message.task_template
     template.id.name, template.id.version, template.type = f"{ENVIRONMENT}.{name}", "demo", "python"
     template.metadata.retries.retries = retries
+    template.metadata.discoverable = is_cached
     template.container.args.extend(["a0", "--tgz", BUNDLE])
     return message
 
@@ -41,5 +42,8 @@ def child_message(script: Script, ref: RunRef, input_uri: str, *, patience_secon
         condition.timeout.seconds = patience_seconds
     else:
         message.input_uri = input_uri
-        message.task.spec.CopyFrom(task_message(script.task, retries=len(script.takes) - 1))
+        spec = task_message(script.task, retries=len(script.takes) - 1, is_cached=bool(script.cache_key))
+        message.task.spec.CopyFrom(spec)
+        if script.cache_key:
+            message.task.cache_key.value = script.cache_key
     return message.SerializeToString()

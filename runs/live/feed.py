@@ -17,7 +17,7 @@ from typing import Any
 from django.utils import timezone
 
 from runs import database, metrics
-from runs.live.messages import Ack, Asked, Focus, Hello, Message
+from runs.live.messages import Ack, Asked, Focus, Hello, Message, Select
 from runs.timeline import to_ms
 
 Send = Callable[[str], Awaitable[None]]
@@ -60,7 +60,7 @@ class Feed(ABC):
             case Ack():
                 self._gap = min(max(2 * (time.monotonic() - self._sent_at), MIN_GAP_SECONDS), MAX_GAP_SECONDS)
                 self._credit.set()
-            case Focus():
+            case Focus() | Select():
                 self.look(message)
             case _:
                 self.look(message)

@@ -37,6 +37,7 @@ class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields
     query: str = ""
     follows: bool = False
     focus: str = ""
+    selected: str = ""
     log: Log = NO_LOG
 
 
@@ -78,6 +79,15 @@ class Focus(msgspec.Struct, tag="focus", tag_field="kind", forbid_unknown_fields
     name: str
 
 
+class Select(msgspec.Struct, tag="select", tag_field="kind", forbid_unknown_fields=True):
+    """The panel shows this action, or none when `name` is empty. It asks for no frame.
+
+    While its row is not in the page, frames say its number: `panel`, an object of name and seq.
+    """
+
+    name: str
+
+
 class List(msgspec.Struct, tag="list", tag_field="kind", forbid_unknown_fields=True):
     """Only runs that match are listed. query: as in the page's URL (runs/listings.py)."""
 
@@ -108,6 +118,6 @@ class Ack(msgspec.Struct, tag="ack", tag_field="kind", forbid_unknown_fields=Tru
     seq: int
 
 
-Asked = Hello | Log | Look | Toggle | Levels | Filter | Follow | Focus | List | Seek
+Asked = Hello | Log | Look | Toggle | Levels | Filter | Follow | Focus | Select | List | Seek
 Message = Asked | Ack
 decode = msgspec.json.Decoder(Message).decode

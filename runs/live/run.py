@@ -3,44 +3,27 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from django.template.loader import render_to_string
 
-from runs import tree
 from runs.live.feed import BEAT_SECONDS, POLL_SECONDS, Feed, Send
 from runs.live.logs import LogTail
-from runs.live.messages import NO_LOG, Asked, Filter, Focus, Follow, Hello, Levels, Log, Look, Seek, Toggle
+from runs.live.messages import NO_LOG, Asked, Log, Seek
 from runs.live.slides import lead
+from runs.live.view import View
 from runs.queries import pages
+from runs.queries.rows import find_seq
 from runs.rows import Window
 from runs.seen import Seen
-from runs.shapes import EVERYTHING, MAX_TOGGLED, Shape, make_shape
+from runs.shapes import EVERYTHING
 from runs.snapshot import Snapshot, shared
 
 # Nothing more is expected of an ended run; its feed stays for scrolling and toggling.
 ENDED_POLL_SECONDS = 30.0
 ENDED_BEAT_SECONDS = 15.0
 PART = re.compile("(?=<hx-partial )")  # no name or message can hold it: what users write is escaped
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """What a page shows. Replaced whole, because compose reads it in another thread.
-
-    around: whose row the window surrounds, until the page says where it is; focus: whose row stays in the page.
-    """
-
-    since: int = -1
-    first: int = 0
-    count: int = tree.MAX_WINDOW
-    shape: Shape = EVERYTHING
-    follows: bool = False
-    around: str = ""
-    focus: str = ""
-    seek: Seek | None = None
-    log: Log = NO_LOG
 
 
 class RunFeed(Feed):
@@ -55,6 +38,7 @@ class RunFeed(Feed):
         self._snapshot: Snapshot | None = None
         self._shown: Window | None = None
         self._said: list[str] = []  # above the rows
+        self._panel: dict[str, object] = {}  # what was said last of an action whose row is not in the page
         self._answered: Seek | None = None
         self._goal: Seen | None = None  # what the last frame was sought for
         self._kept: View | None = None  # the view of the last frame, until the page asks for another
@@ -62,58 +46,21 @@ class RunFeed(Feed):
         self._tail = LogTail(run_id, NO_LOG)
 
     def look(self, message: Asked) -> None:
-        view, shape = self._view, self._view.shape
-        match message:
-            case Hello():
-                shape = make_shape(
-                    depth=message.depth, toggled=message.toggled, text=message.text, looks=message.looks,
-                    started=message.started,
-                )  # fmt: skip
-                self._view = View(
-                    message.since, message.first, message.count, shape, message.follows, "", message.focus,
-                    log=message.log,
-                )  # fmt: skip
-                return
-            case Log():
-                self._view = replace(view, log=message)
-                return
-            case Look():
-                self._view = replace(view, first=message.first, count=message.count, around="")
-                return
-            case Focus():
-                self._view = replace(view, focus=message.name)
-                return
-            case Follow():
-                first = self._shown.before if self._shown else view.first
-                self._view = replace(view, first=first, follows=message.on, around="")
-                return
-            case Seek():
-                self._view = replace(view, follows=False, around="", seek=message)
-                return
-            case Toggle():
-                toggled = shape.toggled ^ {message.name}
-                shape = replace(shape, toggled=toggled) if len(toggled) <= MAX_TOGGLED else shape
-            case Levels():
-                shape = replace(shape, depth=max(0, message.depth), toggled=frozenset())
-                view = replace(view, around=message.around)
-            case Filter():
-                asked = make_shape(text=message.text, looks=message.looks, started=message.started)
-                shape = replace(shape, text=asked.text, looks=asked.looks, started=asked.started)
-                view = replace(view, around=message.around)
-        self._view = replace(view, shape=shape)
+        shown = self._shown.before if self._shown else self._view.first
+        self._view = self._view.after(message, shown)
 
     def compose(self) -> str | None:
         if self._snapshot is None:
             self._snapshot = shared.get(pages.get_run_by_id(self._run_id))
         if self.begins():
-            self._shown, self._said = None, []
+            self._shown, self._said, self._panel = None, [], {}
         view = self._view
         seen = self._seen(self._snapshot, view)
         is_sought = view.seek is not None and view.seek is not self._answered
-        told = self._follow(view.log)
-        self.extras = {"rows": [seen.start, seen.start + len(seen.window.rows)]} | told
+        told = self._follow(view.log) | self._panel_of(seen.window, view.selected)
         if is_sought:
-            self.extras |= {"sought": seen.goal, "opened": sorted(seen.opened)}
+            told |= {"sought": seen.goal, "opened": sorted(seen.opened)}
+        self.extras = {"rows": [seen.start, seen.start + len(seen.window.rows)]} | told
         self._goal = seen if is_sought else None
         self._answered = view.seek
         self._moved = replace(view, first=seen.start) if self._is_kept(view) else view
@@ -125,7 +72,14 @@ class RunFeed(Feed):
         self._shown = seen.window
         self.patience = ENDED_POLL_SECONDS if seen.summary.is_over else POLL_SECONDS
         self.beat = ENDED_BEAT_SECONDS if seen.summary.is_over else BEAT_SECONDS
-        return "".join(partials) or ("" if is_sought or told else None)
+        return "".join(partials) or ("" if told else None)
+
+    def _panel_of(self, window: Window, selected: str) -> dict[str, Any]:
+        """What no row tells of the selected action: the number of its last change, once."""
+        is_told_by_row = not selected or selected in window.kept
+        seq = None if is_told_by_row else find_seq(self._run_id, selected)
+        before, self._panel = self._panel, {} if seq is None else {"name": selected, "seq": seq}
+        return {"panel": self._panel} if self._panel and self._panel != before else {}
 
     def _follow(self, log: Log) -> dict[str, Any]:
         """What was printed since; of a log that the page asks for anew, from where it says."""

@@ -28,6 +28,7 @@ class Migration(migrations.Migration):
                 ),
                 ("created_at", models.DateTimeField(help_text="when that attempt ended")),
             ],
+            options={"verbose_name_plural": "cache entries"},
         ),
         migrations.AddField(
             model_name="action",

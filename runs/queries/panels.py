@@ -11,12 +11,11 @@ from runs.errors import NotFound
 from runs.literals import Value
 from runs.looks import LIMITS, look_of, word_of
 from runs.models import Action, ActionEvent
-from runs.names import RunRef
 from runs.phases import DEADLINE, MAX_RUNTIME, QUEUED_TIMEOUT, TERMINAL, Cause, Kind, Phase
 from runs.queries.answers import Answer, find_answer
 from runs.queries.attempts import AttemptLine, list_attempts
 from runs.queries.chains import AbortChain, find_chain
-from runs.queries.pages import run_path
+from runs.queries.sources import Source, read_source
 from runs.queries.waits import why_it_waits
 from runs.timeline import between_ms, duration_words
 
@@ -30,15 +29,6 @@ class Limit:
     word: str
     text: str
     until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """The action whose outputs came out of the cache."""
-
-    run: str
-    action: str
-    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +123,7 @@ def get_panel(run_id: int, name: str) -> Panel:
         error_kind=action.error_kind,
         error_message=action.error_message,
         cache=CACHE_WORDS.get(action.cache_status, ""),
-        source=_source(action.source),
+        source=read_source(action.source),
         executor=str(action.executor_id or "")[:8],
         input_uri=action.input_uri,
         output_uri=action.output_uri,
@@ -165,14 +155,6 @@ def _look(action: Action) -> str:
         is_held_back=action.not_before is not None,
         cache_status=action.cache_status,
     )
-
-
-def _source(text: str) -> Source | None:
-    """Where a cache hit came from: project/domain/run/action/attempt, or nowhere."""
-    if not text:
-        return None
-    project, domain, run, action, _ = text.split("/")
-    return Source(run, action, f"{run_path(RunRef(project, domain, run))}?action={action}")
 
 
 def _limits(action: Action) -> tuple[Limit, ...]:
@@ -218,7 +200,7 @@ def _event(event: ActionEvent, first: datetime) -> EventLine:
         attempt=event.attempt,
         cause=event.cause,
         actor=event.actor,
-        after=f"+{duration_words(between_ms(first, event.at))}",
+        after=f"after {duration_words(between_ms(first, event.at))}",
     )
 
 

@@ -17,6 +17,7 @@ from runs.errors import NotFound
 from runs.looks import LIMITS, look_of, word_of
 from runs.models import Action
 from runs.phases import TERMINAL, Cause, Escalation, Kind, Phase
+from runs.queries.sources import Source, read_source
 from runs.selections import Selection
 from runs.timeline import Try
 
@@ -85,6 +86,7 @@ class ActionRow:
     not_before: datetime | None
     deadline_at: datetime | None
     cache_status: int
+    source: Source | None
     question: Question | None
     changed_seq: int
     was_queued_again: bool = False
@@ -150,6 +152,7 @@ ROW_FIELDS = (
     "not_before",
     "deadline_at",
     "cache_status",
+    "source",
     "detail",
     "changed_seq",
     "lease_epoch",
@@ -229,6 +232,11 @@ def find_ids(run_id: int, names: Collection[str]) -> dict[str, int]:
     return ids
 
 
+def find_seq(run_id: int, name: str) -> int | None:
+    """The number of an action's last change. One statement."""
+    return Action.objects.filter(run_id=run_id, name=name).values_list("changed_seq", flat=True).first()
+
+
 def list_selected(run_id: int, selection: Selection) -> dict[str, int]:
     """The ids of what is selected, by name. A phase or a group never selects the root. One statement for each 900 names."""
     if selection.names:
@@ -274,7 +282,7 @@ def to_row(*values: Any) -> ActionRow:
     (
         id_, name, parent_id, kind, phase, short_name, task_name, group, attempt, max_attempts, created_at, started_at,
         ended_at, error_code, error_message, actor, cause, requested_at, exceeded, escalation, refusing_since,
-        escalates_at, not_before, deadline_at, cache_status, detail, changed_seq, leases, queued_at,
+        escalates_at, not_before, deadline_at, cache_status, source, detail, changed_seq, leases, queued_at,
     ) = values  # fmt: skip
     scope, _, function = task_name.rpartition(".")
     is_condition = kind == Kind.CONDITION and bool(detail)
@@ -299,6 +307,7 @@ def to_row(*values: Any) -> ActionRow:
         not_before=not_before,
         deadline_at=deadline_at if is_condition else None,
         cache_status=cache_status,
+        source=read_source(source),
         question=read_question(detail) if is_condition else None,
         changed_seq=changed_seq,
         was_queued_again=leases > 1 or (leases == 1 and queued_at > created_at),

@@ -21,6 +21,10 @@ STATUS: dict[type[errors.FlyteUIError], HTTPStatus] = {
     errors.Conflict: HTTPStatus.CONFLICT,
     errors.Unavailable: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+NOT_OURS = (
+    "Your browser did not show that this came from a page of ours: that page may be old, or its cookie is gone. "
+    "Nothing was changed; load the page again and repeat it."
+)
 ANONYMOUS = "someone at the dashboard"
 MAX_ACTOR = 255
 
@@ -45,8 +49,10 @@ def _guarded(view: Page, request: HttpRequest, arguments: dict[str, str]) -> Htt
         return error_page(request, error)
 
 
-def error_page(request: HttpRequest, error: errors.FlyteUIError) -> HttpResponse:
-    status = status_of(error)
+def error_page(
+    request: HttpRequest, error: errors.FlyteUIError, status: HTTPStatus | None = None
+) -> HttpResponse:
+    status = status or status_of(error)
     template = "runs/_error.html" if is_fragment(request) else "runs/error.html"
     context = {
         "error": error,
@@ -60,6 +66,14 @@ def error_page(request: HttpRequest, error: errors.FlyteUIError) -> HttpResponse
 def server_error(request: HttpRequest) -> HttpResponse:
     """What Django answers when a view raised what is not ours: a bug, told in words."""
     return error_page(request, errors.FlyteUIError("The server could not make this. Its log says why."))
+
+
+def forged(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """What Django answers when the CSRF token is missing or wrong. reason: its own words, which help nobody at a page."""
+    del reason
+    if request.content_type == "application/json":
+        return JsonResponse({"message": NOT_OURS}, status=HTTPStatus.FORBIDDEN)
+    return error_page(request, errors.FlyteUIError(NOT_OURS), HTTPStatus.FORBIDDEN)
 
 
 def status_of(error: errors.FlyteUIError) -> HTTPStatus:

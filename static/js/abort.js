@@ -2,6 +2,7 @@
 
 import { say } from "./announce.js";
 import { DONE, get, post, tell } from "./ask.js";
+import { offerRetry } from "./failed.js";
 
 /** What each attribute of a button means to the server. */
 const MEANS = { abort: "action", abortPhase: "phase", abortGroup: "group", abortBeside: "beside" };
@@ -36,12 +37,18 @@ export class AbortDialog extends HTMLElement {
   /** Show what would stop, and ask. @param {Record<string, string>} fields what is meant: action (empty: the run), names, phase, group or beside */
   async open(fields) {
     if (this.dialog.open || this.isOpening) return;
+    return this.ask(fields);
+  }
+
+  /** @param {Record<string, string>} fields */
+  async ask(fields) {
+    const wasOpen = this.dialog.open;
     this.isOpening = true;
     const answer = await get(`${this.dataset.url}?${new URLSearchParams(fields)}`);
     this.isOpening = false;
-    this.show(answer);
-    this.dialog.showModal();
-    this.querySelector("[data-close]")?.focus();
+    if (wasOpen && !this.dialog.open) return; // it was closed meanwhile
+    if (!wasOpen) this.dialog.showModal();
+    this.show(answer, () => this.ask(fields));
   }
 
   /** A row without children: nothing else would stop. @param {HTMLButtonElement} button @param {Record<string, string>} fields */
@@ -56,25 +63,28 @@ export class AbortDialog extends HTMLElement {
   }
 
   /** The form of the dialog. @param {SubmitEvent} event */
-  async submitted(event) {
+  submitted(event) {
     const form = /** @type {HTMLFormElement} */ (event.target);
     if (!this.contains(form)) return;
     event.preventDefault();
-    /** @type {HTMLButtonElement} */
-    const button = form.querySelector("[type=submit]");
-    button.disabled = true;
-    const answer = await post(form.getAttribute("action"), new FormData(form));
-    button.disabled = false;
-    if (!DONE.includes(answer.outcome)) return this.show(answer);
+    /** @type {HTMLButtonElement} */ (form.querySelector("[type=submit]")).disabled = true;
+    this.send(form.getAttribute("action"), new FormData(form));
+  }
+
+  /** @param {string} url @param {FormData} fields */
+  async send(url, fields) {
+    const answer = await post(url, fields);
+    if (!DONE.includes(answer.outcome)) return this.show(answer, () => this.send(url, fields));
     this.dialog.close();
     tell(answer);
     this.dispatchEvent(new CustomEvent("abort-asked", { bubbles: true }));
   }
 
-  /** @param {import("./ask.js").Answer} answer */
-  show(answer) {
+  /** @param {import("./ask.js").Answer} answer @param {() => void} retry if it is an error */
+  show(answer, retry) {
     this.body.replaceChildren(answer.body);
-    if (this.dialog.open) this.querySelector("[data-close]")?.focus();
+    offerRetry(this.dialog, retry);
+    if (this.dialog.open) (this.querySelector("[data-retry]") ?? this.querySelector("[data-close]"))?.focus();
   }
 }
 

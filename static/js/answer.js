@@ -1,7 +1,8 @@
 // <answer-dialog>: what a condition asks, over the tree, when its row's Answer is pressed. The form is that of the panel (signal.js).
 
 import { say } from "./announce.js";
-import { get, tell } from "./ask.js";
+import { get } from "./ask.js";
+import { offerRetry } from "./failed.js";
 
 export class AnswerDialog extends HTMLElement {
   connectedCallback() {
@@ -25,16 +26,22 @@ export class AnswerDialog extends HTMLElement {
   }
 
   /** @param {MouseEvent} event */
-  async clicked(event) {
+  clicked(event) {
     const button = event.target.closest("[data-answer]");
     if (!button || this.dialog.open || this.isOpening) return;
     this.name = button.dataset.answer;
+    return this.open();
+  }
+
+  async open() {
+    const wasOpen = this.dialog.open;
     this.isOpening = true;
     const answer = await this.ask();
     this.isOpening = false;
-    if (!answer.ok) return tell(answer);
+    if (wasOpen && !this.dialog.open) return; // it was closed meanwhile
     this.show(answer);
-    this.dialog.showModal();
+    if (!wasOpen) this.dialog.showModal();
+    offerRetry(this.dialog, () => this.open());
     this.focusFirst();
   }
 
@@ -66,7 +73,7 @@ export class AnswerDialog extends HTMLElement {
   }
 
   focusFirst() {
-    (this.querySelector("[data-first]") ?? this.querySelector("[data-close]"))?.focus();
+    (this.querySelector("[data-first], [data-retry]") ?? this.querySelector("[data-close]"))?.focus();
   }
 
   /** The button that opened it may be gone, its row is not. */

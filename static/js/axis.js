@@ -1,7 +1,8 @@
 // <time-axis>: gives the lanes the part of the run's time that they show, and writes its ticks.
 
 import { pageClock } from "./clock.js";
-import { ticksOf } from "./ticks.js";
+import { moments, scaleOf } from "./moments.js";
+import { firstAt, ticksOf } from "./ticks.js";
 import { view } from "./view.js";
 import { Zoom, endsOf } from "./zoom.js";
 
@@ -58,11 +59,12 @@ export class TimeAxis extends HTMLElement {
 
   /** The ticks, when they are others. @param {number} start @param {number} end @param {number} width */
   write(start, end, width) {
-    const key = `${start}/${end}/${width}`;
+    const key = `${start}/${end}/${width}/${moments.way}`;
     if (!width || key === this.written) return;
     this.written = key;
-    const { step, ticks } = ticksOf({ start, end }, width, (words) => this.pen.measureText(words).width);
-    this.lines = { "--tick": step, "--tick-at": Math.ceil(start / step) * step - start };
+    const scale = scaleOf(pageClock()?.origin ?? 0);
+    const { step, ticks } = ticksOf({ start, end }, width, (words) => this.pen.measureText(words).width, scale);
+    this.lines = { "--tick": step, "--tick-at": firstAt(start, step, scale) - start };
     this.replaceChildren(...ticks.map(tickOf));
   }
 

@@ -2,6 +2,7 @@
 
 import { say } from "./announce.js";
 import { pageClock, write } from "./clock.js";
+import { secondWords } from "./moments.js";
 
 const WORDS = {
   connecting: "Connecting",
@@ -66,7 +67,7 @@ export class ConnectionStatus extends HTMLElement {
     button.textContent = "Retry";
     button.addEventListener("click", () => this.dispatchEvent(new CustomEvent("connection-retry", { bubbles: true })));
     const words = document.createElement("span");
-    words.textContent = `Updates stopped. Shown as of ${new Date(heardAt).toLocaleTimeString("en-GB")}`;
+    words.textContent = `Updates stopped. Shown as of ${secondWords(heardAt)}`;
     this.banner.append(words, button);
     document.querySelector("header.bar").after(this.banner);
   }

@@ -1,8 +1,8 @@
-// Small controls that stand alone: <copy-button>, <relative-time>, <theme-toggle>, <scope-menu>.
+// Small controls that stand alone: <copy-button>, <relative-time>, <time-switch>, <theme-toggle>, <scope-menu>.
 
 import { say } from "./announce.js";
-import { pageClock, write } from "./clock.js";
-import { agoWords } from "./time.js";
+import { momentOf, pageClock, write } from "./clock.js";
+import { moments, passedWords } from "./moments.js";
 
 const COPIED_MS = 1500;
 const YEAR_SECONDS = 31_536_000;
@@ -30,22 +30,36 @@ export class CopyButton extends HTMLElement {
   }
 }
 
-/** A moment, said relative to the page's clock; the exact time is in the title. */
+/** A moment that is compared with the page's clock. */
 export class RelativeTime extends HTMLElement {
-  static observedAttributes = ["datetime"];
-
   connectedCallback() {
     this.say(pageClock()?.time ?? Date.now());
   }
 
-  attributeChangedCallback() {
-    this.at = Date.parse(this.getAttribute("datetime"));
-    this.title = `${new Date(this.at).toLocaleString()}\n${new Date(this.at).toISOString()}`;
-  }
-
   /** @param {number} now */
   say(now) {
-    write(this, agoWords(now - this.at));
+    write(this, passedWords(momentOf(this), now));
+  }
+}
+
+const WAYS = { relative: "Relative", local: "Local", utc: "UTC" };
+
+/** How moments are said: its button goes on to the next way, and says which one it is. */
+export class TimeSwitch extends HTMLElement {
+  connectedCallback() {
+    this.addEventListener("click", () => this.next());
+    moments.addEventListener("change", () => this.tell());
+    this.tell();
+  }
+
+  next() {
+    moments.next();
+    say(`Times: ${WAYS[moments.way]}`);
+  }
+
+  tell() {
+    write(this.querySelector("span"), WAYS[moments.way]);
+    this.querySelector("button").setAttribute("aria-label", `Times: ${WAYS[moments.way]}`);
   }
 }
 

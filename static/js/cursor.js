@@ -1,10 +1,9 @@
 // <time-cursor>: a line that follows the pointer over the lanes and says which moment it is. One element, moved by transform.
 
 import { pageClock, write } from "./clock.js";
+import { clockWords, moments } from "./moments.js";
 import { tickWords } from "./time.js";
 import { view } from "./view.js";
-
-const LOCAL = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", fractionalSecondDigits: 3 });
 
 export class TimeCursor extends HTMLElement {
   connectedCallback() {
@@ -15,7 +14,7 @@ export class TimeCursor extends HTMLElement {
     this.tree.addEventListener("pointermove", (event) => this.moved(event), { passive: true });
     this.tree.addEventListener("pointerleave", () => this.leave());
     this.tree.addEventListener("scroll", () => this.soon(), { passive: true, capture: true });
-    view.addEventListener("change", () => this.soon());
+    for (const source of [view, moments]) source.addEventListener("change", () => this.soon());
   }
 
   /** The moment under the pointer, null when it is elsewhere. */
@@ -83,13 +82,17 @@ export class TimeCursor extends HTMLElement {
   tell(at, other) {
     const { start, end } = view.shown;
     const fine = (end - start) / this.axis.clientWidth; // what a pixel stands for
-    const [offset, local, utc] = this.querySelectorAll("b, span, small");
-    const moment = new Date((pageClock()?.origin ?? 0) + Math.round(at));
+    const moment = (pageClock()?.origin ?? 0) + Math.round(at);
     const ends = other === null ? [at] : [at, other].sort((a, b) => a - b);
     const length = other === null ? "" : ` · ${tickWords(Math.round(ends[1] - ends[0]), fine)}`;
-    write(offset, ends.map((one) => tickWords(Math.round(one), fine)).join(" – ") + length);
-    const isAway = moment.getTimezoneOffset() !== 0;
-    write(local, LOCAL.format(moment) + (isAway ? "" : " UTC"));
-    write(utc, isAway ? `${moment.toISOString().slice(11, 23)} UTC` : "");
+    const words = {
+      relative: ends.map((one) => tickWords(Math.round(one), fine)).join(" – ") + length,
+      local: clockWords(moment, false),
+      utc: `${clockWords(moment, true)} UTC`,
+    };
+    if (words.utc.startsWith(words.local)) words.local = "";
+    const { [moments.way]: first, ...others } = words;
+    const shown = [first, ...Object.values(others)].filter(Boolean);
+    this.querySelectorAll("b, span, small").forEach((place, n) => write(place, shown[n] ?? ""));
   }
 }

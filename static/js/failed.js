@@ -1,6 +1,6 @@
 // A part of the page that could not be loaded says so in its place, with the request's id and a way to try again.
 
-const UNKNOWN = "The server could not make this part of the page.";
+export const UNKNOWN = "The server could not make this part of the page.";
 const SILENT = "The server did not answer.";
 
 /** What the server says is wrong, when it answers in our words. @param {string} html */
@@ -18,21 +18,60 @@ function make(tag, text, className = "") {
   return found;
 }
 
+/** @param {string} text @param {string} className @param {string} name of the data attribute by which it is known */
+function makeButton(text, className, name) {
+  const button = /** @type {HTMLButtonElement} */ (make("button", text, className));
+  button.type = "button";
+  button.dataset[name] = "";
+  return button;
+}
+
+/** @param {string} className @param {() => void} retry */
+function retryButton(className, retry) {
+  const button = makeButton("Retry", className, "retry");
+  button.addEventListener("click", retry);
+  return button;
+}
+
+/** @param {string} id */
+function requestLine(id) {
+  const line = make("p", "Request ", "muted");
+  line.append(make("code", id));
+  return line;
+}
+
+/** As runs/_error.html, for what the server did not say in our words. @param {string} words @param {string} id of the request, or nothing */
+export function errorBox(words, id) {
+  const box = make("div", "", "error-box");
+  box.setAttribute("role", "alert");
+  box.append(make("h2", "This did not work"), make("p", words));
+  if (id) box.append(requestLine(id));
+  box.append(makeButton("Close", "button", "close"));
+  return box;
+}
+
+/** A dialog that shows an error can ask again. @param {HTMLDialogElement} dialog @param {() => void} retry */
+export function offerRetry(dialog, retry) {
+  const box = dialog.querySelector(".error-box");
+  if (!box) return;
+  box.querySelector("h2").id = dialog.getAttribute("aria-labelledby");
+  const buttons = make("div", "", "dialog-buttons");
+  const button = retryButton("button", () => {
+    button.disabled = true;
+    retry();
+  });
+  buttons.append(box.querySelector("[data-close]"), button);
+  box.append(buttons);
+}
+
 /** @param {string} words @param {string} id of the request, or nothing @param {() => void} retry */
 function makeBox(words, id, retry) {
   const box = make("div", "", "error-box failed-part");
   box.dataset.failed = "";
   box.setAttribute("role", "alert");
-  const button = make("button", "Retry", "button small");
-  button.setAttribute("type", "button");
-  button.addEventListener("click", retry);
   box.append(make("b", "This could not be loaded"), make("p", words));
-  if (id) {
-    const line = make("p", "Request ", "muted");
-    line.append(make("code", id));
-    box.append(line);
-  }
-  box.append(button);
+  if (id) box.append(requestLine(id));
+  box.append(retryButton("button small", retry));
   return box;
 }
 

@@ -19,11 +19,13 @@ function load(tree, name, tab, attempt = "") {
   return window.htmx.ajax("GET", url, { source: "#inspector", target: "#inspector", swap: "innerMorph" });
 }
 
-/** Load the panel again when its action has changed since. @param {import("./tree.js").RunTree} tree @param {string} name */
-export function refreshPanel(tree, name) {
+/** Load the panel again when its action has changed since: its row says so, or the frame when that is not in the page.
+ * @param {import("./tree.js").RunTree} tree @param {string} name @param {import("../../types/page.d.ts").RunFrame} frame */
+export function refreshPanel(tree, name, frame) {
   const panel = document.getElementById("panel");
-  const row = tree.row(name);
-  if (panel && row && panel.dataset.name === name && panel.dataset.seq !== row.dataset.seq) load(tree, name, panel.dataset.tab, panel.dataset.attempt);
+  const said = frame.panel?.name === name ? String(frame.panel.seq) : undefined;
+  const seq = tree.row(name)?.dataset.seq ?? said;
+  if (panel && seq && panel.dataset.name === name && panel.dataset.seq !== seq) load(tree, name, panel.dataset.tab, panel.dataset.attempt);
 }
 
 export function closePanel() {

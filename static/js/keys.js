@@ -49,7 +49,7 @@ function meanings(tree, row, cells, column) {
     ArrowLeft: () => left(tree, row, cells, column),
     "*": () => expandBeside(tree, row),
     "Shift*": () => expandBeside(tree, row),
-    Enter: () => (cells[column]?.querySelector(":scope:not([role=rowheader]) > :is(button, input)") ?? { click: () => tree.select(nameOf(row)) }).click(),
+    Enter: () => (cells[column]?.querySelector(":scope:not([role=rowheader]) > :is(button, input), .source") ?? { click: () => tree.select(nameOf(row)) }).click(),
     Escape: () => (tree.picks.names.size ? tree.picks.clear() : tree.close()),
     c: () => row.querySelector("[data-abort]:enabled") && document.querySelector("abort-dialog").open(meant(tree, row)),
   };

@@ -27,6 +27,7 @@ function abort() {
 const MEANINGS = {
   "/": () => /** @type {HTMLInputElement} */ (document.querySelector("#run-filters [type=search]")).select(),
   "?": () => sheet().open(),
+  t: () => document.querySelector("time-switch").next(),
   j: () => move(1),
   k: () => move(-1),
   x: () => row()?.querySelector(".pick > input")?.click(),

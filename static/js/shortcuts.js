@@ -22,6 +22,7 @@ const MEANINGS = {
   "=": () => zooming().step(1),
   "-": () => zooming().step(-1),
   0: () => zooming().reset(),
+  t: () => document.querySelector("time-switch").next(),
   q: () => zooming().toggleQueue(),
   "[": () => neighbour("prev"),
   "]": () => neighbour("next"),

@@ -1,55 +1,67 @@
-// <split-pane>: the border between the tree and the panel, dragged or moved with the arrow keys. The server draws what was chosen last.
+// <split-pane>: the border of a pane, dragged or moved with the arrow keys. The server draws what was chosen last (runs/views/panes.py).
 
-const MIN_PX = 300;
-const MOST_OF_WINDOW = 0.65;
 const STEP_PX = 24;
 const YEAR_SECONDS = 31_536_000;
 
-const max = () => Math.max(MIN_PX, Math.round(innerWidth * MOST_OF_WINDOW));
-
+/** aria-controls: the pane, after this or around it; data-kept: the name of its width, of a cookie and of a custom property;
+ * data-least: pixels; data-most: a part of the element within which both lie, `.panes` or `.tree`. */
 export class SplitPane extends HTMLElement {
   connectedCallback() {
+    this.pane = document.getElementById(this.getAttribute("aria-controls"));
+    this.outside = this.closest(".tree, .panes");
     this.addEventListener("pointerdown", (event) => this.drag(event));
     this.addEventListener("keydown", (event) => this.press(event));
     this.addEventListener("dblclick", () => this.reset());
-    addEventListener("resize", this.tell);
-    this.observer = new ResizeObserver(this.tell);
-    this.observer.observe(document.getElementById("inspector"));
+    this.observer = new ResizeObserver(() => this.tell());
+    this.observer.observe(this.pane);
+    this.observer.observe(this.outside);
   }
 
   disconnectedCallback() {
-    removeEventListener("resize", this.tell);
     this.observer.disconnect();
   }
 
   get width() {
-    return Math.round(document.getElementById("inspector").getBoundingClientRect().width);
+    return Math.round(this.pane.getBoundingClientRect().width);
+  }
+
+  get least() {
+    return Number(this.dataset.least);
+  }
+
+  get most() {
+    return Math.max(this.least, Math.round(this.outside.clientWidth * Number(this.dataset.most)));
+  }
+
+  /** How wide the pane gets when this moves to the right by so much. @param {number} px @param {number} [width] */
+  widthAfter(px, width = this.width) {
+    return this.pane.contains(this) ? width + px : width - px;
   }
 
   /** @param {number} width @param {boolean} [isKept] */
   set(width, isKept = true) {
-    const px = Math.min(Math.max(Math.round(width), MIN_PX), max());
-    document.documentElement.style.setProperty("--inspector-px", `${px}px`);
-    if (isKept) document.cookie = `inspector=${px}; path=/; max-age=${YEAR_SECONDS}; samesite=lax`;
+    const px = Math.min(Math.max(Math.round(width), this.least), this.most);
+    document.documentElement.style.setProperty(`--${this.dataset.kept}-px`, `${px}px`);
+    if (isKept) document.cookie = `${this.dataset.kept}=${px}; path=/; max-age=${YEAR_SECONDS}; samesite=lax`;
   }
 
   reset() {
     // "initial" hides what the server's sheet says, until the next page has none.
-    document.documentElement.style.setProperty("--inspector-px", "initial");
-    document.cookie = "inspector=; path=/; max-age=0; samesite=lax";
+    document.documentElement.style.setProperty(`--${this.dataset.kept}-px`, "initial");
+    document.cookie = `${this.dataset.kept}=; path=/; max-age=0; samesite=lax`;
   }
 
-  tell = () => {
-    this.ariaValueMin = String(MIN_PX);
-    this.ariaValueMax = String(max());
+  tell() {
+    this.ariaValueMin = String(this.least);
+    this.ariaValueMax = String(this.most);
     this.ariaValueNow = String(this.width);
-  };
+  }
 
   /** @param {PointerEvent} event */
   drag(event) {
     if (event.button !== 0) return;
     const [from, width] = [event.clientX, this.width];
-    const move = (/** @type {PointerEvent} */ at) => this.set(width + from - at.clientX, false);
+    const move = (/** @type {PointerEvent} */ at) => this.set(this.widthAfter(at.clientX - from, width), false);
     this.setPointerCapture(event.pointerId);
     this.addEventListener("pointermove", move);
     this.addEventListener("lostpointercapture", () => {
@@ -61,15 +73,9 @@ export class SplitPane extends HTMLElement {
   /** @param {KeyboardEvent} event */
   press(event) {
     if (event.altKey || event.ctrlKey || event.metaKey) return;
-    const next = { ArrowLeft: this.width + STEP_PX, ArrowRight: this.width - STEP_PX, Home: MIN_PX, End: max() }[event.key];
+    const next = { ArrowLeft: this.widthAfter(-STEP_PX), ArrowRight: this.widthAfter(STEP_PX), Home: this.least, End: this.most }[event.key];
     if (next === undefined) return;
     event.preventDefault();
     this.set(next);
   }
 }
-
-// On a small screen the panel is a sheet, which one button makes as high as the screen.
-document.addEventListener("click", (event) => {
-  const button = event.target.closest("[data-tall-panel]");
-  if (button) button.ariaPressed = String(document.getElementById("inspector").toggleAttribute("data-ui-tall"));
-});

@@ -1,4 +1,7 @@
 // The tabs of the panel, as the ARIA pattern has them: arrows move, Enter and space open. They are links without this.
+// Where there is no room for all, the strip scrolls; an edge behind which there are more says so, and goes there when it is clicked.
+
+const EDGE_PX = 36; // as css/tabs.css has it
 
 /** @param {Element} list */
 const tabsOf = (list) => [...list.querySelectorAll("[role=tab]")];
@@ -15,17 +18,58 @@ document.addEventListener("keydown", (event) => {
   event.preventDefault();
 });
 
+/** Say behind which edges there are more tabs. @param {HTMLElement} list */
+function tell(list) {
+  const left = list.scrollLeft > 1;
+  const right = list.scrollLeft + list.clientWidth < list.scrollWidth - 1;
+  const more = [left && "before", right && "after"].filter(Boolean).join(" ");
+  if (list.dataset.uiMore !== more) list.dataset.uiMore = more;
+}
+
+/** Scroll the strip, and nothing else, until no edge covers the shown tab. @param {HTMLElement} list */
+function reveal(list) {
+  const tab = tabsOf(list).find((one) => one.ariaSelected === "true");
+  if (!tab) return;
+  const [start, end] = [tab.offsetLeft - EDGE_PX, tab.offsetLeft + tab.offsetWidth + EDGE_PX];
+  list.scrollLeft = Math.max(Math.min(list.scrollLeft, start), end - list.clientWidth);
+  tell(list);
+}
+
+const observer = new ResizeObserver(([{ target }]) => reveal(/** @type {HTMLElement} */ (target)));
+/** @type {HTMLElement | undefined} */
+let watched;
+
+/** @param {HTMLElement} list */
+function watch(list) {
+  if (list === watched) return;
+  observer.disconnect();
+  watched = list;
+  observer.observe(list); // which reveals at once
+  list.addEventListener("scroll", () => tell(list), { passive: true });
+  list.addEventListener("click", (event) => event.target === list && turn(list, event.clientX));
+}
+
+/** An edge was clicked. @param {HTMLElement} list @param {number} x */
+function turn(list, x) {
+  const { left, width } = list.getBoundingClientRect();
+  list.scrollBy({ left: (x - left > width / 2 ? 1 : -1) * (width - 2 * EDGE_PX), behavior: "smooth" });
+}
+
 // A morph leaves tabindex and aria-selected to the browser (base.html), so the panel says which tab it shows.
-document.addEventListener("htmx:after:swap", () => {
+function show() {
   const panel = document.getElementById("panel");
   if (!panel) return;
-  for (const tab of tabsOf(panel)) {
-    const isShown = tab.id === `tab-${panel.dataset.tab}`;
-    if (isShown && tab.ariaSelected !== "true") {
-      panel.closest(".inspector").scrollTop = 0;
-      tab.scrollIntoView({ block: "nearest", inline: "nearest" });
-    }
-    tab.setAttribute("aria-selected", String(isShown));
-    tab.tabIndex = isShown ? 0 : -1;
+  const list = panel.querySelector("[role=tablist]");
+  const shown = panel.querySelector(`[id="tab-${panel.dataset.tab}"]`);
+  const isNew = shown?.ariaSelected !== "true";
+  for (const tab of tabsOf(list)) {
+    tab.setAttribute("aria-selected", String(tab === shown));
+    tab.tabIndex = tab === shown ? 0 : -1;
   }
-});
+  if (isNew) panel.closest(".inspector").scrollTop = 0;
+  if (isNew) reveal(list);
+  watch(list);
+}
+
+document.addEventListener("htmx:after:swap", show);
+show();

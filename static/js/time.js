@@ -33,6 +33,14 @@ export function agoWords(ms) {
   return `${Math.floor(seconds / 86_400)} d ago`;
 }
 
+/** How long after a start, or before it: all the same length within an hour. @param {number} ms */
+export function stopwatchWords(ms) {
+  const size = Math.abs(Math.round(ms));
+  const [hours, minutes, seconds] = [Math.floor(size / 3600e3), Math.floor(size / 60e3) % 60, Math.floor(size / 1000) % 60];
+  const rest = `${two(minutes)}:${two(seconds)}.${String(size % 1000).padStart(3, "0")}`;
+  return (ms < 0 ? "−" : "+") + (hours ? `${hours}:${rest}` : rest);
+}
+
 const ROUND = [10e3, 15e3, 30e3, 60e3, 120e3, 300e3, 600e3, 1800e3, 3600e3, 7200e3, 21_600e3, 43_200e3, 86_400e3];
 /** @type {[number, string][]} */
 const UNITS = [[86_400e3, "d"], [3600e3, "h"], [60e3, "m"]];

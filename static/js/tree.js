@@ -2,21 +2,17 @@
 
 import { Anchor } from "./anchor.js";
 import { announceCounts, showFavicon } from "./announce.js";
+import { clicked, linked } from "./clicks.js";
 import { Follow } from "./follow.js";
 import { Foot } from "./foot.js";
 import { closePanel, openPanel, refreshPanel } from "./inspector.js";
 import { nameOf, pressed } from "./keys.js";
 import { Levels } from "./levels.js";
+import { send } from "./live.js";
 import { LoadedRows } from "./loaded.js";
 import { shownLog } from "./logs.js";
 import { Picks } from "./picks.js";
 import { Focus } from "./pin.js";
-import { seekTo } from "./seek.js";
-
-/** The control for which the panel was opened. */
-function focusFirst() {
-  document.querySelector("#panel [data-first]")?.focus();
-}
 
 export class RunTree extends HTMLElement {
   connectedCallback() {
@@ -31,9 +27,9 @@ export class RunTree extends HTMLElement {
     this.following = new Follow(this);
     this.foot = new Foot(this);
     this.addEventListener("mousedown", (event) => event.shiftKey && event.preventDefault()); // it would select text
-    this.addEventListener("click", (event) => this.clicked(event));
+    this.addEventListener("click", (event) => clicked(this, event));
     this.addEventListener("keydown", (event) => pressed(this, event));
-    document.addEventListener("click", (event) => this.linked(event));
+    document.addEventListener("click", (event) => linked(this, event));
     this.loaded.sizeSpacers();
     this.settle();
     this.row(this.selected)?.scrollIntoView({ block: "center" });
@@ -46,7 +42,8 @@ export class RunTree extends HTMLElement {
     const shape = { ...this.levels.shape, ...this.filters.shape, follows: this.following.isOn };
     // Where a pinned row lay, only the last connection knows.
     const since = this.querySelector("#rows > [data-pinned]") ? -1 : this.seq;
-    return { kind: "hello", since, first: this.loaded.before, count: this.rows.length, focus: this.focused.name, log: shownLog(), ...shape };
+    const { focused, selected } = this;
+    return { kind: "hello", since, first: this.loaded.before, count: this.rows.length, focus: focused.name, selected, log: shownLog(), ...shape };
   }
 
   /** @returns {import("./filter.js").RunFilter} */
@@ -78,7 +75,7 @@ export class RunTree extends HTMLElement {
     this.loaded.ask();
     announceCounts();
     showFavicon();
-    if (this.selected) refreshPanel(this, this.selected);
+    if (this.selected) refreshPanel(this, this.selected, frame);
     // What else the page is made of has its height by now. Who has scrolled since stays there.
     if (this.selected && this.grid.scrollTop === this.openedAt) this.row(this.selected)?.scrollIntoView({ block: "nearest" });
     this.openedAt = -1;
@@ -127,43 +124,22 @@ export class RunTree extends HTMLElement {
     row.scrollIntoView({ block: "nearest" });
   }
 
-  /** @param {MouseEvent} event */
-  clicked(event) {
-    const row = event.target.closest("#rows > .row");
-    if (!row || event.target.closest("[data-abort], [data-abort-group], [data-answer]")) return;
-    const isLink = event.target.closest("a") && !event.shiftKey;
-    const picks = event.target.closest(".pick") || event.shiftKey || event.ctrlKey || event.metaKey;
-    if (picks && isLink) return; // a new tab
-    if (picks && event.shiftKey) this.picks.pickTo(row);
-    else if (picks) this.picks.pick(row, event.target.matches("input") ? /** @type {HTMLInputElement} */ (event.target).checked : undefined);
-    else if (event.target.closest(".twist") && row.ariaExpanded) this.levels.toggle(row);
-    else this.select(nameOf(row)).then(() => event.target.closest("[data-opens]") && focusFirst());
-    if (!event.target.matches("input")) event.preventDefault();
-    this.focusRow(row);
-  }
-
-  /** Links of the panel to other actions. @param {MouseEvent} event */
-  linked(event) {
-    const link = event.target.closest("[data-select]");
-    if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
-    const row = this.row(link.dataset.select);
-    if (!row && !seekTo(this, /** @type {HTMLAnchorElement} */ (link))) return;
-    event.preventDefault();
-    if (!row) return;
-    this.select(link.dataset.select);
-    row.scrollIntoView({ block: "nearest" });
-  }
-
   /** @param {string} name */
   select(name) {
-    this.selected = name;
+    this.choose(name);
     this.settle();
     return openPanel(this, name);
   }
 
+  /** @param {string} name */
+  choose(name) {
+    this.selected = name;
+    send(this, { kind: "select", name }); // else the next hello says it
+  }
+
   close() {
     const row = document.activeElement.closest("#inspector") && (this.row(this.selected) ?? this.rows[0]);
-    this.selected = "";
+    this.choose("");
     this.settle();
     closePanel();
     this.focusRow(row);

@@ -75,6 +75,16 @@ def test_a_running_server_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "had ended already (succeeded)" in told
 
 
+def test_what_is_beside_is_reached_without_the_action_and_what_is_elsewhere(no_server: None) -> None:
+    make_run("2x3", phase=Phase.RUNNING)
+
+    abort("run1", "--beside", "a0-1-0", "--reason", "its sibling failed")
+
+    asked = Action.objects.filter(abort__isnull=False).order_by("name")
+    assert [action.name for action in asked] == ["a0-1-1", "a0-1-2"]
+    assert {action.abort.reason for action in asked if action.abort} == {"its sibling failed"}
+
+
 def test_force_is_said_to_the_server(monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
 
@@ -111,7 +121,13 @@ def test_what_the_server_refuses_is_told(monkeypatch: pytest.MonkeyPatch) -> Non
 
 @pytest.mark.parametrize(
     ("arguments", "reached"),
-    [(("--subtree", "a0-1"), 4), (("--phase", "running"), 8), (("--group", "trials"), 4)],
+    [
+        (("--subtree", "a0-1"), 4),
+        (("--phase", "running"), 8),
+        (("--group", "trials"), 4),
+        (("--beside", "a0-1"), 4),
+        (("--beside", "a0-1-0"), 2),
+    ],
 )
 def test_many_are_kept_without_a_server(no_server: None, arguments: tuple[str, ...], reached: int) -> None:
     make_run("2x3")
@@ -132,6 +148,7 @@ def test_many_are_kept_without_a_server(no_server: None, arguments: tuple[str, .
         (("a0-1",), 4),
         (("--subtree", "a0-1"), 4),
         (("--phase", "running"), 8),
+        (("--beside", "a0-1-0"), 2),
     ],
 )
 def test_a_dry_run_says_what_would_stop_and_changes_nothing(arguments: tuple[str, ...], running: int) -> None:
@@ -149,6 +166,10 @@ def test_a_dry_run_says_what_would_stop_and_changes_nothing(arguments: tuple[str
         (("a0-1", "--phase", "running"), "not allowed with"),
         (("--phase", "succeeded"), "the phases are queued"),
         (("--group", "nope"), "no group 'nope'"),
+        (("a0-1", "--beside", "a0-0"), "not allowed with"),
+        (("--beside", "a0-1", "--force"), "--force works on a run or on an action"),
+        (("--beside", "nope"), "no action 'nope'"),
+        (("--beside", "nope", "--dry-run"), "no action 'nope'"),
         (("--subtree", "a0-1", "--force"), "--force works on a run or on an action"),
         (("a0-1", "--force", "--dry-run"), "not allowed with"),
         (("--subtree", "nope"), "no action 'nope'"),
@@ -162,7 +183,10 @@ def test_what_cannot_be_selected_is_told(no_server: None, arguments: tuple[str, 
         abort("run1", *arguments)
 
 
-def test_a_running_server_is_asked_for_many_with_its_cookie(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("option", "value"), [("phase", "running"), ("group", "trials"), ("beside", "a0-1")])
+def test_a_running_server_is_asked_for_many_with_its_cookie(
+    monkeypatch: pytest.MonkeyPatch, option: str, value: str
+) -> None:
     asked: list[httpx.Request] = []
 
     def answer(client: httpx.Client, request: httpx.Request, **options: object) -> httpx.Response:
@@ -175,7 +199,7 @@ def test_a_running_server_is_asked_for_many_with_its_cookie(monkeypatch: pytest.
 
     monkeypatch.setattr(httpx.Client, "send", answer)
 
-    told = abort("run1", "--phase", "running", "--reason", "why")
+    told = abort("run1", f"--{option}", value, "--reason", "why")
 
     assert "it reaches 7, of which 3 stopped at once; 5 had finished, 1 were being aborted already" in told
     assert [request.url.path.rpartition("/runs/")[2] for request in asked] == [
@@ -184,13 +208,9 @@ def test_a_running_server_is_asked_for_many_with_its_cookie(monkeypatch: pytest.
     ]
     post = asked[1]
     assert (post.headers["x-csrftoken"], post.headers["x-flyteui-actor"]) == ("token", "manage.py abort")
-    assert json.loads(post.content) == {
-        "names": [],
-        "phase": "running",
-        "group": "",
-        "beside": "",
-        "reason": "why",
-    }
+    selected = {"names": [], "phase": "", "group": "", "beside": "", option: value}
+    assert json.loads(post.content) == {**selected, "reason": "why"}
+    assert asked[0].url.params[option] == value
 
 
 def test_what_the_server_refuses_of_many_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

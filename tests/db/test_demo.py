@@ -13,6 +13,8 @@ from django.db.models import F, Q
 from django.utils import timezone
 
 from runs import literals, storage
+from runs.cache import Status
+from runs.demo.past import split_past
 from runs.demo.rehearsal import tell
 from runs.demo.scripts import write_scripts
 from runs.management.commands.doctor import limits
@@ -124,9 +126,41 @@ def test_a_question_of_a_branch_that_is_aborted_stays_without_an_answer():
 def test_the_command_says_where_to_look(capsys):
     call_command("demo", "--shape", "2x3")
 
-    run = Run.objects.get()
+    run = Run.objects.latest("pk")
     assert capsys.readouterr().out.strip().endswith(f"/runs/{run.name}")
     assert run.actions.count() == 9
+
+
+@pytest.mark.usefixtures("_projects")
+def test_the_command_makes_an_earlier_run_that_is_recovered_and_whose_outputs_are_in_the_cache(
+    settings, tmp_path
+):
+    settings.STORAGE_URL = f"file://{tmp_path}"
+    call_command("demo", "--shape", "3x8", "--seed", "3")
+
+    earlier, run = Run.objects.order_by("created_at")
+    assert (run.relation, run.related_to) == ("recover", earlier)
+    assert earlier.actions.get(name=ROOT).phase == Phase.FAILED
+    done = list(earlier.actions.filter(phase=Phase.SUCCEEDED).order_by("pk"))
+    assert len(done) == 3
+    recovered = run.actions.filter(phase=Phase.RECOVERED).order_by("pk")
+    cached = run.actions.filter(cache_status=Status.HIT, phase=Phase.SUCCEEDED).order_by("pk")
+    sources = [f"flytesnacks/development/{earlier.name}/{one.name}/1" for one in done]
+    assert [one.name for one in recovered] == [one.name for one in done]
+    assert [one.source for one in recovered] == [one.source for one in cached] == sources
+    assert [one.output_uri for one in cached] == [one.output_uri for one in done]
+    late = Q(ended_at__gt=F("parent__ended_at")) | Q(ended_at__lt=F("created_at"))
+    assert not run.actions.filter(late).exists()
+    assert doctor.list_findings(limits(60)) == []
+
+
+def test_a_demonstration_with_too_few_leaves_has_no_earlier_run():
+    scripts = write_scripts((3,))
+
+    assert split_past(write_scripts((1, 1)), "key") == ({}, write_scripts((1, 1)))
+    earlier, now = split_past(scripts, "key")
+    assert set(earlier) == {ROOT, scripts[ROOT].children[0]}
+    assert now == scripts  # one branch only, so nothing for the cache
 
 
 @pytest.mark.usefixtures("_projects")

@@ -1,6 +1,7 @@
 """The pages of the product and the states in which they can be: one line each, for every test that must see them all.
 
-A new state is one line in STATES. `path` may name {runs}, {scene} (tests/scenes.py), {ended} and {live}; `act` is what is
+A new state is one line in STATES. `path` may name {runs}, {scene} and {unclaimed} (tests/scenes.py), {ended}, the
+{earlier} run that it recovers, and {live}; `act` is what is
 done to the page once it is connected. `on` is the server: "busy" has runs and an executor, "idle" has neither.
 """
 
@@ -75,6 +76,26 @@ def pick_row(page: Page) -> None:
     expect(page.locator(".bulk")).to_be_visible()
 
 
+def lose_connection(page: Page) -> None:
+    """The network is gone, until the page says for how long already."""
+    page.context.set_offline(True)
+    page.evaluate("() => document.querySelector('run-tree')._htmx.ws.connection.socket.close()")
+    expect(page.locator(".connection-banner")).to_be_visible(timeout=SECONDS)
+
+
+def fail_to_load(page: Page) -> None:
+    """A tab of the panel."""
+    page.context.set_offline(True)
+    page.locator("#tab-events").click()
+    expect(page.locator("#inspector [data-failed]")).to_be_visible(timeout=SECONDS)
+
+
+def fail_dialog(page: Page) -> None:
+    page.context.set_offline(True)
+    show_dialog(".run-actions [data-abort]")(page)
+    expect(page.locator("dialog[open] [data-retry]")).to_be_visible(timeout=SECONDS)
+
+
 def filter_runs(page: Page) -> None:
     page.locator(".more-filters > summary").click()
     page.get_by_label("Since").fill("tomorrowish")
@@ -112,7 +133,14 @@ STATES = [
     State("run, abort dialog", "{scene}", show_dialog(".run-actions [data-abort]")),
     State("run, answer dialog", "{scene}", show_dialog("#action-a0-rows [data-answer]")),
     State("run, one picked", "{scene}", pick_row),
+    State("run, updates stopped", "{scene}", lose_connection),
+    State("run, a dialog that could not be loaded", "{scene}", fail_dialog),
+    State("run, failed, and what failed first", "{earlier}"),
+    State("run, not claimed", "{unclaimed}"),
     State("run, collapsed", "{ended}", press("w", "ArrowDown")),
+    State("run, what comes from an earlier one", "{ended}?look=cached&look=recovered"),
+    State("panel, from the cache", "{ended}?action=m1.t0"),
+    State("panel, recovered", "{ended}?action=m0.t0"),
     State("panel, live", "{live}?action=a0"),
     State("panel, failed", "{ended}?action=a0"),
     State("panel, refusing", "{scene}?action=a0-refusing"),
@@ -126,6 +154,9 @@ STATES = [
     State("panel, attempts", "{live}?action=a0&tab=attempts"),
     State("panel, logs", "{live}?action=a0&tab=logs"),
     State("panel, logs searched", "{live}?action=a0&tab=logs", search_log),
+    State("panel, several attempts", "{ended}?action=m0.t7&tab=attempts"),
+    State("panel, report", "{ended}?action=a0&tab=report"),
+    State("panel, a part that could not be loaded", "{scene}?action=a0-refusing", fail_to_load),
     State("panel, events", "{ended}?action=a0&tab=events"),
     State("executors", "/executors/"),
     State("executors, none", "/executors/", on="idle"),
@@ -149,15 +180,19 @@ class Places:
 
     def __init__(self, busy: Server, idle: Server) -> None:
         self.servers = {"busy": busy, "idle": idle}
-        manage(busy, "shell", "-v", "0", "-c", "from tests.scenes import make_everything as m; m('scene')")
+        code = "from tests import scenes; scenes.make_everything('scene'); scenes.make_unclaimed('unclaimed')"
+        manage(busy, "shell", "-v", "0", "-c", code)
         manage(busy, "createsuperuser", "--noinput", "--username", ADMIN, "--email", "ann@example.org")
         live = busy.submit("examples/demo.py", "main", "--trials", "3", "--seconds", "600")
         busy.wait_running(live, "trial", 3)
+        ended = make_demo(busy, "12x20")
         self.paths = {
             "runs": RUNS,
             "scene": f"{RUNS}/scene",
+            "unclaimed": f"{RUNS}/unclaimed",
             "live": f"{RUNS}/{live}",
-            "ended": make_demo(busy, "12x20"),
+            "ended": ended,
+            "earlier": f"{RUNS}/{find_related(busy, ended)}",
         }
 
     def show(self, page: Page, state: State) -> None:
@@ -173,8 +208,14 @@ class Places:
 def manage(server: Server, *arguments: str) -> str:
     env = {**server.env, "DJANGO_SUPERUSER_PASSWORD": ADMIN}
     command = [sys.executable, "manage.py", *arguments]
-    done = subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=60, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=ROOT, env=env, check=True, timeout=120, capture_output=True, text=True)
     return done.stdout
+
+
+def find_related(server: Server, path: str) -> str:
+    """The name of the run that this one recovers."""
+    sql = "SELECT name FROM runs_run WHERE id = (SELECT related_to_id FROM runs_run WHERE name = ?)"
+    return str(server.query(sql, path.rpartition("/")[2])[0]["name"])
 
 
 def make_demo(server: Server, shape: str) -> str:

@@ -2,6 +2,7 @@
 
 Tests that let the run grow come last.
 """
+# Over 400 lines: making that run takes minutes, so all of its tests share one.
 
 from __future__ import annotations
 

@@ -9,8 +9,10 @@ from contextlib import contextmanager
 
 import httpx
 import pytest
+from playwright.sync_api import Page, expect
 
 from runs.phases import Phase
+from tests.e2e.connected import until_connected
 from tests.e2e.server import ROOT, RUN_URL, Server, wait_until
 from tests.e2e.test_browser import run_url
 
@@ -81,6 +83,23 @@ def test_a_live_demonstration_can_be_aborted_like_any_run(server: Server):
         server.wait_all_ended(run)
         assert process.wait(20) == 0
     assert server.actions(run)["a0"]["reason"] == "seen enough"
+
+
+def test_a_finished_demonstration_has_about_as_many_actions_as_were_asked_for(page: Page, server: Server):
+    done = subprocess.run(
+        [sys.executable, "manage.py", "demo", "--actions", "300"],
+        cwd=ROOT, env=server.env, check=True, timeout=100, capture_output=True, text=True,
+    )  # fmt: skip
+    found = RUN_URL.search(done.stdout)
+    assert found, done.stdout
+    actions = server.actions(found.group(4))
+
+    page.goto(run_url(server, found.group(4)))
+
+    until_connected(page)
+    assert abs(len(actions) - 300) <= 15
+    expect(page.locator("#run-summary")).to_contain_text(f"{len(actions)} actions")
+    expect(page.locator(".tree")).to_have_attribute("aria-rowcount", str(len(actions)))
 
 
 def test_without_a_server_it_says_how_to_start_one(tmp_path):

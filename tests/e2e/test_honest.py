@@ -13,6 +13,7 @@ from playwright.sync_api import Page, WebSocketRoute, expect
 
 from tests.e2e.connected import until_connected
 from tests.e2e.parts import Parts
+from tests.e2e.states import RUNS
 from tests.e2e.test_tree_pages import url
 
 pytestmark = pytest.mark.e2e
@@ -22,6 +23,16 @@ SECONDS = 15_000
 SILENCE = 40_000  # three beats, and then what a loaded machine takes
 STATUS = "connection-status"
 BANNER = ".connection-banner"
+# Of each page, what may be old.
+CONTENTS = {"run": "#rows", "runs": "#runs", "executors": "#fleet"}
+COUNTED = """() => ({
+  time: document.querySelector("live-clock").time,
+  texts: [...document.querySelectorAll("relative-time, [data-since], [data-open]")].map((one) => one.textContent),
+})"""
+CLOCK_RUNS = """() => {
+  const { time } = document.querySelector("live-clock");
+  return new Promise((done) => document.addEventListener("tick", (event) => done(event.target.time > time), { once: true }));
+}"""
 
 
 @pytest.fixture
@@ -31,27 +42,59 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
     parts.stop()
 
 
-def test_a_server_that_stands_still_is_noticed_and_so_is_its_return(page: Page, parts: Parts):
-    """Its socket stays open: only the missing beat tells."""
-    page.goto(f"{parts.url}/executors")
-    expect(page.locator(STATUS)).to_have_attribute("data-state", "live", timeout=SECONDS)
+def test_a_server_that_stands_still_is_noticed_on_each_page_and_so_is_its_return(page: Page, parts: Parts):
+    """Its sockets stay open: only the missing beat tells."""
+    run = parts.submit("examples/external_abort.py", "main", "--n", "2", "--sleep_for", "300")
+    victim = parts.wait_running(run, "long_sleeper", 2)[0]
+    pages = {name: page if name == "run" else page.context.new_page() for name in CONTENTS}
+    for name, path in {"run": f"{RUNS}/{run}", "runs": RUNS, "executors": "/executors/"}.items():
+        pages[name].goto(parts.url + path)
+        expect(pages[name].locator(STATUS)).to_have_attribute("data-state", "live", timeout=SECONDS)
     assert parts.web is not None
 
+    stopped_at = page.evaluate("Date.now()")
     parts.web.send_signal(signal.SIGSTOP)
     try:
-        expect(page.locator(BANNER)).to_contain_text(
-            re.compile(r"Updates stopped\. Shown as of \d\d:\d\d:\d\d"), timeout=SILENCE
-        )
-        expect(page.locator(STATUS)).to_have_attribute("data-state", "reconnecting")
-        frozen = page.evaluate("document.querySelector('live-clock').time")
-        assert page.evaluate("document.querySelector('live-clock').time") == frozen
+        for name, one in pages.items():
+            expect_stale(one, CONTENTS[name], stopped_at)
     finally:
         parts.web.send_signal(signal.SIGCONT)
 
-    expect(page.locator(STATUS)).to_have_attribute("data-state", "live", timeout=SILENCE)
-    expect(page.locator(BANNER)).to_have_count(0)
-    expect(page.locator("[role=status]", has_text="Up to date")).to_have_count(1)
-    page.goto("about:blank")  # the server stops before the browser
+    for one in pages.values():
+        expect(one.locator(STATUS)).to_have_attribute("data-state", "live", timeout=SILENCE)
+        expect(one.locator(BANNER)).to_have_count(0)
+        expect(one.locator("body")).not_to_have_class("stale")
+        expect(one.locator("[role=status]", has_text="Up to date")).to_have_count(1)
+        one.wait_for_function(CLOCK_RUNS)
+    parts.cli("abort", run, victim)
+    expect(page.locator(f"#action-{victim}")).to_have_attribute("data-phase", "aborted", timeout=SECONDS)
+    parts.cli("abort", "run", run)
+    expect(pages["runs"].locator(f"#run-{run}")).to_have_attribute("data-phase", "aborted", timeout=SECONDS)
+    expect(pages["executors"].locator(".executor-table .holds").first).to_contain_text(
+        "nothing", timeout=SECONDS
+    )
+    for one in pages.values():
+        one.goto("about:blank")  # the server stops before the browser
+
+
+def expect_stale(page: Page, content: str, stopped_at: float) -> None:
+    """It says since when it may be wrong, looks so, and no clock goes on."""
+    expect(page.locator(BANNER)).to_be_visible(timeout=SILENCE)
+    found = re.fullmatch(
+        r"Updates stopped\. Shown as of (\d\d:\d\d:\d\d)", page.locator(f"{BANNER} span").inner_text()
+    )
+    assert found
+    assert found[1] in page.evaluate(
+        "(at) => Array.from({ length: 7 }, (_, back) => new Date(at - 1000 * (back - 1)).toLocaleTimeString('en-GB'))",
+        stopped_at,
+    ), "the server was heard last when it sent its last beat, 5 s before it stopped at most"
+    expect(page.get_by_role("button", name="Retry")).to_be_visible()
+    expect(page.locator(STATUS)).to_have_attribute("data-state", "reconnecting")
+    expect(page.locator(content)).to_have_css("opacity", "0.9")
+    before = page.evaluate(COUNTED)
+    assert before["texts"]
+    page.wait_for_function("(at) => Date.now() > at + 1500", arg=page.evaluate("Date.now()"))
+    assert page.evaluate(COUNTED) == before
 
 
 def test_a_lost_frame_is_asked_for_again_whole_and_not_patched(page: Page, url: str):
@@ -103,18 +146,6 @@ def test_a_browser_that_slept_an_hour_asks_anew_and_its_clock_is_right(page: Pag
         "() => Math.abs(document.querySelector('live-clock').offset + 3600000) < 60000", timeout=SECONDS
     )
     assert len(sockets) == 1
-
-
-def test_a_page_that_comes_back_from_the_cache_of_the_browser_connects_again(page: Page, url: str):
-    page.goto(url)
-    until_connected(page)
-
-    page.evaluate("dispatchEvent(new PageTransitionEvent('pagehide', { persisted: true }))")
-    expect(page.locator(STATUS)).to_have_attribute("data-state", "reconnecting", timeout=SECONDS)
-    with page.expect_websocket(timeout=SECONDS):
-        page.evaluate("dispatchEvent(new PageTransitionEvent('pageshow', { persisted: true }))")
-
-    expect(page.locator(STATUS)).to_have_attribute("data-state", "ended", timeout=SECONDS)
 
 
 def test_retry_connects_at_once(page: Page, url: str):

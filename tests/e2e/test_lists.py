@@ -81,6 +81,41 @@ def test_a_filter_applies_as_one_types_lives_on_and_stays_in_the_url(page: Page,
     expect(page.locator(".filters .clear")).to_be_hidden()
 
 
+@pytest.mark.parametrize(
+    ("field", "found", "missed"),
+    [
+        ("Task", "main", "train"),
+        ("Who", "ann", "nobody"),
+        ("Label", "team=vision", "team=sound"),
+        ("Since", "1h", "2999-01-01"),
+        ("Until", "2999-01-01", "2h"),
+    ],
+)
+def test_each_filter_finds_what_it_names_and_nothing_else(
+    page: Page, labelled: str, field: str, found: str, missed: str
+):
+    open_page(page, labelled)
+    page.locator(".more-filters > summary").click()
+
+    page.get_by_label(field, exact=True).fill(missed)
+    expect(page.locator("#no-match")).to_be_visible(timeout=SECONDS)
+    expect(page).to_have_url(re.compile(rf"\?{field.lower()}="))
+    page.get_by_label(field, exact=True).fill(found)
+    expect(page.locator("#run-labelled")).to_be_visible(timeout=SECONDS)
+    expect(page.locator("#no-match")).to_have_count(0)
+
+
+@pytest.fixture(scope="module")
+def labelled(server: Server) -> str:
+    """The address of a list that holds one run, of ann, with a label."""
+    manage(
+        server, "shell", "-v", "0", "-c",
+        "from tests.factories import make_run; "
+        "make_run(name='labelled', domain='staging', created_by='ann', labels={'team': 'vision'})",
+    )  # fmt: skip
+    return f"{server.url}/v2/domain/staging/project/flytesnacks/runs"
+
+
 def test_what_cannot_be_read_is_said_while_one_types(page: Page, server: Server):
     open_page(page, runs_url(server, "?task=main"))
 
@@ -97,6 +132,8 @@ def test_an_executor_is_drained_with_a_click_and_leaves_when_it_holds_nothing(pa
     line = page.locator(f'[id^="executor-{held_by[:8]}"]')
     expect(line.locator(".state")).to_contain_text("Connected")
     expect(line.locator(".holds")).to_contain_text(run)
+    expect(line.locator(".load-line")).to_have_text(re.compile(r"\d+ of 20,000"))
+    expect(line.locator(".link relative-time")).to_have_text(re.compile(r"ago|now"))
 
     line.get_by_role("button", name="Drain").click()
 

@@ -85,7 +85,7 @@ def test_asking_again_changes_nothing(browser: Client, runs: list[Run]):
 @pytest.mark.parametrize(
     ("said", "status", "message"),
     [
-        ({}, 400, "select at least one run"),
+        ({}, 400, "Select at least one run"),
         ({"names": "Bad_Name"}, 400, "must be lower-case letters"),
         (
             {"names": " ".join(f"r{number}" for number in range(501))},
@@ -109,7 +109,7 @@ def test_a_preview_names_what_is_not_there(browser: Client, runs: list[Run]):
     answer = browser.get(ABORTS, {"names": "running gone"})
 
     assert answer.status_code == 404
-    assert "there is no run gone" in answer.content.decode()
+    assert "There is no run gone" in answer.content.decode()
 
 
 def test_it_needs_a_token(runs: list[Run]):

@@ -54,7 +54,7 @@ def test_without_javascript_the_answer_leads_back_to_the_action(question: Action
 
 @pytest.mark.parametrize(
     ("fields", "status", "says"),
-    [({"value": "many"}, 400, "not an integer"), ({}, 400, "the field `value` is missing")],
+    [({"value": "many"}, 400, "not an integer"), ({}, 400, "The field `value` is missing")],
 )
 def test_what_is_no_value_is_refused_with_a_reason(question: Action, fields, status, says):
     answer = Client().post(URL, fields, headers=FRAGMENT)

@@ -224,6 +224,27 @@ async def test_a_link_is_followed_to_a_row_in_a_closed_branch(run: Run):
     await page.disconnect()
 
 
+async def test_a_selected_action_whose_row_is_not_in_the_page_is_told_of(run: Run):
+    page = await Browser(f"/ws/run/{run.pk}/").open(looks=["failed"], selected="a0-1")
+    first = await page.frame()
+    assert first["panel"] == {"name": "a0-1", "seq": 0}
+
+    seq = await change(run, "a0-1", attempt=2)
+    changed = await page.frame()
+    assert changed["panel"] == {"name": "a0-1", "seq": seq}
+    assert 'role="row"' not in changed["content"]
+
+    # Its row tells more.
+    await page.say("filter")
+    assert "panel" not in await page.frame()
+    await page.say("filter", looks=["failed"])
+    assert (await page.frame())["panel"]["seq"] == seq
+    await page.say("select", name="")
+    await change(run, "a0-1", phase=Phase.SUCCEEDED, ended_at=timezone.now())
+    assert "panel" not in await page.frame()
+    await page.disconnect()
+
+
 @pytest.mark.parametrize(("back", "goal"), [(False, "a0-0"), (True, "a0-2")])
 async def test_a_failure_is_sought_from_the_top_in_both_directions(run: Run, back: bool, goal: str):
     for name in ("a0-0", "a0-2"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, ArgumentTypeError
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -11,13 +12,16 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
 from runs.demo import scripts
+from runs.demo.past import split_past
 from runs.demo.performance import Performance
 from runs.demo.rehearsal import tell
-from runs.demo.stage import set_stage
+from runs.demo.stage import begin_before, set_stage, slots_for
+from runs.names import RunRef, generate_run_name
 from runs.queries.pages import run_path
 
 ACTIONS = 500
 ACTOR = "demo"
+BETWEEN = timedelta(minutes=2)  # the earlier run and this one
 
 
 class Command(BaseCommand):
@@ -25,7 +29,8 @@ class Command(BaseCommand):
 
     help = (
         "Make a demonstration run of any size; no executor is needed. It has failures, retries, aborts, groups, inputs, outputs, "
-        "logs (up to 2,000 actions) and a question; its root has a report. It is finished at once, or, with --live, "
+        "logs (up to 2,000 actions) and a question; its root has a report. An earlier run that failed is made with it, from which it "
+        "recovers some actions, and takes the outputs of others out of the cache. It is finished at once, or, with --live, "
         "performed on the running server: then the question waits 30 s for you to answer it, and all of it can be aborted. "
         "Prints the run's address."
     )
@@ -63,9 +68,15 @@ class Command(BaseCommand):
         widths = shape or scripts.widths_for(actions)
         made = scripts.write_scripts(widths, seed=seed)
         if live:
-            self._perform(made)
+            self._find_server()
+        earlier, made = split_past(made, f"demonstration-{generate_run_name()}")
+        now = timezone.now()
+        begins_at = now if live else begin_before(now, made, slots_for(made))
+        related = earlier and tell(earlier, actor=ACTOR, ends_at=begins_at - BETWEEN, said=self._say_progress)
+        if live:
+            self._perform(made, related or None)
         else:
-            ref = tell(made, actor=ACTOR, ends_at=timezone.now(), said=self._say_progress)
+            ref = tell(made, actor=ACTOR, ends_at=now, said=self._say_progress, recovers=related or None)
             self.stdout.write(f"\r{len(made):,} actions: {settings.PUBLIC_URL}{run_path(ref)}")
 
     def _say_progress(self, events: int) -> None:
@@ -73,14 +84,16 @@ class Command(BaseCommand):
             self.stdout.write(f"\r{events:,} events", ending="")
             self.stdout.flush()
 
-    def _perform(self, made: dict[str, scripts.Script]) -> None:
+    def _find_server(self) -> None:
         try:
             httpx.get(f"{settings.PUBLIC_URL}/healthz", timeout=5).raise_for_status()
         except httpx.HTTPError as error:
             raise CommandError(
                 f"no server answers at {settings.PUBLIC_URL} ({error}); start one with `manage.py up`"
             ) from error
-        stage = set_stage(made, actor=ACTOR, ends_at=None, details=True)
+
+    def _perform(self, made: dict[str, scripts.Script], related: RunRef | None) -> None:
+        stage = set_stage(made, actor=ACTOR, ends_at=None, details=True, recovers=related)
         self.stdout.write(f"{len(made):,} actions: {settings.PUBLIC_URL}{run_path(stage.ref)}")
         socket_url = f"ws{settings.PUBLIC_URL.removeprefix('http')}/ws/executor/"
         performance = Performance(
