@@ -19,6 +19,7 @@ class SteadyRun:
 
     def __init__(self, process: subprocess.Popen[str], server: Server, seconds: float) -> None:
         self._process = process
+        self._log = server.home / "steady.log"
         self._lines: queue.Queue[str] = queue.Queue()
         threading.Thread(target=self._read, daemon=True).start()
         size, _, address = self._line(seconds).partition(" ")
@@ -40,12 +41,13 @@ class SteadyRun:
             line = self._lines.get(timeout=seconds)
         except queue.Empty:
             raise TimeoutError(f"the run said nothing for {seconds:g} s") from None
-        assert line, "the process of the run has ended"
+        assert line, f"the process of the run has ended: {self._log.read_text()}"
         return line
 
     def order(self, words: str) -> None:
         """As tests/e2e/steady.py has it."""
         assert self._process.stdin is not None
+        assert self._process.poll() is None, self._log.read_text()
         self._process.stdin.write(f"{words}\n")
         self._process.stdin.flush()
         assert self._line(ORDER_SECONDS) == f"done {words.split(maxsplit=1)[0]}"
@@ -55,9 +57,10 @@ class SteadyRun:
 def steady_run(server: Server, actions: int, *, seconds: float) -> Iterator[SteadyRun]:
     """A run of about so many actions that changes as it is told; told within so many seconds."""
     env = {**server.env, "DJANGO_SETTINGS_MODULE": "flyteui.settings"}
-    with subprocess.Popen(
+    log = (server.home / "steady.log").open("w")
+    with log, subprocess.Popen(
         [sys.executable, "-m", "tests.e2e.steady", str(actions)],
-        cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        cwd=ROOT, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True,
     ) as process:  # fmt: skip
         try:
             yield SteadyRun(process, server, seconds)

@@ -174,7 +174,7 @@ def test_it_scrolls_from_end_to_end(page: Page, run: SteadyRun):
     )
     assert run.size * 32 < end + 1000
     bottom = frames.seen.index(max(frames.seen))
-    assert frames.seen[bottom] == end
+    assert frames.seen[bottom] >= end - 100  # what stands above may have grown by a line meanwhile
     assert min(frames.seen[bottom:]) == 0
 
 
