@@ -107,13 +107,13 @@ def test_each_filter_finds_what_it_names_and_nothing_else(
 
 @pytest.fixture(scope="module")
 def labelled(server: Server) -> str:
-    """The address of a list that holds one run, of ann, with a label."""
+    """The address of the list of a project that has one run, of ann, with a label."""
     manage(
         server, "shell", "-v", "0", "-c",
         "from tests.factories import make_run; "
-        "make_run(name='labelled', domain='staging', created_by='ann', labels={'team': 'vision'})",
+        "make_run(name='labelled', project='vision', created_by='ann', labels={'team': 'vision'})",
     )  # fmt: skip
-    return f"{server.url}/v2/domain/staging/project/flytesnacks/runs"
+    return f"{server.url}/v2/domain/development/project/vision/runs"
 
 
 def test_what_cannot_be_read_is_said_while_one_types(page: Page, server: Server):
