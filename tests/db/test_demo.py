@@ -12,7 +12,7 @@ from django.core.management.base import CommandError
 from django.db.models import F, Q
 from django.utils import timezone
 
-from runs import literals, storage
+from runs import literals, refusals, storage
 from runs.cache import Status
 from runs.demo.past import split_past
 from runs.demo.rehearsal import tell
@@ -62,6 +62,21 @@ def test_its_times_lie_in_the_past_and_in_their_order():
     created_at, ended_at = rows.values_list("created_at", "ended_at").get(name=ROOT)
     assert ended_at is not None
     assert ended_at - created_at > timedelta(seconds=1)
+
+
+@pytest.mark.usefixtures("_projects")
+def test_a_server_beside_it_does_not_take_its_aborts_for_overdue():
+    overdue = []
+
+    def look(events: int) -> None:
+        # As on a machine that takes minutes to tell a long one.
+        overdue.extend(refusals.find_overdue(timezone.now() + timedelta(minutes=5)))
+
+    long_ago = timezone.now() - timedelta(hours=1)
+    ref = tell(write_scripts((40, 8), seed=3), actor="demo", ends_at=long_ago, said=look)
+
+    assert Action.objects.filter(run__name=ref.name, abort__cause="external abort").exists()
+    assert overdue == []
 
 
 @pytest.mark.usefixtures("_projects")
