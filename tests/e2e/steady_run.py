@@ -47,7 +47,8 @@ class SteadyRun:
     def order(self, words: str) -> None:
         """As tests/e2e/steady.py has it."""
         assert self._process.stdin is not None
-        assert self._process.poll() is None, self._log.read_text()
+        code = self._process.poll()
+        assert code is None, f"the process of the run has ended with {code}: {self._log.read_text()}"
         self._process.stdin.write(f"{words}\n")
         self._process.stdin.flush()
         assert self._line(ORDER_SECONDS) == f"done {words.split(maxsplit=1)[0]}"
