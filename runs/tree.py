@@ -13,7 +13,7 @@ from itertools import accumulate, islice
 
 # A tree of so many rows is sent whole; a longer one is sent as a window around what is seen.
 WHOLE_UP_TO = 300
-MAX_WINDOW = 100
+MAX_WINDOW = 80  # of live rows, which are the longest, they are 90 kB in a frame
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,10 @@
 
 import { send } from "./live.js";
 
-const WINDOW = 100;
+const WINDOW = 80;
 const MARGIN = 15;
 const FLING_MS = 250; // between two windows while nothing that shows is loaded: rows that flew by are of no use
-const BEHIND = 20; // rows that stay above what shows while one scrolls down, and below it on the way up
+const BEHIND = 16; // rows that stay above what shows while one scrolls down, and below it on the way up
 
 export class LoadedRows {
   /** @param {import("./tree.js").RunTree} tree */

@@ -18,6 +18,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from runs.tree import MAX_WINDOW
 from tests.e2e.connected import until_connected
 from tests.e2e.frames import SCROLL, Frames, scroll
 from tests.e2e.parts import Parts
@@ -244,11 +245,10 @@ def frames_of(server: Server, sizes: list[int], act: Callable[[], object]) -> tu
     spent = {most: number - before.get(most, 0) for most, number in costs(server).items()}
     total, cheap = spent[float("inf")], spent[FRAME_SECONDS]
     half = next(most for most, number in spent.items() if number >= total / 2)
-    assert total > 5
     assert longest <= FRAME_BYTES
     numbers = f"{total} frames, half of them ≤ {half * 1e3:g} ms, {total - cheap} > 25 ms, the longest {longest:,} bytes"
     # The clock of a thread counts in steps, and a collection of garbage falls on one now and then.
-    return cheap >= 0.95 * total, numbers
+    return total > 5 and cheap >= 0.95 * total, numbers
 
 
 # --- what a reader does ---------------------------------------------------------------------------------------------
@@ -420,5 +420,5 @@ def test_a_page_without_scripts_shows_the_first_rows(browser: Browser, run: Stea
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
     page.goto(run.url)
-    expect(page.locator("#rows > .row")).to_have_count(100)
+    expect(page.locator("#rows > .row")).to_have_count(MAX_WINDOW)
     context.close()

@@ -19,6 +19,8 @@ SECONDS = 5
 class Counter(Feed):
     """Shows a number; a frame tells it when it has changed."""
 
+    name = "counter"
+
     def __init__(self) -> None:
         self.frames: asyncio.Queue[dict] = asyncio.Queue()
         super().__init__(self.keep)

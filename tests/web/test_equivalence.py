@@ -20,6 +20,7 @@ from runs.models import Action, Attempt, Run
 from runs.phases import Phase
 from runs.queries import pages
 from runs.snapshot import Snapshot
+from runs.tree import MAX_WINDOW
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -164,18 +165,18 @@ def test_all_frames_together_make_the_page_as_it_is_now(seed: int):
 def test_while_one_scrolls_only_rows_that_come_are_sent(focus: str):
     run = factories.make_run("18x18")
     reader = Reader(run, 0)
-    reader.feed.look(Look(first=100, count=100))
+    reader.feed.look(Look(first=100, count=MAX_WINDOW))
     reader.feed.look(Focus(name=focus))
     reader.take_frame()
 
     for first, new in [(148, 48), (198, 50), (243, 45), (223, 20), (222, 1)]:
-        reader.feed.look(Look(first=first, count=100))
+        reader.feed.look(Look(first=first, count=MAX_WINDOW))
         content = reader.feed.compose() or ""
-        reader.browser.show(content, (first, first + 100))
+        reader.browser.show(content, (first, first + MAX_WINDOW))
 
         assert content.count("<hx-partial") == 3  # the rows, and both spacers
         assert content.count('role="row"') == new
-        now = Snapshot(pages.get_run_by_id(run.pk)).see(first, 100, focus=focus)
+        now = Snapshot(pages.get_run_by_id(run.pk)).see(first, MAX_WINDOW, focus=focus)
         assert reader.browser.tree == rows.window_html(now.window)
     assert reader.browser.slid == 5
 
