@@ -17,7 +17,7 @@ from runs.tree import Place
 
 # Stands where the row's place goes. It comes before all that users wrote, so the first one found is ours.
 PLACE = "data-place"
-CACHE_ROWS = 20_000
+CACHE_ROWS = 4_000  # as they were too, so that a run that changes fills it: about 10 MB
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,8 @@ from runs.snapshot import Snapshot, shared
 # Nothing more is expected of an ended run; its feed stays for scrolling and toggling.
 ENDED_POLL_SECONDS = 30.0
 ENDED_BEAT_SECONDS = 15.0
+# Each of these spaces would be one more text node beside the part, with each morph.
+SPACE = re.compile(r"(<hx-partial [^>]*>)\s+|\s+(?=</hx-partial>)")
 PART = re.compile("(?=<hx-partial )")  # no name or message can hold it: what users write is escaped
 
 
@@ -126,5 +128,5 @@ class RunFeed(Feed):
     def _above(self, seen: Seen) -> list[str]:
         """What changed of title, header and counts. Only that, because each part costs the browser a swap."""
         html = render_to_string("runs/live/_above.html", {"seen": seen, "summary": seen.summary})
-        before, self._said = self._said, PART.split(html)
+        before, self._said = self._said, PART.split(SPACE.sub(r"\1", html))
         return [part for part in self._said if part not in before]

@@ -28,8 +28,7 @@ WARM_SECONDS = (
 SAMPLES = 40
 ACTIONS = 600  # more than are in the page at a time
 FEWEST_FRAMES = 4  # a second, on a machine that does other things too; the page asks for no more than ten
-# From the second fifth of the time to the last: while the first lasts, caches fill. The server keeps the rows of the run as they
-# were (runs/rows.py), 20,000 at most, so it may grow by a few megabytes still.
+# From the second fifth of the time to the last: while the first lasts, caches fill (runs/rows.py).
 MOST_GROWTH = {"JSHeapUsedSize": 1.05, "Nodes": 1.02, "JSEventListeners": 1.02, "server kB": 1.10}
 
 

@@ -15,7 +15,7 @@ from django.utils import timezone
 
 from runs import rows
 from runs.live.messages import Filter, Focus, Hello, Levels, Look, Toggle
-from runs.live.run import RunFeed
+from runs.live.run import SPACE, RunFeed
 from runs.models import Action, Attempt, Run
 from runs.phases import Phase
 from runs.queries import pages
@@ -43,6 +43,7 @@ class Browser:
     def show(self, content: str, kept: tuple[int, int] = (0, 1000)) -> None:
         """kept: from which row to before which one stays of those that the page holds, as a frame says it."""
         for target, swap, html in PARTIAL.findall(content):
+            assert html == html.strip(), f"each morph of {target} would leave text nodes beside it"
             if target == "rows":
                 assert swap == "innerMorph"
                 self.rows = [row for row in ROW.split(html) if row]
@@ -157,7 +158,8 @@ def test_all_frames_together_make_the_page_as_it_is_now(seed: int):
             )
             assert reader.browser.tree == rows.window_html(now.window)
             above = Browser()
-            above.show(render_to_string("runs/live/_above.html", {"seen": now, "summary": now.summary}))
+            html = render_to_string("runs/live/_above.html", {"seen": now, "summary": now.summary})
+            above.show(SPACE.sub(r"\1", html))
             assert reader.browser.parts == above.parts
 
 
