@@ -14,6 +14,7 @@ from django.utils import timezone
 from runs.looks import WORDS
 from runs.models import Action, Executor, Pool, Run
 from runs.phases import MAX_RUNTIME, Cause, Escalation, Phase
+from runs.timeline import to_ms
 from tests import factories, scenes
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -84,8 +85,8 @@ def test_clocks_of_rows_are_moments_that_the_browser_counts_from(run: Run):
 
     assert action.refusing_since
     assert action.escalates_at
-    assert f'data-for="{round(action.refusing_since.timestamp() * 1000)}"' in row("a0-refusing")
-    assert f'data-until="{round(action.escalates_at.timestamp() * 1000)}"' in row("a0-refusing")
+    assert f'data-for="{to_ms(action.refusing_since)}"' in row("a0-refusing")
+    assert f'data-until="{to_ms(action.escalates_at)}"' in row("a0-refusing")
 
 
 def test_only_what_lives_can_be_picked_and_only_questions_answered(run: Run):
@@ -270,4 +271,4 @@ def test_a_deadline_that_is_near_is_counted_down(run: Run):
     until = timezone.now() + timedelta(seconds=30)
     Action.objects.filter(name="a0-trial0").update(deadline_at=until)
 
-    assert f'data-until="{round(until.timestamp() * 1000)}"' in panel("a0-trial0")
+    assert f'data-until="{to_ms(until)}"' in panel("a0-trial0")
