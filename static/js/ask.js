@@ -1,10 +1,9 @@
 // Asks the server to change something, and shows what it answers. The page changes only when the server says so.
 
 import { toast } from "./announce.js";
-import { errorBox, UNKNOWN } from "./failed.js";
+import { errorBox, SILENT, UNKNOWN } from "./failed.js";
 
 export const DONE = ["requested", "forced"];
-const SILENT = "The server did not answer.";
 const NOT_KNOWN = "The server did not answer, so it is not known whether this was done. The page shows what is true.";
 
 /** @typedef {{ok: boolean, outcome: string, html: string, body: DocumentFragment}} Answer html: the sentence of it. What has failed

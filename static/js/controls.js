@@ -2,10 +2,10 @@
 
 import { say } from "./announce.js";
 import { momentOf, pageClock, write } from "./clock.js";
+import { keep } from "./cookies.js";
 import { moments, passedWords } from "./moments.js";
 
 const COPIED_MS = 1500;
-const YEAR_SECONDS = 31_536_000;
 
 /** Copies data-text, or the text of the element whose id is data-from. */
 export class CopyButton extends HTMLElement {
@@ -69,7 +69,7 @@ export class ThemeToggle extends HTMLElement {
       const root = document.documentElement;
       const isDark = getComputedStyle(root).colorScheme === "dark" || (!root.dataset.theme && matchMedia("(prefers-color-scheme: dark)").matches);
       root.dataset.theme = isDark ? "light" : "dark";
-      document.cookie = `theme=${root.dataset.theme}; path=/; max-age=${YEAR_SECONDS}; samesite=lax`;
+      keep("theme", root.dataset.theme);
     });
   }
 }

@@ -1,7 +1,7 @@
 // A part of the page that could not be loaded says so in its place, with the request's id and a way to try again.
 
 export const UNKNOWN = "The server could not make this part of the page.";
-const SILENT = "The server did not answer.";
+export const SILENT = "The server did not answer.";
 
 /** What the server says is wrong, when it answers in our words. @param {string} html */
 function sentence(html) {

@@ -1,8 +1,8 @@
 // How moments are said: relative (to now, or to the run's start), in the reader's time, or in UTC. One choice for all pages, in a cookie.
 
+import { keep } from "./cookies.js";
 import { agoWords, stopwatchWords, tickWords } from "./time.js";
 
-const YEAR_SECONDS = 31_536_000;
 const DAY_MS = 86_400_000;
 
 /** @typedef {"relative" | "local" | "utc"} Way */
@@ -32,7 +32,7 @@ class Moments extends EventTarget {
   /** The next way from here, for all pages. */
   next() {
     const way = WAYS[(WAYS.indexOf(this.way) + 1) % WAYS.length];
-    document.cookie = `times=${way}; path=/; max-age=${YEAR_SECONDS}; samesite=lax`;
+    keep("times", way);
     this.choose(way);
   }
 }

@@ -1,7 +1,8 @@
 // <split-pane>: the border of a pane, dragged or moved with the arrow keys. The server draws what was chosen last (runs/views/panes.py).
 
+import { forget, keep } from "./cookies.js";
+
 const STEP_PX = 24;
-const YEAR_SECONDS = 31_536_000;
 
 /** aria-controls: the pane, after this or around it; data-kept: the name of its width, of a cookie and of a custom property;
  * data-least: pixels; data-most: a part of the element within which both lie, `.panes` or `.tree`. */
@@ -42,13 +43,13 @@ export class SplitPane extends HTMLElement {
   set(width, isKept = true) {
     const px = Math.min(Math.max(Math.round(width), this.least), this.most);
     document.documentElement.style.setProperty(`--${this.dataset.kept}-px`, `${px}px`);
-    if (isKept) document.cookie = `${this.dataset.kept}=${px}; path=/; max-age=${YEAR_SECONDS}; samesite=lax`;
+    if (isKept) keep(this.dataset.kept, px);
   }
 
   reset() {
     // "initial" hides what the server's sheet says, until the next page has none.
     document.documentElement.style.setProperty(`--${this.dataset.kept}-px`, "initial");
-    document.cookie = `${this.dataset.kept}=; path=/; max-age=0; samesite=lax`;
+    forget(this.dataset.kept);
   }
 
   tell() {

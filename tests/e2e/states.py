@@ -183,7 +183,7 @@ class Places:
         code = "from tests import scenes; scenes.make_everything('scene'); scenes.make_unclaimed('unclaimed')"
         manage(busy, "shell", "-v", "0", "-c", code)
         manage(busy, "createsuperuser", "--noinput", "--username", ADMIN, "--email", "ann@example.org")
-        live = busy.submit("examples/demo.py", "main", "--trials", "3", "--seconds", "600")
+        live = busy.submit("examples/demo.py", "main", "--trials", "3", "--seconds", "7200")
         busy.wait_running(live, "trial", 3)
         ended = make_demo(busy, "12x20")
         self.paths = {

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runs.cache import Status
 from runs.phases import Phase
-from tests.e2e.server import Server, wait_until
+from tests.e2e.server import RUN_URL, Server, wait_until
 
 FILE = "tests/workflows/cached.py"
 
@@ -56,11 +56,11 @@ def test_a_run_may_overwrite_what_is_kept(server: Server, tmp_path: Path):
         succeed(server, server.submit(*call))
     assert counted(count) == {"adds 100": 1}
 
-    script = server.python("tests/workflows/cached.py", str(count))
-    printed, _ = script.communicate(timeout=120)
+    printed = server.finish(server.python("tests/workflows/cached.py", str(count)))
 
-    assert script.returncode == 0, printed
-    again = printed.split()[-1]
+    found = RUN_URL.search(printed)
+    assert found, printed
+    again = found.group(4)
     succeed(server, again)
     assert counted(count) == {"adds 100": 2}
     wait_until(lambda: statuses(server, again, "adds") == {Status.POPULATED}, "it is kept")

@@ -83,7 +83,7 @@ def test_a_full_disk_of_the_database_is_said_and_nothing_is_lost(server: Server)
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert "the database cannot answer now" in answer.json()["message"]
     assert page.status_code == httpx.codes.SERVICE_UNAVAILABLE
-    assert "the database cannot answer now" in page.text
+    assert "The database cannot answer now" in page.text
     server.wait_all_ended(run)
 
     rows = server.actions(run)

@@ -119,12 +119,10 @@ def test_follow_prints_the_log_until_the_run_ends(server: Server):
 def test_a_script_that_runs_itself_prints_a_url_that_opens_our_page(server: Server):
     import httpx
 
-    script = server.python("tests/workflows/printing.py")
-    printed, _ = script.communicate(timeout=120)
+    printed = server.finish(server.python("tests/workflows/printing.py"))
 
     found = RUN_URL.search(printed)
     assert found, printed
-    assert script.returncode == 0, printed
     shown = httpx.get(found.group(0), timeout=20)
     assert shown.status_code == httpx.codes.OK
     assert found.group(4) in shown.text

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 import signal
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, WebSocketRoute, expect
+from playwright.sync_api import Page, expect
 
 from tests.e2e.connected import until_connected
 from tests.e2e.parts import Parts
 from tests.e2e.states import RUNS
 from tests.e2e.test_tree_pages import url
+from tests.e2e.wire import Message, Wire
 
 pytestmark = pytest.mark.e2e
 __all__ = ["url"]
@@ -98,35 +97,21 @@ def expect_stale(page: Page, content: str, stopped_at: float) -> None:
 
 
 def test_a_lost_frame_is_asked_for_again_whole_and_not_patched(page: Page, url: str):
-    said: list[dict[str, Any]] = []
-    heard: list[dict[str, Any]] = []
+    def lose_one(frame: Message) -> Message:
+        is_first = len(wire.heard) == 1
+        return (
+            frame if is_first else frame | {"number": frame["number"] + 1}
+        )  # as if one before it never came
 
-    def lose_one(socket: WebSocketRoute) -> None:
-        to_server = socket.connect_to_server()
-
-        def up(message: str | bytes) -> None:
-            said.append(json.loads(message))
-            to_server.send(message)
-
-        def down(message: str | bytes) -> None:
-            heard.append(json.loads(message))
-            if len(heard) >= 2:  # as if one before it never came
-                message = json.dumps(heard[-1] | {"number": heard[-1]["number"] + 1})
-            socket.send(message)
-
-        socket.on_message(up)
-        to_server.on_message(down)
-
-    page.route_web_socket(re.compile("/ws/run/"), lose_one)
+    wire = Wire(page, lose_one)
     page.goto(url)
     until_connected(page)
 
     page.keyboard.press("2")
 
     expect(page.locator(".tree")).to_have_attribute("aria-rowcount", "13", timeout=SECONDS)
-    hellos = [one for one in said if one["kind"] == "hello"]
-    assert [one["since"] for one in hellos][1:] == [-1]
-    assert 'id="rows"' in heard[2]["content"]
+    assert [hello["since"] for hello in wire.hellos][1:] == [-1]
+    assert 'id="rows"' in wire.heard[2]["content"]
 
 
 def test_a_browser_that_slept_an_hour_asks_anew_and_its_clock_is_right(page: Page, url: str):
@@ -149,23 +134,13 @@ def test_a_browser_that_slept_an_hour_asks_anew_and_its_clock_is_right(page: Pag
 
 
 def test_retry_connects_at_once(page: Page, url: str):
-    is_open = [True]
-    sockets: list[WebSocketRoute] = []
-
-    def listen(socket: WebSocketRoute) -> None:
-        sockets.append(socket)
-        if is_open[0]:
-            socket.connect_to_server()
-        else:
-            socket.close(code=1012)
-
-    page.route_web_socket(re.compile("/ws/run/"), listen)
+    wire = Wire(page)
     page.goto(url)
     until_connected(page)
-    is_open[0] = False
-    sockets[0].close(code=1012)
+    wire.is_open = False
+    wire.cut()
     expect(page.locator(BANNER)).to_be_visible(timeout=SECONDS)
-    is_open[0] = True
+    wire.is_open = True
     page.locator(BANNER).get_by_role("button", name="Retry").click()
     expect(page.locator(STATUS)).to_have_attribute("data-state", "ended", timeout=4000)
     expect(page.locator(BANNER)).to_have_count(0)

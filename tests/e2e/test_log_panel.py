@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
-from playwright.sync_api import Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.e2e.connected import until_connected
 from tests.e2e.server import Server
 from tests.e2e.test_browser import run_url
+from tests.e2e.wire import Message, Wire
 
 pytestmark = pytest.mark.e2e
 
@@ -256,60 +255,38 @@ def test_long_lines_wrap_or_do_not_and_the_choice_is_remembered(page: Page, chat
 
 
 def test_only_the_log_that_is_shown_is_told(page: Page, chat: Chat):
-    said: list[dict[str, Any]] = []
-    heard: list[dict[str, Any]] = []
-
-    def listen(socket: WebSocketRoute) -> None:
-        to_server = socket.connect_to_server()
-
-        def up(message: str | bytes) -> None:
-            said.append(json.loads(message))
-            to_server.send(message)
-
-        def down(message: str | bytes) -> None:
-            heard.append(json.loads(message))
-            socket.send(message)
-
-        socket.on_message(up)
-        to_server.on_message(down)
-
-    page.route_web_socket(re.compile("/ws/run/"), listen)
+    wire = Wire(page)
     open_log(page, chat)
     chat.say("out shown")
     until_line(page, "shown")
 
     page.get_by_role("tab", name="Overview").click()
     expect(page.locator("#overview")).to_be_visible()
-    assert said[-1] == {"kind": "log", "action": 0} or said[-2] == {"kind": "log", "action": 0}
-    told = sum("log" in frame for frame in heard)
+    assert {"kind": "log", "action": 0} in wire.said[-2:]
+    told = sum("log" in frame for frame in wire.heard)
     chat.say("out not shown")
     chat.end()
     expect(page.locator("#action-a0")).to_have_attribute("data-phase", "succeeded", timeout=SECONDS)
-    assert sum("log" in frame for frame in heard) == told
+    assert sum("log" in frame for frame in wire.heard) == told
 
     page.get_by_role("tab", name="Logs").click()
     expect(lines(page).locator("span")).to_have_text(["shown", "not shown", "the last line"], timeout=SECONDS)
 
 
 def test_a_cut_in_the_middle_of_a_flood_loses_no_line_and_doubles_none(page: Page, chat: Chat):
-    sockets: list[WebSocketRoute] = []
+    left = [3, 3, 3]  # how many frames with lines come through before each cut
 
-    def listen(socket: WebSocketRoute) -> None:
-        sockets.append(socket)
-        server = socket.connect_to_server()
-        told = 0
+    def cut(frame: Message) -> Message | None:
+        """The third one never comes, three times."""
+        if not left or "log" not in frame:
+            return frame
+        left[0] -= 1
+        if left[0]:
+            return frame
+        del left[0]
+        return None
 
-        def down(message: str | bytes) -> None:
-            nonlocal told
-            told += "log" in json.loads(message)
-            if len(sockets) <= 3 and told == 3:
-                socket.close(code=1012)  # this frame never comes
-            else:
-                socket.send(message)
-
-        server.on_message(down)
-
-    page.route_web_socket(re.compile("/ws/run/"), listen)
+    wire = Wire(page, cut)
     open_log(page, chat)
     page.evaluate(COLLECT)
 
@@ -317,7 +294,7 @@ def test_a_cut_in_the_middle_of_a_flood_loses_no_line_and_doubles_none(page: Pag
     chat.end()
 
     until_line(page, "the last line")
-    assert len(sockets) == 4
+    assert len(wire.sockets) == 4
     assert page.evaluate("window.told") == [
         *(f"flood line {number}" for number in range(4000)),
         "the last line",

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import re
 import subprocess
 import sys
-from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, WebSocketRoute, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from tests.e2e.connected import until_connected
 from tests.e2e.server import ROOT, RUN_URL, Server
+from tests.e2e.wire import Wire
 
 pytestmark = pytest.mark.e2e
 
@@ -114,46 +112,25 @@ def test_chips_filter_together_and_what_leads_there_is_dimmed(page: Page, url: s
 
 
 def test_a_filter_outlives_a_cut_connection(page: Page, url: str):
-    sockets: list[WebSocketRoute] = []
-    said: list[dict[str, Any]] = []
-
-    def listen(socket: WebSocketRoute) -> None:
-        """A proxy that can cut, and hears what the page says."""
-        sockets.append(socket)
-        to_server = socket.connect_to_server()
-
-        def forward(message: str | bytes) -> None:
-            said.append(json.loads(message))
-            to_server.send(message)
-
-        socket.on_message(forward)
-
-    page.route_web_socket(re.compile("/ws/run/"), listen)
+    wire = Wire(page)
     open_page(page, url)
 
-    sockets[0].close(code=1012)
+    wire.cut()
     page.evaluate("document.querySelector('button.look[value=failed]').click()")
 
     expect(page.locator("#run-matches")).to_contain_text(f"of {TOTAL} match", timeout=SECONDS)
     expect(chip(page, "failed")).to_have_attribute("aria-pressed", "true")
-    assert len(sockets) == 2
-    assert [message["looks"] for message in said if message["kind"] == "hello"] == [[], ["failed"]]
+    assert len(wire.sockets) == 2
+    assert [hello["looks"] for hello in wire.hellos] == [[], ["failed"]]
 
 
 def test_what_is_asked_without_a_connection_is_shown_with_the_next_one(page: Page, url: str):
-    is_open = [False]
-
-    def listen(socket: WebSocketRoute) -> None:
-        if is_open[0]:
-            socket.connect_to_server()
-        else:
-            socket.close(code=1012)
-
-    page.route_web_socket(re.compile("/ws/run/"), listen)
+    wire = Wire(page)
+    wire.is_open = False
     page.goto(url)
     expect(page.locator("connection-status")).to_have_attribute("data-state", "reconnecting", timeout=SECONDS)
     page.keyboard.press("2")
-    is_open[0] = True
+    wire.is_open = True
 
     count(page, 1 + 12)
 

@@ -44,8 +44,7 @@ def by_curl(server: Server, run: str, action: str, reason: str) -> None:
 
 
 def by_remote(server: Server, run: str, action: str, reason: str) -> None:
-    env = {**server.env, "FLYTECTL_CONFIG": str(server.home / "config.yaml")}
-    subprocess.run([sys.executable, "-c", REMOTE, run, action, reason], env=env, check=True, timeout=60)
+    server.finish(server.python("-c", REMOTE, run, action, reason))
 
 
 def by_manage(server: Server, run: str, action: str, reason: str) -> None:

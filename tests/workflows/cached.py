@@ -68,4 +68,4 @@ async def calls_one_at_a_time(count: str, gate: str, n: int) -> list[int]:
 
 if __name__ == "__main__":
     flyte.init_from_config()
-    print(flyte.with_runcontext(overwrite_cache=True).run(adds, count=sys.argv[1], n=100).name)
+    print(flyte.with_runcontext(overwrite_cache=True).run(adds, count=sys.argv[1], n=100).url)
