@@ -11,6 +11,11 @@ const NONE = { kind: "log", action: 0 };
 
 const tree = () => document.querySelector("run-tree");
 
+/** @param {Element} first @param {Element} last */
+function* between(first, last) {
+  for (let line = first.nextElementSibling; line !== last; line = line.nextElementSibling) yield /** @type {HTMLElement} */ (line);
+}
+
 /** The log that the page shows, and how much of it, as the server must know. */
 export const shownLog = () => document.querySelector("log-view")?.said ?? NONE;
 
@@ -56,10 +61,11 @@ export class LogView extends HTMLElement {
   take(told) {
     const { said } = this;
     if (told.action !== said.action || told.attempt !== said.attempt || String(told.since) !== `${said.chunk},${said.lines}`) return;
-    const known = this.all.length;
-    this.box.querySelector(".empty-line").insertAdjacentHTML("beforebegin", told.html);
+    const end = this.box.querySelector(".empty-line");
+    const last = end.previousElementSibling;
+    end.insertAdjacentHTML("beforebegin", told.html);
     [this.dataset.chunk, this.dataset.lines] = told.upto.map(String);
-    const added = this.all.slice(known);
+    const added = [...between(last, end)];
     if (!this.follows) this.unseen += added.length;
     this.search.added(added);
     this.bound();

@@ -1,7 +1,9 @@
 // Searching a log: lines that hold a text, one after the other or alone; those that are not loaded, by the server.
 
+import { paint, unpaint } from "./highlight.js";
+import { WholeLog } from "./logwhole.js";
+
 const TYPING_MS = 150;
-const MAX_MARKED = 2000; // lines whose matches are painted
 
 export class LogSearch {
   /** @param {import("./logs.js").LogView} view */
@@ -10,7 +12,8 @@ export class LogSearch {
     this.form = view.querySelector("form");
     this.input = view.querySelector("input");
     this.count = view.querySelector(".log-count");
-    this.whole = view.querySelector("[data-whole]");
+    this.wholeButton = view.querySelector("[data-whole]");
+    this.whole = new WholeLog(view);
     this.only = view.querySelector("[data-only]");
     /** The lines that match, and which of them is shown. @type {HTMLElement[]} */
     this.hits = [];
@@ -121,62 +124,30 @@ export class LogSearch {
     this.count.textContent = this.text ? (this.hits.length ? `${this.at + 1} of ${this.hits.length}` : "No match") : "";
     this.view.toggleAttribute("data-ui-only", this.only.ariaPressed === "true" && Boolean(this.text));
     for (const button of this.view.querySelectorAll("[data-step]")) /** @type {HTMLButtonElement} */ (button).disabled = !this.hits.length;
-    this.whole.hidden = !this.text || !("cut" in this.view.dataset);
+    this.wholeButton.hidden = !this.text || !("cut" in this.view.dataset);
     for (const line of this.view.querySelectorAll(".line.now")) line.classList.remove("now");
     this.hits[this.at]?.classList.add("now");
-    this.paint(this.hits);
-  }
-
-  /** Colour what matches, without an element for each. @param {Element[]} lines */
-  paint(lines) {
-    if (!window.CSS?.highlights) return;
-    const { text } = this;
-    CSS.highlights.set("log-match", new Highlight(...lines.slice(0, MAX_MARKED).flatMap((line) => [...ranges(line.lastChild.firstChild, text)])));
+    paint(this.hits, this.text);
   }
 
   /** The log goes away. */
   forget() {
     clearTimeout(this.timer);
-    window.CSS?.highlights?.delete("log-match");
+    unpaint();
   }
 
-  async searchWhole() {
+  searchWhole() {
     clearTimeout(this.timer);
-    const query = new URLSearchParams({ q: this.input.value.trim(), ...(this.stream && { stream: this.stream }) });
-    if (this.view.dataset.attempt !== "0") query.set("attempt", this.view.dataset.attempt);
     this.back();
-    const found = document.createElement("div");
-    found.className = "log log-found";
-    found.id = "log-found";
-    found.tabIndex = 0;
-    this.view.box.before(found);
-    this.view.toggleAttribute("data-ui-whole", true);
-    await window.htmx.ajax("GET", `${this.view.dataset.search}?${query}`, { source: "#log-found", target: "#log-found", swap: "innerHTML" });
-    this.paint([...found.querySelectorAll(".line")]);
-    found.focus();
+    this.whole.search(this.input.value.trim(), this.stream);
   }
 
   /** From what the server found to the end of the log. */
   back() {
-    const found = this.view.querySelector(".log-found");
-    if (!found) return;
-    const hadFocus = found.contains(document.activeElement);
-    found.remove();
-    this.view.toggleAttribute("data-ui-whole", false);
-    this.paint(this.hits);
+    const hadFocus = this.whole.leave();
+    if (hadFocus === undefined) return;
+    paint(this.hits, this.text);
     this.view.settle();
     if (hadFocus) this.input.focus();
-  }
-}
-
-/** Where a text is in a text node, in any case. @param {Node | null} node @param {string} text */
-function* ranges(node, text) {
-  const within = node?.textContent.toLowerCase() ?? "";
-  for (let at = text ? within.indexOf(text) : -1; at >= 0; at = within.indexOf(text, at + text.length)) {
-    if (at + text.length > node.textContent.length) return; // lower case may be longer
-    const range = new Range();
-    range.setStart(node, at);
-    range.setEnd(node, at + text.length);
-    yield range;
   }
 }
