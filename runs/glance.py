@@ -16,6 +16,7 @@ from runs.queries.glances import count_children, count_looks, find_first_cause, 
 from runs.queries.pages import RunHead
 from runs.queries.rows import get_rows
 from runs.queries.tries import with_tries
+from runs.queries.waits import with_reasons
 from runs.seen import Seen, summarise
 from runs.shapes import EVERYTHING
 
@@ -25,7 +26,7 @@ FEWEST = 5000  # a shorter run is read as fast
 def glance(head: RunHead, *, fewest: int = FEWEST) -> Seen | None:
     """What a page shows of a run from the top, all of one moment; None when the run is short. Raises NotFound.
 
-    Eleven statements, one more when it is over, and two for each branch among the first rows.
+    Eleven statements, one more when it is over, two more when something is queued, and two for each branch among the first rows.
     """
     with transaction.atomic():
         total, seq = measure(head.id)
@@ -37,7 +38,7 @@ def glance(head: RunHead, *, fewest: int = FEWEST) -> Seen | None:
         places = list(islice(_walk(head.id, roots[0], stop), stop))
         cause = find_first_cause(head.id)
         also = [] if cause is None else [cause]
-        read = with_tries(get_rows([*(place.id for place in places), *also]))
+        read = with_reasons(with_tries(get_rows([*(place.id for place in places), *also])))
         counts = count_looks(head.id)
         summary = summarise(head, read[roots[0]], counts, None if cause is None else read[cause])
     shown = {read[place.id].name: rows.render(read[place.id], place, head.created_at) for place in places}

@@ -24,6 +24,7 @@ from runs.queries.rows import (
     search,
 )
 from runs.queries.tries import with_tries
+from runs.queries.waits import with_reasons
 from runs.seen import Seen, Summary, summarise
 from runs.shapes import EVERYTHING, Shape
 
@@ -74,7 +75,8 @@ class Snapshot:
         """The window of about `count` rows from `first` on, and the row of the action with the focus. Raises NotFound.
 
         anchor: instead of `first`, the action that has so many rows of the window above it, if it shows.
-        Two statements, and one for a focus elsewhere or an anchor; a few more when the shape is new, when rows are shown that were not, or when the run is over.
+        Two statements, and one for a focus elsewhere or an anchor; a few more when the shape is new, when rows are shown
+        that were not or that are queued, or when the run is over.
         """
         with self._lock:
             self._refresh()
@@ -236,8 +238,8 @@ class Snapshot:
 
     def _seen(self, view: _View, start: int, stop: int, focus: str = "") -> Seen:
         places = view.layout.window(start, stop)
-        self._read_rows([place.id for place in places])
-        shown = {self._rows[place.id].name: self._html(place, view.matches) for place in places}
+        read = self._told([place.id for place in places])
+        shown = {read[place.id].name: self._html(place, read[place.id], view.matches) for place in places}
         pin = None if not focus or focus in shown else self._pin(view, focus, shown)
         window = rows.Window(shown, start, max(0, len(view.layout) - stop), pin)
         if self._summary is None:
@@ -251,11 +253,15 @@ class Snapshot:
         place = view.layout.place_of(node) if node in self._looks else None
         if place is None:
             return None
-        self._read_rows([place.id])
-        name = self._rows[place.id].name
-        if name in shown:
+        row = self._told([place.id])[place.id]
+        if row.name in shown:
             return None
-        return rows.Pin(place.index - 1, name, self._html(place, view.matches, " data-pinned"))
+        return rows.Pin(place.index - 1, row.name, self._html(place, row, view.matches, " data-pinned"))
+
+    def _told(self, ids: Sequence[int]) -> dict[int, ActionRow]:
+        """These rows, with what changes without their action: why they wait."""
+        self._read_rows(ids)
+        return with_reasons({one: self._rows[one] for one in ids})
 
     def _read_rows(self, ids: Sequence[int]) -> None:
         missing = [one for one in ids if one not in self._rows]
@@ -269,11 +275,11 @@ class Snapshot:
             raise NotFound(f"run {self.head.ref} was deleted")
         self._rows.update(with_tries(read))
 
-    def _html(self, place: tree.Place, matches: frozenset[int] | None, more: str = "") -> str:
+    def _html(self, place: tree.Place, row: ActionRow, matches: frozenset[int] | None, more: str = "") -> str:
         hidden = self._failures_below[place.id] if place.is_collapsed else 0
         is_context = matches is not None and place.id not in matches
         return rows.render(
-            self._rows[place.id], place, self.head.created_at,
+            row, place, self.head.created_at,
             hidden_failures=hidden, is_context=is_context, more=more,
         )  # fmt: skip
 

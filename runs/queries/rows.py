@@ -63,7 +63,8 @@ class ActionRow:
 
     label: the function; scope: its environment; exceeded: the limit for which it is being stopped; not_before: until
     when a retry waits; deadline_at: of a condition, until when it can be answered.
-    was_queued_again: it may have more than one try; tries: the newest of them, where they were read (runs/queries/tries.py).
+    was_queued_again: it may have more than one try; tries: the newest of them, where they were read (runs/queries/tries.py);
+    waits: why it is queued, where that was read (runs/queries/waits.py).
     """
 
     id: int
@@ -89,8 +90,10 @@ class ActionRow:
     source: Source | None
     question: Question | None
     changed_seq: int
+    pool_id: int | None = None
     was_queued_again: bool = False
     tries: tuple[Try, ...] = ()
+    waits: str = ""
 
     @property
     def is_terminal(self) -> bool:
@@ -157,6 +160,7 @@ ROW_FIELDS = (
     "changed_seq",
     "lease_epoch",
     "queued_at",
+    "pool_id",
 )
 
 
@@ -282,7 +286,7 @@ def to_row(*values: Any) -> ActionRow:
     (
         id_, name, parent_id, kind, phase, short_name, task_name, group, attempt, max_attempts, created_at, started_at,
         ended_at, error_code, error_message, actor, cause, requested_at, exceeded, escalation, refusing_since,
-        escalates_at, not_before, deadline_at, cache_status, source, detail, changed_seq, leases, queued_at,
+        escalates_at, not_before, deadline_at, cache_status, source, detail, changed_seq, leases, queued_at, pool_id,
     ) = values  # fmt: skip
     scope, _, function = task_name.rpartition(".")
     is_condition = kind == Kind.CONDITION and bool(detail)
@@ -310,6 +314,7 @@ def to_row(*values: Any) -> ActionRow:
         source=read_source(source),
         question=read_question(detail) if is_condition else None,
         changed_seq=changed_seq,
+        pool_id=pool_id,
         was_queued_again=leases > 1 or (leases == 1 and queued_at > created_at),
     )
 

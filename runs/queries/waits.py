@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 from django.conf import settings
@@ -14,8 +14,10 @@ from django.utils import timezone
 from runs import presence
 from runs.models import Action, Executor
 from runs.phases import LIVE, Phase
+from runs.queries.rows import ActionRow
 
 _State = Executor.State
+AT_ONCE = "an executor is about to take it"
 CACHE = "waits for an equal call, whose outputs it may take from the cache"
 WORKER = "manage.py worker"
 NO_WORKER = f"no worker is connected: start one with {WORKER}"
@@ -74,7 +76,7 @@ def why_queued(supply: Supply, capacity: Capacity) -> str:
     """Why something that may be leased is not, as a clause without a full stop."""
     if _State.CONNECTED in supply.states:
         if supply.held < supply.slots:
-            return "an executor is about to take it"
+            return AT_ONCE
         return f"slots full: {supply.held:,} of {supply.slots:,} held"
     if _State.STARTING in supply.states:
         return "no executor for this pool yet: one is starting"
@@ -103,10 +105,28 @@ def why_it_waits(action: Action) -> str:
         return ""
     if action.not_before and action.not_before > timezone.now():
         return why_held_back(action.not_before)
+    return _reasons({action.pool_id})[action.pool_id]
+
+
+def _reasons(pools: set[int]) -> dict[int, str]:
+    """Why what is queued for each of these pools waits, by the pool's id. At most two statements."""
     executors = list(list_alive())
-    mine = [one for one in executors if one.pool_id == action.pool_id]
-    supply = supply_of(mine, count_held(mine) if mine else {})[action.pool_id]
-    return why_queued(supply, capacity_of(executors))
+    theirs = [one for one in executors if one.pool_id in pools]
+    supply = supply_of(theirs, count_held(theirs) if theirs else {})
+    capacity = capacity_of(executors)
+    return {pool: why_queued(supply[pool], capacity) for pool in pools}
+
+
+def with_reasons(rows: dict[int, ActionRow]) -> dict[int, ActionRow]:
+    """The same rows, by id; those that stay queued for a while with the reason. At most two statements, none when nothing is queued."""
+    queued = {
+        row.id: row.pool_id for row in rows.values() if row.pool_id is not None and row.look == "queued"
+    }
+    if not queued:
+        return rows
+    reasons = _reasons(set(queued.values()))
+    waits = {id_: reasons[pool] for id_, pool in queued.items() if reasons[pool] != AT_ONCE}
+    return rows | {id_: replace(rows[id_], waits=why) for id_, why in waits.items()}
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,7 +26,9 @@ def narrow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     server.stop()
 
 
-def test_what_is_queued_says_why_in_its_panel_and_among_the_executors(page: Page, narrow_server: Server):
+def test_what_is_queued_says_why_in_its_row_and_its_panel_and_among_the_executors(
+    page: Page, narrow_server: Server
+):
     server = narrow_server
     run = server.submit("examples/external_abort.py", "main", "--n", "4", "--sleep_for", "600")
     running = server.wait_running(run, "long_sleeper", 2)
@@ -36,6 +38,8 @@ def test_what_is_queued_says_why_in_its_panel_and_among_the_executors(page: Page
     )
     open_run(page, server, run, f"?action={waiting[0]}")
 
+    status = row(page, waiting[0]).locator(".status")
+    expect(status).to_have_text("Queued, slots full: 3 of 3 held", timeout=SECONDS)
     why = page.locator("#panel #waits")
     expect(why).to_contain_text("Why it waits")
     expect(why).to_contain_text("Slots full: 3 of 3 held.")
@@ -49,6 +53,7 @@ def test_what_is_queued_says_why_in_its_panel_and_among_the_executors(page: Page
     # A slot is free now, for one of those that wait; it says so by itself.
     expect_phase(page, waiting[0], "running")
     expect(why).to_have_count(0, timeout=SECONDS)
+    expect(status).to_have_text("Running")
     assert held[0] in running
     server.cli("abort", "run", run)
 

@@ -1,0 +1,87 @@
+"""What a row of the tree says of an action that is queued: why, as long as that lasts."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from runs.models import Executor, Pool, Run
+from runs.phases import Phase
+from runs.queries import pages
+from runs.snapshot import Snapshot
+from tests import factories
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+STATUS = re.compile(r'<div role="gridcell" class="status"><b>(.*?)</b>(.*?)</div>')
+
+
+@pytest.fixture
+def pool() -> Pool:
+    return Pool.objects.create(key="p")
+
+
+@pytest.fixture
+def run(pool: Pool) -> Run:
+    """Its root runs, and of its three children one does and two are queued."""
+    run = factories.make_run("3")
+    for action in run.actions.all():
+        is_waiting = action.name in {"a0-1", "a0-2"}
+        factories.change(action, phase=Phase.QUEUED if is_waiting else Phase.RUNNING, pool=pool)
+    return run
+
+
+@pytest.fixture
+def snapshot(run: Run) -> Snapshot:
+    return Snapshot(pages.get_run(factories.ref_of(run)))
+
+
+def status(snapshot: Snapshot, name: str) -> str:
+    found = STATUS.search(snapshot.see(0, 100).window.rows[name])
+    assert found
+    return re.sub("<.*?>", "", found[1] + found[2])
+
+
+def test_no_worker_is_a_reason(snapshot: Snapshot):
+    expected = (
+        "Queued, no executor for this pool yet; no worker is connected: start one with manage.py worker"
+    )
+    assert status(snapshot, "a0-1") == status(snapshot, "a0-2") == expected
+    assert status(snapshot, "a0-0") == "Running"
+
+
+def test_full_slots_are_a_reason_and_a_free_one_is_none(snapshot: Snapshot, run: Run, pool: Pool):
+    executor = Executor.objects.create(pool=pool, state=Executor.State.CONNECTED, capacity=2)
+    run.actions.filter(phase=Phase.RUNNING).update(executor=executor)
+    assert status(snapshot, "a0-1") == "Queued, slots full: 2 of 2 held"
+
+    Executor.objects.update(capacity=3)
+
+    assert status(snapshot, "a0-1") == "Queued"
+
+
+def test_what_is_held_back_says_only_until_when(snapshot: Snapshot, run: Run):
+    later = timezone.now() + timedelta(seconds=60)
+    factories.change(run.actions.get(name="a0-1"), not_before=later)
+
+    assert status(snapshot, "a0-1").startswith("Retrying")
+
+
+def test_reasons_are_two_statements_for_all_and_none_without_something_queued(
+    snapshot: Snapshot, run: Run, django_assert_num_queries
+):
+    snapshot.see(0, 100)
+    with django_assert_num_queries(
+        2
+    ):  # what changed, and the executors: there are none that could hold something
+        snapshot.see(0, 100)
+
+    for name in ("a0-1", "a0-2"):
+        factories.change(run.actions.get(name=name), phase=Phase.RUNNING)
+    snapshot.see(0, 100)
+
+    with django_assert_num_queries(1):
+        snapshot.see(0, 100)
