@@ -76,10 +76,11 @@ def test_the_border_of_the_names_is_dragged_and_the_next_page_remembers(page: Pa
     before = width_of(names)
     box = border.bounding_box()
     assert box
+    assert box["width"] >= 24
 
-    page.mouse.move(box["x"] + 5, box["y"] + 10)
+    page.mouse.move(box["x"] + 20, box["y"] + 10)
     page.mouse.down()
-    page.mouse.move(box["x"] + 65, box["y"] + 200, steps=4)
+    page.mouse.move(box["x"] + 80, box["y"] + 200, steps=4)
     page.mouse.up()
 
     chosen = width_of(names)
