@@ -80,6 +80,7 @@ class Held:
         "cancel",
         "children",
         "command",
+        "has_begun",
         "is_closed",
         "is_forced",
         "is_function",
@@ -100,6 +101,7 @@ class Held:
         self.command = command  # known already when this process sent the spec
         self.stage = Stage.WAITING
         self.task: asyncio.Task[Ending | None] | None = None
+        self.has_begun = False  # its code runs in this loop: until then a cancel reaches only ours
         self.is_function = False  # plain, so that an abort can interrupt it in the main thread of its process
         self.is_isolated = False  # a child process runs it, or will; for ever true once set
         self.spawned: set[asyncio.Future[object]] = set()  # what its code started and may leave behind

@@ -184,7 +184,7 @@ class Host:
         held.cancel = cancel.note
         if held.task is None:
             self.finish(held, Ending("cancelled"))
-        elif held.task.cancel(cancel.note.reason or cancel.note.cause):
+        elif held.task.cancel(cancel.note.reason or cancel.note.cause) and held.has_begun:
             # Most tasks end at once when they are cancelled.
             self._link.put_soon(frames.Delivered(key=held.key, epoch=cancel.epoch, at=now_us()))
 

@@ -56,6 +56,7 @@ class Runner:
         if not tasks.runs_in_loop(task):
             held.is_function = tasks.is_function(task)
             return ISOLATE
+        held.has_begun = True
         self._outbox.put(Started(key=held.key, epoch=held.lease.epoch, at=now_us()))
         try:
             failure = await tasks.run_task(task, bundle, held, self._controller)

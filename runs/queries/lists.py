@@ -37,6 +37,7 @@ from runs.phases import Phase
 from runs.queries.first_run import command_here
 from runs.queries.pages import runs_path
 from runs.queries.rows import ROW_FIELDS, ActionRow, to_row
+from runs.queries.waits import with_reasons
 from runs.timeline import between_ms, duration_words
 
 PAGE_SIZE = 50
@@ -103,7 +104,7 @@ NO_RUNS = RunPage((), "")
 def list_runs(
     project: str, domain: str, listing: Listing = EVERYTHING, *, now: datetime, before: str = ""
 ) -> RunPage:
-    """The first runs that match, or those after the cursor. Three statements at most. Raises Invalid.
+    """The first runs that match, or those after the cursor. Three statements, two more when some are queued. Raises Invalid.
 
     In the order of time it reads the index run_listing until a page is full, and looks at each root by action_identity;
     the longest can only be found among all that match.
@@ -114,10 +115,13 @@ def list_runs(
     page = found[:PAGE_SIZE]
     ids = [run.pk for run in page]
     roots = Action.objects.filter(run__in=ids, name=ROOT).values_list("run_id", *ROW_FIELDS)
-    row_of = {run_id: to_row(*rest) for run_id, *rest in roots}
+    root_of = {run_id: to_row(*rest) for run_id, *rest in roots}
+    told = with_reasons({root.id: root for root in root_of.values()})
     bars = get_bars({run.pk: run.seq for run in page})
     path = runs_path(project, domain)
-    rows = tuple(_run_row(run, row_of[run.pk], bars[run.pk], path) for run in page if run.pk in row_of)
+    rows = tuple(
+        _run_row(run, told[root_of[run.pk].id], bars[run.pk], path) for run in page if run.pk in root_of
+    )
     return RunPage(rows, cursors[len(page) - 1] if len(found) > PAGE_SIZE else "")
 
 

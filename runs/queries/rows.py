@@ -64,7 +64,7 @@ class ActionRow:
     label: the function; scope: its environment; exceeded: the limit for which it is being stopped; not_before: until
     when a retry waits; deadline_at: of a condition, until when it can be answered.
     was_queued_again: it may have more than one try; tries: the newest of them, where they were read (runs/queries/tries.py);
-    waits: why it is queued, where that was read (runs/queries/waits.py).
+    waits: why it is queued or what it waits for, where that was read (runs/queries/waits.py).
     """
 
     id: int

@@ -18,7 +18,8 @@ from runs.queries.rows import ActionRow
 
 _State = Executor.State
 AT_ONCE = "an executor is about to take it"
-CACHE = "waits for an equal call, whose outputs it may take from the cache"
+FOR_EQUAL = "for an equal call, whose outputs it may take from the cache"
+CACHE = f"waits {FOR_EQUAL}"
 WORKER = "manage.py worker"
 NO_WORKER = f"no worker is connected: start one with {WORKER}"
 # What the executors of a pool are that cannot take anything, before what is being done about it.
@@ -118,14 +119,13 @@ def _reasons(pools: set[int]) -> dict[int, str]:
 
 
 def with_reasons(rows: dict[int, ActionRow]) -> dict[int, ActionRow]:
-    """The same rows, by id; those that stay queued for a while with the reason. At most two statements, none when nothing is queued."""
+    """The same rows, by id; those that wait for longer with the reason. At most two statements, none when nothing is queued."""
     queued = {
         row.id: row.pool_id for row in rows.values() if row.pool_id is not None and row.look == "queued"
     }
-    if not queued:
-        return rows
-    reasons = _reasons(set(queued.values()))
+    reasons = _reasons(set(queued.values())) if queued else {}
     waits = {id_: reasons[pool] for id_, pool in queued.items() if reasons[pool] != AT_ONCE}
+    waits |= {row.id: FOR_EQUAL for row in rows.values() if row.look == "waiting-for-resources"}
     return rows | {id_: replace(rows[id_], waits=why) for id_, why in waits.items()}
 
 

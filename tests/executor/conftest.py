@@ -59,6 +59,12 @@ class Bench:
 
     async def start(self, task: str, *, run: int = 1, **values: Any) -> FakeAction:
         """Lease the root of a new run to the executor."""
+        action = await self.prepare(task, run=run, **values)
+        await self.server.lease(action)
+        return action
+
+    async def prepare(self, task: str, *, run: int = 1, **values: Any) -> FakeAction:
+        """The root of a new run, and an executor that could hold it."""
         if self.process is None:
             await self.launch()
         await self.server.until_connected()
@@ -71,7 +77,7 @@ class Bench:
         template = getattr(self.module, task)
         uri = await flows.inputs_at(template, base / "inputs", values)
         spec = flows.spec_of(template, self.bundle_uri)
-        return await self.server.create(Key(run, "a0"), spec, uri, f"{base.as_uri()}/a0/1")
+        return self.server.create(Key(run, "a0"), spec, uri, f"{base.as_uri()}/a0/1")
 
     async def run(self, task: str, *, run: int = 1, **values: Any) -> FakeAction:
         action = await self.start(task, run=run, **values)

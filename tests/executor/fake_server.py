@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from flyteidl2.actions import actions_service_pb2
@@ -81,10 +81,9 @@ class FakeServer:
 
     # What a test does.
 
-    async def create(self, key: Key, spec: bytes, input_uri: str, output_uri: str) -> FakeAction:
+    def create(self, key: Key, spec: bytes, input_uri: str, output_uri: str) -> FakeAction:
         action = FakeAction(key, "", spec, input_uri, output_uri, is_known_there=False)
         self.actions[key] = action
-        await self.lease(action)
         return action
 
     async def lease(self, *actions: FakeAction) -> None:
@@ -92,7 +91,11 @@ class FakeServer:
         await self._send(frames.Leases(runs=self._untold(actions), leases=leases))
 
     async def abort(self, key: Key, note: AbortNote) -> None:
-        cancels = self._abort(key, note, include=True)
+        await self.abort_all([key], note)
+
+    async def abort_all(self, keys: Iterable[Key], note: AbortNote) -> None:
+        """In one frame."""
+        cancels = [cancel for key in keys for cancel in self._abort(key, note, include=True)]
         await self._send(frames.Cancels(cancels))
 
     async def force(self, key: Key, note: AbortNote) -> None:

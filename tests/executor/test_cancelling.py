@@ -151,3 +151,19 @@ async def test_awaiting_something_cancelled_is_a_failure_and_not_an_abort(bench:
     assert root.phase is Phase.FAILED
     assert root.failure is not None
     assert root.failure.code == "CancelledError"
+
+
+async def test_a_cancel_is_delivered_only_to_what_has_started(bench: Bench) -> None:
+    """However soon it comes after the lease: here while the loop begins with all of them."""
+    await bench.start("sleeper", n=0)
+    await bench.server.until(lambda: bench.server.lines("a0"), "the first line")
+    actions = [await bench.prepare("sleeper", run=run, n=run) for run in range(2, 102)]
+
+    await bench.server.lease(*actions)
+    await bench.server.abort_all([action.key for action in actions], note())
+
+    for action in actions:
+        assert (await bench.server.until_ended(action.key)).phase is Phase.ABORTED
+    started = {event.key for event in bench.server.events if isinstance(event, frames.Started)}
+    told = {event.key for event in bench.server.events if isinstance(event, frames.Delivered)}
+    assert told <= started

@@ -6,6 +6,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from runs.models import Executor, Pool, Run
@@ -68,6 +69,22 @@ def test_what_is_held_back_says_only_until_when(snapshot: Snapshot, run: Run):
     factories.change(run.actions.get(name="a0-1"), not_before=later)
 
     assert status(snapshot, "a0-1").startswith("Retrying")
+
+
+def test_what_waits_for_an_equal_call_says_so(snapshot: Snapshot, run: Run):
+    factories.change(run.actions.get(name="a0-1"), phase=Phase.WAITING_FOR_RESOURCES)
+
+    expected = "Waiting for an equal call, whose outputs it may take from the cache"
+    assert status(snapshot, "a0-1") == expected
+
+
+def test_the_list_of_runs_says_it_of_a_root(pool: Pool):
+    run = factories.make_run(phase=Phase.QUEUED)
+    run.actions.filter(name="a0").update(pool=pool, started_at=None)
+
+    text = Client().get("/v2/domain/development/project/flytesnacks/runs").content.decode()
+
+    assert "<b>Queued</b><span>, no executor for this pool yet; no worker is connected" in text
 
 
 def test_reasons_are_two_statements_for_all_and_none_without_something_queued(
