@@ -256,6 +256,7 @@ class WorkerConsumer(FrameConsumer):
         self.name = ""
         self.running: set[str] = set()
         self.stopped: set[str] = set()  # what it was told to end
+        self.is_leaving = False
         self.cache_wake = asyncio.Event()
 
     async def connect(self) -> None:
@@ -270,6 +271,8 @@ class WorkerConsumer(FrameConsumer):
             return
         if isinstance(frame, frames.WorkerHello):
             await self._hello(frame)
+        elif self.name and isinstance(frame, frames.WorkerLeaving):
+            self._leave()
         elif self.name:
             self.running.discard(frame.executor)
             reason = frame.message or f"its process ended with code {frame.code}"
@@ -291,6 +294,12 @@ class WorkerConsumer(FrameConsumer):
         self.start(self._keep_time(), "keep time")
         self.start(self._keep_cache(), "keep cache")
 
+    def _leave(self) -> None:
+        """It starts nothing more; the end of what it has started it still tells."""
+        if not self.is_leaving:
+            self.is_leaving = True
+            presence.worker_left(self.name)
+
     async def hint(self, message: dict[str, Any]) -> None:
         await super().hint(message)
         self.cache_wake.set()
@@ -303,7 +312,7 @@ class WorkerConsumer(FrameConsumer):
             if lost := await database.read(dispatch.find_lost, self.name, frozenset(self.running)):
                 await database.write(dispatch.give_up, lost, frozenset(self.running))
             await self._stop_what_refuses()
-            if not await database.read(dispatch.is_needed):
+            if self.is_leaving or not await database.read(dispatch.is_needed):
                 continue
             demand = await database.write(dispatch.claim_demand, self.name)
             for launch in demand.launches:
@@ -340,4 +349,4 @@ class WorkerConsumer(FrameConsumer):
     async def disconnect(self, code: int) -> None:
         await super().disconnect(code)
         if self.name:
-            presence.worker_left(self.name)
+            self._leave()

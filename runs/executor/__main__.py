@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 
+from runs.executor import alive
 from runs.executor.config import decode_config
 from runs.executor.forker import Forker
 from runs.executor.isolated import fork_zygote
@@ -21,6 +22,7 @@ def main() -> None:
     if not line.strip():
         return  # whoever kept this process in reserve is gone
     config = decode_config(line)
+    alive.hold(config.home, config.executor)
     os.environ.update(config.env)
     # User code must not wait for input from a terminal that is not there.
     null = os.open(os.devnull, os.O_RDONLY)

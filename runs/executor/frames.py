@@ -295,6 +295,9 @@ class Drain(msgspec.Struct, tag="drain"):
 # --- worker <-> server ----------------------------------------------------------------------------------------------
 
 
+UNSEEN = 255  # the code of an end that nobody saw
+
+
 class WorkerHello(msgspec.Struct, tag="worker_hello"):
     """First frame of a worker. running: executors that it started and that still run."""
 
@@ -304,6 +307,10 @@ class WorkerHello(msgspec.Struct, tag="worker_hello"):
     pid: int
     running: list[str] = []
     version: int = PROTOCOL_VERSION
+
+
+class WorkerLeaving(msgspec.Struct, tag="worker_leaving"):
+    """It is being stopped, and so is what it has started. It starts nothing more: a Launch is answered with Exited."""
 
 
 class Launch(msgspec.Struct, tag="launch"):
@@ -326,7 +333,7 @@ class StopExecutor(msgspec.Struct, tag="stop"):
 
 
 class Exited(msgspec.Struct, tag="exited"):
-    """An executor process has ended. code: its exit code, or minus the signal's number."""
+    """An executor process has ended. code: its exit code, minus the signal's number, or UNSEEN."""
 
     executor: str
     code: int
@@ -335,7 +342,7 @@ class Exited(msgspec.Struct, tag="exited"):
 
 FromExecutor = Hello | Batch
 ToExecutor = Welcome | Ack | Leases | Cancels | Children | Drain
-FromWorker = WorkerHello | Exited
+FromWorker = WorkerHello | WorkerLeaving | Exited
 ToWorker = Launch | StopExecutor
 
 _encoder = msgspec.msgpack.Encoder()

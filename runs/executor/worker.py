@@ -8,18 +8,22 @@ import random
 import signal
 import socket
 import sys
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from runs.executor import frames
+from runs.executor import alive, frames
 from runs.executor.config import ExecutorConfig
 from runs.executor.launchers import Launcher, Running
 from runs.executor.link import BAD_TOKEN, FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS
 
+LEAVING_SECONDS = 0.2
 STOP_SECONDS = 3.0
+KILL_SECONDS = 1.0  # between SIGKILL and the end of all that an executor has forked
 CONNECT_SECONDS = 10.0
+ORPHANS_SECONDS = 1.0  # how often it looks whether executors of a worker that is gone have ended
 
 
 class BadToken(Exception):
@@ -43,6 +47,8 @@ class Worker:
     def __init__(self, config: WorkerConfig, launcher: Launcher) -> None:
         self._config = config
         self._launcher = launcher
+        self._launching: set[str] = set()
+        self._one_at_a_time = asyncio.Lock()
         self._running: dict[str, Running] = {}
         self._stopping: dict[str, asyncio.TimerHandle] = {}
         self._watches: set[asyncio.Task[None]] = set()
@@ -57,10 +63,13 @@ class Worker:
             loop.add_signal_handler(number, self._stop_or_hurry)
         connecting = asyncio.create_task(self._connect_again_and_again(), name="worker-link")
         stopping = asyncio.create_task(self._stop.wait(), name="worker-stop")
+        looking = asyncio.create_task(self._tell_of_orphans(), name="orphans")
         try:
             await asyncio.wait({connecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
+            looking.cancel()
+            await self._say_leaving()
             await self._stop_executors()
             connecting.cancel()
             await self._launcher.close()
@@ -73,17 +82,29 @@ class Worker:
                 running.kill()
         self._stop.set()
 
+    async def _say_leaving(self) -> None:
+        """Said again by the next hello, when this one does not get through."""
+        if self._socket is not None:
+            with suppress(ConnectionClosed, TimeoutError):
+                async with asyncio.timeout(LEAVING_SECONDS):
+                    await self._socket.send(frames.encode(frames.WorkerLeaving()))
+
     async def _stop_executors(self) -> None:
         # They tell the server themselves, over their own connections, what they had to interrupt.
         for executor, running in self._running.items():
             if executor not in self._stopping:
                 running.stop()
-        if self._watches:
-            _, late = await asyncio.wait(self._watches, timeout=STOP_SECONDS)
-            for running in self._running.values():
-                running.kill()
-            if late:
-                await asyncio.wait(late, timeout=1.0)
+        await self._until_none_is_left(STOP_SECONDS)
+        for running in self._running.values():
+            running.kill()
+        await self._until_none_is_left(KILL_SECONDS)
+
+    async def _until_none_is_left(self, seconds: float) -> None:
+        """Those too that were about to start."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._watches:
+                    await asyncio.wait(self._watches)
 
     async def _connect_again_and_again(self) -> None:
         backoff = FIRST_BACKOFF_SECONDS
@@ -114,9 +135,11 @@ class Worker:
             name=self._config.name,
             host=socket.gethostname(),
             pid=os.getpid(),
-            running=list(self._running),
+            running=[*self._launching, *self._running],
         )
         await connection.send(frames.encode(hello))
+        if self._stop.is_set():
+            await connection.send(frames.encode(frames.WorkerLeaving()))
         while self._unsent:
             await connection.send(frames.encode(self._unsent[0]))
             self._unsent.pop(0)
@@ -124,7 +147,7 @@ class Worker:
     async def _obey(self, message: frames.ToWorker) -> None:
         match message:
             case frames.Launch():
-                await self._launch(message)
+                await self._launch_soon(message)
             case frames.StopExecutor():
                 self._stop_executor(message)
 
@@ -138,9 +161,18 @@ class Worker:
         loop = asyncio.get_running_loop()
         self._stopping[asked.executor] = loop.call_later(asked.kill_after_seconds, running.kill)
 
-    async def _launch(self, launch: frames.Launch) -> None:
-        if launch.executor in self._running:
+    async def _launch_soon(self, launch: frames.Launch) -> None:
+        if launch.executor in self._launching or launch.executor in self._running:
             return  # asked again after a reconnect
+        if self._stop.is_set():
+            await self._tell(frames.Exited(launch.executor, 0, "its worker is being stopped"))
+            return
+        self._launching.add(launch.executor)
+        watch = asyncio.create_task(self._launch_and_watch(launch), name=f"executor-{launch.executor}")
+        self._watches.add(watch)
+        watch.add_done_callback(self._watches.discard)
+
+    async def _launch_and_watch(self, launch: frames.Launch) -> None:
         config = ExecutorConfig(
             url=f"{self._config.base_url}/ws/executor/",
             endpoint=self._config.endpoint,
@@ -154,23 +186,37 @@ class Worker:
             env=launch.env,
         )
         try:
-            running = await self._launcher.launch(config)
+            async with self._one_at_a_time:
+                running = await self._launcher.launch(config)
         except OSError as problem:
             await self._tell(frames.Exited(launch.executor, 71, f"cannot start a process: {problem}"))
             return
+        finally:
+            self._launching.discard(launch.executor)
         self._running[launch.executor] = running
-        watch = asyncio.create_task(self._watch(launch.executor, running), name=f"executor-{launch.executor}")
-        self._watches.add(watch)
-        watch.add_done_callback(self._watches.discard)
+        if self._stop.is_set():
+            running.stop()
+        await self._watch(launch.executor, running)
 
     async def _watch(self, executor: str, running: Running) -> None:
         code = await running.ended()
+        alive.forget(self._config.home, executor)
         del self._running[executor]
         if (killing := self._stopping.pop(executor, None)) is not None:
             killing.cancel()
         if code:
             print(f"flyteui worker: executor {executor} ended with {code}", file=sys.stderr)
         await self._tell(frames.Exited(executor, code, describe_exit(code)))
+
+    async def _tell_of_orphans(self) -> None:
+        """Of executors that another worker had started here, and that have ended without it."""
+        home = self._config.home
+        while True:
+            for executor in alive.find_dead(home):
+                if executor not in self._running and executor not in self._launching:
+                    await self._tell(frames.Exited(executor, frames.UNSEEN, "its process is gone"))
+                    alive.forget(home, executor)
+            await asyncio.sleep(ORPHANS_SECONDS)
 
     async def _tell(self, exited: frames.Exited) -> None:
         try:

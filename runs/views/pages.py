@@ -65,9 +65,10 @@ def run_detail(request: HttpRequest, *, project: str, domain: str, run: str) -> 
         looks=request.GET.getlist("look"),
         started=request.GET.get("started") == "1",
     )
-    is_from_top = not shape.is_filter and selected in {"", ROOT}
-    seen = glance(snapshot.head) if is_from_top and not len(snapshot) else None
-    seen = seen or snapshot.see_around(selected or ROOT, shape)
+    # Where a row lies in a long run that nobody has looked at, only its snapshot knows: the page then opens at the top,
+    # and its socket brings it to what it was opened for.
+    glanced = None if shape.is_filter or len(snapshot) else glance(snapshot.head)
+    seen = glanced or snapshot.see_around(selected or ROOT, shape)
     context = {
         "seen": seen,
         "shape": shape,
@@ -80,6 +81,7 @@ def run_detail(request: HttpRequest, *, project: str, domain: str, run: str) -> 
         "seq": seen.seq,
         "now_ms": to_ms(timezone.now()),
         "selected": selected,
+        "is_elsewhere": bool(glanced and selected and selected not in seen.window.rows),
         "unclaimed": get_unclaimed(snapshot.head.id) if seen.summary.is_unclaimed else None,
         "older": pages.get_neighbour(snapshot.head, older=True),
         "newer": pages.get_neighbour(snapshot.head, older=False),

@@ -6,6 +6,9 @@ import { send } from "./live.js";
 
 const NONE = "No action has failed";
 
+/** Whether the page is being brought to the action that it was opened for. */
+let isOpening = false;
+
 /** The link that was followed last: where to go when what it names is not shown. */
 let followed = "";
 
@@ -19,6 +22,7 @@ export function currentName(tree) {
 export function seek(tree, back) {
   tree.following.set(false);
   followed = "";
+  isOpening = false;
   const message = { kind: "seek", name: currentName(tree), back };
   if (!send(tree, message)) tree.unsent = message;
 }
@@ -28,7 +32,14 @@ export function seekTo(tree, link) {
   tree.following.set(false);
   const isAsked = send(tree, { kind: "seek", to: link.dataset.select });
   followed = isAsked ? link.href : "";
+  isOpening = false;
   return isAsked;
+}
+
+/** Go, once there is a connection, to the action that the page was opened for. @param {import("./tree.js").RunTree} tree */
+export function seekSelected(tree) {
+  isOpening = true;
+  tree.unsent = { kind: "seek", to: tree.selected };
 }
 
 /** After the frame that answers: its row is focused and selected. @param {import("./tree.js").RunTree} tree @param {{sought?: string, opened?: string[]}} frame */
@@ -44,6 +55,11 @@ export function arrive(tree, frame) {
   tree.loaded.asked = undefined; // the server moved the window by itself
   const row = tree.row(frame.sought);
   row.scrollIntoView({ block: "center" });
+  if (isOpening) {
+    isOpening = false; // its panel is there, and nobody asked for the focus
+    tree.settle();
+    return;
+  }
   tree.focusRow(row);
   tree.select(frame.sought);
 }

@@ -13,6 +13,7 @@ import { LoadedRows } from "./loaded.js";
 import { shownLog } from "./logs.js";
 import { Picks } from "./picks.js";
 import { Focus } from "./pin.js";
+import { seekSelected } from "./seek.js";
 
 export class RunTree extends HTMLElement {
   connectedCallback() {
@@ -33,6 +34,7 @@ export class RunTree extends HTMLElement {
     this.loaded.sizeSpacers();
     this.settle();
     this.row(this.selected)?.scrollIntoView({ block: "center" });
+    if ("elsewhere" in this.dataset) seekSelected(this);
     this.openedAt = this.grid.scrollTop;
   }
 

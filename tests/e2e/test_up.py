@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from runs.phases import Phase
+from tests.e2e.parts import kill
 from tests.e2e.server import Server, wait_until
 
 
@@ -66,6 +67,28 @@ def test_what_ran_when_the_server_stopped_goes_on_at_the_next_start(own_server: 
     assert [row["attempt"] for row in rows.values()] == [1, 1, 1]
     assert own_server.output(run, done["name"]).count("quick ran") == 1
     assert own_server.output(run, own_server.named(run, "slow")[0]["name"]).count("slow begins") == 2
+
+
+def test_when_everything_was_killed_at_once_the_next_start_goes_on_without_waiting_for_a_lease(own_server: Server):
+    """As after a loss of power: nobody is left who could say that the executor has ended."""
+    run = own_server.submit("examples/external_abort.py", "main", "--n", "2", "--sleep_for", "600")
+    victim, other = own_server.wait_running(run, "long_sleeper", 2)
+
+    assert own_server.process is not None
+    own_server.process.kill()
+    own_server.process.wait(20)
+    while left := processes_of(own_server):
+        for line in left:
+            kill(int(line.split()[0]))
+    own_server.start()
+
+    running = partial(own_server.query, "SELECT name FROM runs_action WHERE phase = 4 AND lease_epoch = 2")
+    wait_until(lambda: len(running()) == 3, "all of it runs again", 30)
+    own_server.cli("abort", run, victim)
+    assert own_server.wait_ended(run, victim) is Phase.ABORTED
+    assert own_server.phase(run, other) is Phase.RUNNING
+    own_server.cli("abort", "run", run)
+    assert own_server.wait_ended(run) is Phase.ABORTED
 
 
 def test_the_client_can_be_gone_and_the_web_process_killed_while_actions_run(own_server: Server):

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,7 @@ class FakeControl:
         self.hellos: list[frames.WorkerHello] = []
         self.executors: dict[str, frames.Hello] = {}
         self.exits: list[frames.Exited] = []
+        self.late_launch = ""  # asked for when the worker says that it leaves
         self.worker: ServerConnection | None = None
         self.changed = asyncio.Condition()
 
@@ -50,6 +52,9 @@ class FakeControl:
             async with self.changed:
                 if isinstance(message, frames.WorkerHello):
                     self.hellos.append(message)
+                elif isinstance(message, frames.WorkerLeaving):
+                    if self.late_launch:
+                        await self.ask_for(self.late_launch)
                 else:
                     self.exits.append(message)
                 self.changed.notify_all()
@@ -67,9 +72,12 @@ class FakeControl:
         async with asyncio.timeout(WAIT_SECONDS), self.changed:
             await self.changed.wait_for(holds)
 
-    async def launch(self, name: str, **env: str) -> frames.Hello:
+    async def ask_for(self, name: str, **env: str) -> None:
         assert self.worker is not None
         await self.worker.send(frames.encode(frames.Launch(name, "pool", "", env, 10, 300.0)))
+
+    async def launch(self, name: str, **env: str) -> frames.Hello:
+        await self.ask_for(name, **env)
         await self.until(lambda: name in self.executors)
         return self.executors[name]
 
@@ -85,20 +93,29 @@ async def control() -> AsyncIterator[tuple[FakeControl, str]]:
 async def worker(
     control: tuple[FakeControl, str], tmp_path: Path
 ) -> AsyncIterator[asyncio.subprocess.Process]:
+    async with a_worker(control, tmp_path) as process:
+        yield process
+
+
+@asynccontextmanager
+async def a_worker(control: tuple[FakeControl, str], home: Path) -> AsyncIterator[asyncio.subprocess.Process]:
+    known = len(control[0].hellos)
     env = {
         **clean_environment(os.environ, {}),
-        "FLYTEUI_HOME": str(tmp_path),
+        "FLYTEUI_HOME": str(home),
         "FLYTEUI_EXECUTOR_TOKEN": "token-of-the-worker",
     }
     process = await asyncio.create_subprocess_exec(
         sys.executable, "manage.py", "worker", "--url", control[1],
         cwd=Path(__file__).resolve().parents[2], env=env,
     )  # fmt: skip
-    await control[0].until(lambda: control[0].hellos)
-    yield process
-    if process.returncode is None:
-        process.terminate()
-        await asyncio.wait_for(process.wait(), WAIT_SECONDS)
+    await control[0].until(lambda: len(control[0].hellos) > known)
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+            await asyncio.wait_for(process.wait(), WAIT_SECONDS)
 
 
 async def test_it_starts_executors_and_stops_them_with_itself(
@@ -117,6 +134,37 @@ async def test_it_starts_executors_and_stops_them_with_itself(
     assert not is_alive(second.pid)
 
 
+async def test_it_starts_nothing_more_once_it_is_being_stopped(
+    control: tuple[FakeControl, str], worker: asyncio.subprocess.Process
+) -> None:
+    server, _ = control
+    await server.launch("one")
+    server.late_launch = "late"
+
+    worker.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(worker.wait(), WAIT_SECONDS) == 0
+
+    assert frames.Exited("late", 0, "its worker is being stopped") in server.exits
+    assert frames.Exited("one", 0) in server.exits
+    assert list(server.executors) == ["one"]
+
+
+async def test_what_it_is_about_to_start_ends_with_it(
+    control: tuple[FakeControl, str], worker: asyncio.subprocess.Process
+) -> None:
+    server, _ = control
+    names = {f"executor{number}" for number in range(4)}
+    for number, name in enumerate(sorted(names)):
+        await server.ask_for(name, PYTHONHASHSEED=str(number))  # each a process that has to begin
+
+    await server.until(lambda: server.executors)
+    worker.send_signal(signal.SIGTERM)
+    assert await asyncio.wait_for(worker.wait(), WAIT_SECONDS) == 0
+
+    assert {exited.executor for exited in server.exits} == names
+    assert not any(is_alive(hello.pid) for hello in server.executors.values())
+
+
 async def test_it_tells_how_an_executor_died(
     control: tuple[FakeControl, str], worker: asyncio.subprocess.Process
 ) -> None:
@@ -127,6 +175,46 @@ async def test_it_tells_how_an_executor_died(
     await server.until(lambda: server.exits)
 
     assert server.exits == [frames.Exited("one", -9, "killed by SIGKILL")]
+
+
+async def test_the_next_worker_tells_of_what_died_when_nobody_saw_it(
+    control: tuple[FakeControl, str], tmp_path: Path
+) -> None:
+    server, _ = control
+    async with a_worker(control, tmp_path) as worker:
+        first, second = await server.launch("one"), await server.launch("two", PYTHONHASHSEED="1")
+        for pid in (worker.pid, first.pid):
+            os.kill(pid, signal.SIGKILL)
+
+    async with a_worker(control, tmp_path):
+        await server.until(lambda: server.exits)
+        assert server.exits == [frames.Exited("one", frames.UNSEEN, "its process is gone")]
+        assert is_alive(second.pid)
+        os.kill(second.pid, signal.SIGKILL)
+        await server.until(lambda: len(server.exits) == 2)
+
+    assert server.exits[1].executor == "two"
+    assert list((tmp_path / "executors").rglob("*.lock")) == []
+
+
+async def test_an_executor_counts_as_alive_as_long_as_something_that_it_has_forked(
+    control: tuple[FakeControl, str], tmp_path: Path
+) -> None:
+    server, _ = control
+    async with a_worker(control, tmp_path) as worker:
+        hello = await server.launch("one")
+        (zygote,) = children_of(hello.pid)
+        os.kill(zygote, signal.SIGSTOP)
+        for pid in (worker.pid, hello.pid):
+            os.kill(pid, signal.SIGKILL)
+
+    async with a_worker(control, tmp_path):
+        await server.launch("two", PYTHONHASHSEED="1")  # by then it has looked
+        assert server.exits == []
+        os.kill(zygote, signal.SIGCONT)
+        await server.until(lambda: server.exits)
+
+    assert server.exits[0].executor == "one"
 
 
 def children_of(pid: int) -> list[int]:

@@ -182,11 +182,31 @@ async def test_a_worker_is_asked_to_start_an_executor_for_a_pool_that_has_none(s
     assert presence.workers_connected() == 0
 
 
-async def open_worker() -> Peer:
+async def open_worker(name: str = "worker-1") -> Peer:
     worker = Peer(WorkerConsumer)
     await worker.connect(timeout=SECONDS)
-    await worker.say(frames.WorkerHello(settings.EXECUTOR_TOKEN, "worker-1", "host", 1))
+    await worker.say(frames.WorkerHello(settings.EXECUTOR_TOKEN, name, "host", 1))
     return worker
+
+
+async def test_a_worker_that_leaves_is_asked_for_nothing_more_and_another_one_is(scene: Scene):
+    leaving, other = await open_worker("leaving"), await open_worker("other")
+    await leaving.say(frames.WorkerLeaving())
+    await leaving.say(frames.WorkerLeaving())
+    assert presence.workers_connected() == 1
+
+    task = read_task_spec(task_spec("env.other", bundle="file:///another.tgz"))
+    await sync_to_async(scene.create_run)(task)
+    launch = await other.hear(frames.Launch, frames.decode_to_worker)
+
+    assert (await Executor.objects.aget(pk=launch.executor)).worker == "other"
+    assert await leaving.receive_nothing()
+    await other.disconnect()
+    await leaving.say(frames.Exited(launch.executor, 0, "its worker is being stopped"))
+    assert await leaving.receive_nothing()
+    assert (await Executor.objects.aget(pk=launch.executor)).state == Executor.State.GONE
+    await leaving.disconnect()
+    assert presence.workers_connected() == 0
 
 
 async def test_a_limit_that_passes_cancels_without_any_poll(scene: Scene, monkeypatch):
