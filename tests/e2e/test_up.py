@@ -69,7 +69,9 @@ def test_what_ran_when_the_server_stopped_goes_on_at_the_next_start(own_server: 
     assert own_server.output(run, own_server.named(run, "slow")[0]["name"]).count("slow begins") == 2
 
 
-def test_when_everything_was_killed_at_once_the_next_start_goes_on_without_waiting_for_a_lease(own_server: Server):
+def test_when_everything_was_killed_at_once_the_next_start_goes_on_without_waiting_for_a_lease(
+    own_server: Server,
+):
     """As after a loss of power: nobody is left who could say that the executor has ended."""
     run = own_server.submit("examples/external_abort.py", "main", "--n", "2", "--sleep_for", "600")
     victim, other = own_server.wait_running(run, "long_sleeper", 2)
