@@ -1,4 +1,4 @@
-"""Rows of the tree as HTML, the same for first paint and live frames, kept as long as the action has not changed.
+"""Rows of the tree as HTML, the same for first paint and live frames, kept as long as what they say has not changed.
 
 A row's HTML holds no time that passes: what is open is filled in by the browser's clock.
 """

@@ -74,7 +74,8 @@ class Seen:
     """What a page shows of a run, all of one moment.
 
     start: the 0-based row with which the window begins; total: how many rows there are; matched: how many actions match,
-    None when nothing is filtered; goal: the row that was looked for, "" when there is none; opened: the closed branches above it.
+    None when nothing is filtered; goal: the row that was looked for, "" when there is none; opened: the closed branches above it;
+    waits: whether a row says why it waits, which changes without the run.
     """
 
     shape: Shape
@@ -85,6 +86,7 @@ class Seen:
     window: rows.Window
     summary: Summary
     goal: str = ""
+    waits: bool = False
     opened: frozenset[str] = frozenset()
 
     @property

@@ -245,7 +245,10 @@ class Snapshot:
         if self._summary is None:
             self._summary = self._summarise()
         matched = None if view.matches is None else len(view.matches)
-        return Seen(view.shape, self._seq, start, len(view.layout), matched, window, self._summary)
+        waits = any(row.waits for row in read.values())
+        return Seen(
+            view.shape, self._seq, start, len(view.layout), matched, window, self._summary, waits=waits
+        )
 
     def _pin(self, view: _View, focus: str, shown: Collection[str]) -> rows.Pin | None:
         """The row of what has the focus, or of the closed branch that hides it, unless that is shown."""

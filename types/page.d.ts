@@ -124,9 +124,11 @@ declare global {
     querySelectorAll<K extends keyof HTMLElementTagNameMap>(selectors: K): NodeListOf<HTMLElementTagNameMap[K]>;
     querySelectorAll<E extends Element = HTMLElement>(selectors: string): NodeListOf<E>;
     connection?: Connection;
-    /** What to say right after hello. */
+    /** What was asked while there was no connection. */
     unsent?: object;
     hello?(): object;
+    /** What to say right after it. */
+    afterHello?(): object | undefined;
     beforeFrame?(frame: Frame): void;
     afterFrame?(frame: Frame): void;
   }

@@ -278,6 +278,7 @@ class WorkerConsumer(FrameConsumer):
             reason = frame.message or f"its process ended with code {frame.code}"
             was_stopped = frame.code == frames.STOPPED
             await database.write(leases.end_executor, UUID(frame.executor), reason, was_stopped=was_stopped)
+            await self.write_frame(frames.ExitKnown(frame.executor))
             self.wake.set()
         else:
             await self.close(code=BAD_FRAME)

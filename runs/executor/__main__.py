@@ -16,19 +16,21 @@ from runs.executor.process import Process
 
 
 def main() -> None:
-    if len(sys.argv) > 1:
-        os.set_inheritable(int(sys.argv[1]), False)
+    kept = [int(fd) for fd in sys.argv[1:]]
+    for fd in kept:
+        os.set_inheritable(fd, False)
     line = sys.stdin.buffer.readline()
     if not line.strip():
         return  # whoever kept this process in reserve is gone
     config = decode_config(line)
-    alive.hold(config.home, config.executor)
+    if (lock := alive.hold(config.home, config.executor)) is not None:
+        kept.append(lock)
     os.environ.update(config.env)
     # User code must not wait for input from a terminal that is not there.
     null = os.open(os.devnull, os.O_RDONLY)
     os.dup2(null, 0)
     os.close(null)
-    Process(config, Forker(fork_zygote())).run()
+    Process(config, Forker(fork_zygote(), kept)).run()
 
 
 if __name__ == "__main__":

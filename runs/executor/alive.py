@@ -9,27 +9,37 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import sys
 from pathlib import Path
 
 SUFFIX = ".lock"
 
 
-def hold(home: str, executor: str) -> None:
-    """Be known as alive until this process, and all that it forks from now on, has ended. Programs that they start do not count."""
+def hold(home: str, executor: str) -> int | None:
+    """Be known as alive until this process, and all that it forks from now on, has ended. Programs that they start do not count.
+
+    Returns the descriptor that keeps the lock, or None where there are no locks: then only the lease tells of a death unseen.
+    """
     path = _path(home, executor)
-    path.parent.mkdir(parents=True, exist_ok=True)
     unlocked = path.with_suffix(".new")
-    fcntl.flock(os.open(unlocked, os.O_CREAT | os.O_RDWR, 0o600), fcntl.LOCK_EX)
-    unlocked.rename(path)  # under its name, nobody ever sees it without its lock
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = os.open(unlocked, os.O_CREAT | os.O_RDWR, 0o600)
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        unlocked.rename(path)  # under its name, nobody ever sees it without its lock
+    except OSError as problem:
+        print(f"flyteui executor: no lock says that it is alive: {problem}", file=sys.stderr)
+        return None
+    return lock
 
 
 def find_dead(home: str) -> list[str]:
-    """Executors that were here, and whose last process has ended."""
+    """Executors that were here, whose last process has ended, and whose end is not known yet."""
     return [path.stem for path in sorted(_folder(home).glob(f"*{SUFFIX}")) if _is_free(path)]
 
 
 def forget(home: str, executor: str) -> None:
-    """The end of this one is known."""
+    """The server knows of its end."""
     _path(home, executor).unlink(missing_ok=True)
 
 
@@ -43,13 +53,14 @@ def _path(home: str, executor: str) -> Path:
 
 
 def _is_free(path: Path) -> bool:
+    """False also when that cannot be known, or when it was forgotten meanwhile."""
     try:
         lock = os.open(path, os.O_RDWR)
-    except FileNotFoundError:  # forgotten meanwhile
+    except OSError:
         return False
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
+    except OSError:
         return False
     finally:
         os.close(lock)

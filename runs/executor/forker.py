@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Protocol
 
@@ -24,9 +25,11 @@ class Listener(Protocol):
 class Forker:
     """Makes a new zygote when the one that it has is gone, as the system's memory killer may wish."""
 
-    def __init__(self, zygote: tuple[int, socket.socket] | None = None) -> None:
+    def __init__(self, zygote: tuple[int, socket.socket] | None = None, kept: Sequence[int] = ()) -> None:
+        """kept: descriptors that say that something of this executor is alive."""
         self._zygote_pid: int = zygote[0] if zygote else 0
         self._control: socket.socket | None = zygote[1] if zygote else None
+        self._kept = kept
         self._environment = dict(os.environ)  # before user code has a chance to change it
         self._asked: dict[int, bool] = {}  # whether the process is known to exist
         self._line = b""
@@ -60,8 +63,8 @@ class Forker:
     def _spawn(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         zygote = subprocess.Popen(
-            [sys.executable, "-m", "runs.executor.isolated", str(theirs.fileno())],
-            cwd=ROOT, env=self._environment, pass_fds=[theirs.fileno()], start_new_session=True,
+            [sys.executable, "-m", "runs.executor.isolated", str(theirs.fileno()), *map(str, self._kept)],
+            cwd=ROOT, env=self._environment, pass_fds=[theirs.fileno(), *self._kept], start_new_session=True,
             stdin=subprocess.DEVNULL,
         )  # fmt: skip
         theirs.close()

@@ -299,7 +299,7 @@ UNSEEN = 255  # the code of an end that nobody saw
 
 
 class WorkerHello(msgspec.Struct, tag="worker_hello"):
-    """First frame of a worker. running: executors that it started and that still run."""
+    """First frame of a worker. running: executors that it started, or is about to start, and that still run."""
 
     token: str
     name: str
@@ -310,7 +310,7 @@ class WorkerHello(msgspec.Struct, tag="worker_hello"):
 
 
 class WorkerLeaving(msgspec.Struct, tag="worker_leaving"):
-    """It is being stopped, and so is what it has started. It starts nothing more: a Launch is answered with Exited."""
+    """It is being stopped, and so is what it has started or is about to start. A Launch from now on is answered with Exited."""
 
 
 class Launch(msgspec.Struct, tag="launch"):
@@ -332,6 +332,12 @@ class StopExecutor(msgspec.Struct, tag="stop"):
     reason: str = ""
 
 
+class ExitKnown(msgspec.Struct, tag="exit_known"):
+    """The answer to Exited: the end of this executor is written down."""
+
+    executor: str
+
+
 class Exited(msgspec.Struct, tag="exited"):
     """An executor process has ended. code: its exit code, minus the signal's number, or UNSEEN."""
 
@@ -343,7 +349,7 @@ class Exited(msgspec.Struct, tag="exited"):
 FromExecutor = Hello | Batch
 ToExecutor = Welcome | Ack | Leases | Cancels | Children | Drain
 FromWorker = WorkerHello | WorkerLeaving | Exited
-ToWorker = Launch | StopExecutor
+ToWorker = Launch | StopExecutor | ExitKnown
 
 _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode

@@ -1,6 +1,7 @@
 """The child process of an isolated action: runs the SDK's entry point, in a copy of the zygote.
 
-`python -m runs.executor.isolated FD` is a zygote that serves on this socket, for an executor that has lost its own.
+`python -m runs.executor.isolated FD [KEPT…]` is a zygote that serves on this socket, for an executor that has lost its own.
+It, and what it forks, keep the other descriptors open; programs that they start do not get them.
 """
 
 from __future__ import annotations
@@ -161,4 +162,6 @@ def fork_zygote() -> tuple[int, socket.socket]:
 
 
 if __name__ == "__main__":
+    for kept in map(int, sys.argv[2:]):
+        os.set_inheritable(kept, False)
     serve(socket.socket(fileno=int(sys.argv[1])))

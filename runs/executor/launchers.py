@@ -144,7 +144,7 @@ class LocalLauncher:
                 stdin=PIPE, stdout=sys.stderr, cwd=ROOT, env=clean_environment(self._own, user),
                 start_new_session=True, pass_fds=[kept],
             )  # fmt: skip
-        except OSError:
+        except (OSError, ValueError):  # ValueError: a variable that no process can have
             os.close(alive)
             raise
         finally:

@@ -53,6 +53,7 @@ class Worker:
         self._stopping: dict[str, asyncio.TimerHandle] = {}
         self._watches: set[asyncio.Task[None]] = set()
         self._unsent: list[frames.Exited] = []
+        self._told: set[str] = set()  # by this connection: executors that have ended
         self._socket: ClientConnection | None = None
         self._stop = asyncio.Event()
 
@@ -65,7 +66,7 @@ class Worker:
         stopping = asyncio.create_task(self._stop.wait(), name="worker-stop")
         looking = asyncio.create_task(self._tell_of_orphans(), name="orphans")
         try:
-            await asyncio.wait({connecting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({connecting, looking, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
             looking.cancel()
@@ -73,8 +74,9 @@ class Worker:
             await self._stop_executors()
             connecting.cancel()
             await self._launcher.close()
-        if connecting.done() and not connecting.cancelled():
-            connecting.result()
+        for work in (connecting, looking):
+            if work.done() and not work.cancelled():
+                work.result()
 
     def _stop_or_hurry(self) -> None:
         if self._stop.is_set():
@@ -137,12 +139,13 @@ class Worker:
             pid=os.getpid(),
             running=[*self._launching, *self._running],
         )
+        self._told.clear()
         await connection.send(frames.encode(hello))
         if self._stop.is_set():
             await connection.send(frames.encode(frames.WorkerLeaving()))
         while self._unsent:
             await connection.send(frames.encode(self._unsent[0]))
-            self._unsent.pop(0)
+            self._told.add(self._unsent.pop(0).executor)
 
     async def _obey(self, message: frames.ToWorker) -> None:
         match message:
@@ -150,6 +153,8 @@ class Worker:
                 await self._launch_soon(message)
             case frames.StopExecutor():
                 self._stop_executor(message)
+            case frames.ExitKnown():
+                alive.forget(self._config.home, message.executor)
 
     def _stop_executor(self, asked: frames.StopExecutor) -> None:
         """End one that has to; asked again after a reconnect, it is not told twice: a second signal means hurry."""
@@ -188,7 +193,7 @@ class Worker:
         try:
             async with self._one_at_a_time:
                 running = await self._launcher.launch(config)
-        except OSError as problem:
+        except (OSError, ValueError) as problem:
             await self._tell(frames.Exited(launch.executor, 71, f"cannot start a process: {problem}"))
             return
         finally:
@@ -200,7 +205,6 @@ class Worker:
 
     async def _watch(self, executor: str, running: Running) -> None:
         code = await running.ended()
-        alive.forget(self._config.home, executor)
         del self._running[executor]
         if (killing := self._stopping.pop(executor, None)) is not None:
             killing.cancel()
@@ -209,19 +213,21 @@ class Worker:
         await self._tell(frames.Exited(executor, code, describe_exit(code)))
 
     async def _tell_of_orphans(self) -> None:
-        """Of executors that another worker had started here, and that have ended without it."""
-        home = self._config.home
+        """Of executors that another worker had started here, and that have ended without it. That one, if it lives, is sooner."""
+        before: set[str] = set()
         while True:
-            for executor in alive.find_dead(home):
-                if executor not in self._running and executor not in self._launching:
+            dead = set(alive.find_dead(self._config.home))
+            if self._socket is not None:
+                for executor in sorted(dead & before - self._told - self._running.keys() - self._launching):
                     await self._tell(frames.Exited(executor, frames.UNSEEN, "its process is gone"))
-                    alive.forget(home, executor)
+            before = dead
             await asyncio.sleep(ORPHANS_SECONDS)
 
     async def _tell(self, exited: frames.Exited) -> None:
         try:
             if self._socket is not None:
                 await self._socket.send(frames.encode(exited))
+                self._told.add(exited.executor)
                 return
         except ConnectionClosed:
             pass

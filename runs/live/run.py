@@ -122,6 +122,8 @@ class RunFeed(Feed):
 
     def _page_has(self, seen: Seen, view: View) -> bool:
         """Whether the page came with just these rows. After a reconnect it may have asked for others in vain."""
+        if seen.waits:
+            return False
         came_with = (seen.seq, seen.start, len(seen.window.rows), EVERYTHING, None)
         return came_with == (view.since, view.first, view.count, view.shape, seen.window.pin)
 

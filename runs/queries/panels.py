@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from django.utils import timezone
+
 from runs import literals, storage
 from runs.conditions import Question, read_question
 from runs.errors import NotFound
@@ -131,7 +133,7 @@ def get_panel(run_id: int, name: str) -> Panel:
         question=read_question(bytes(action.detail)) if is_condition else None,
         answer=find_answer(action) if is_condition else None,
         limits=_limits(action),
-        retries_at=action.not_before if look == "retrying" else None,
+        retries_at=_retries_at(action) if look == "retrying" else None,
         waits=why_it_waits(action),
         deadline_at=action.deadline_at,
         attempts=list_attempts(action.pk, look),
@@ -155,6 +157,12 @@ def _look(action: Action) -> str:
         is_held_back=action.not_before is not None,
         cache_status=action.cache_status,
     )
+
+
+def _retries_at(action: Action) -> datetime | None:
+    """Until when a retry is held back, if that is still so."""
+    is_ahead = action.not_before is not None and action.not_before > timezone.now()
+    return action.not_before if is_ahead else None
 
 
 def _limits(action: Action) -> tuple[Limit, ...]:

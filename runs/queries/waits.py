@@ -120,13 +120,18 @@ def _reasons(pools: set[int]) -> dict[int, str]:
 
 def with_reasons(rows: dict[int, ActionRow]) -> dict[int, ActionRow]:
     """The same rows, by id; those that wait for longer with the reason. At most two statements, none when nothing is queued."""
-    queued = {
-        row.id: row.pool_id for row in rows.values() if row.pool_id is not None and row.look == "queued"
-    }
+    queued = {row.id: row.pool_id for row in rows.values() if row.pool_id is not None and _is_ready(row)}
     reasons = _reasons(set(queued.values())) if queued else {}
     waits = {id_: reasons[pool] for id_, pool in queued.items() if reasons[pool] != AT_ONCE}
     waits |= {row.id: FOR_EQUAL for row in rows.values() if row.look == "waiting-for-resources"}
     return rows | {id_: replace(rows[id_], waits=why) for id_, why in waits.items()}
+
+
+def _is_ready(row: ActionRow) -> bool:
+    """Whether it could be leased now; a retry, once its wait is over."""
+    if row.look == "retrying":
+        return row.not_before is not None and row.not_before <= timezone.now()
+    return row.look == "queued"
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,8 +46,8 @@ document.addEventListener("htmx:ws:after:connection", (event) => {
   source.connection.number = 0;
   dueAt = Date.now() + BEATS * FIRST_BEAT * 1000;
   send(source, helloOf(source));
-  if (source.unsent) send(source, source.unsent); // asked while there was no connection
-  source.unsent = undefined;
+  const more = source.afterHello?.();
+  if (more) send(source, more);
 });
 
 document.addEventListener("htmx:ws:before:message:incoming", (event) => {

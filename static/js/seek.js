@@ -6,8 +6,8 @@ import { send } from "./live.js";
 
 const NONE = "No action has failed";
 
-/** Whether the page is being brought to the action that it was opened for. */
-let isOpening = false;
+/** The action to which the page is still to be brought, for which it was opened. */
+let opening = "";
 
 /** The link that was followed last: where to go when what it names is not shown. */
 let followed = "";
@@ -22,7 +22,7 @@ export function currentName(tree) {
 export function seek(tree, back) {
   tree.following.set(false);
   followed = "";
-  isOpening = false;
+  opening = "";
   const message = { kind: "seek", name: currentName(tree), back };
   if (!send(tree, message)) tree.unsent = message;
 }
@@ -32,19 +32,29 @@ export function seekTo(tree, link) {
   tree.following.set(false);
   const isAsked = send(tree, { kind: "seek", to: link.dataset.select });
   followed = isAsked ? link.href : "";
-  isOpening = false;
+  opening = "";
   return isAsked;
 }
 
-/** Go, once there is a connection, to the action that the page was opened for. @param {import("./tree.js").RunTree} tree */
-export function seekSelected(tree) {
-  isOpening = true;
-  tree.unsent = { kind: "seek", to: tree.selected };
+/** Go to the action that the page was opened for, as soon as there is a connection that leads there. @param {string} name */
+export function openAt(name) {
+  opening = name;
+}
+
+/** What each connection is to be asked until it is answered. */
+export const unanswered = () => (opening ? { kind: "seek", to: opening } : undefined);
+
+/** The reader went elsewhere. @param {string} name */
+export function chosen(name) {
+  if (name !== opening) opening = "";
 }
 
 /** After the frame that answers: its row is focused and selected. @param {import("./tree.js").RunTree} tree @param {{sought?: string, opened?: string[]}} frame */
 export function arrive(tree, frame) {
   if (frame.sought === undefined) return;
+  const wasOpening = Boolean(opening);
+  opening = "";
+  if (!frame.sought && wasOpening) return; // a filter hides it
   if (!frame.sought && followed) return location.assign(followed);
   if (!frame.sought) {
     say(NONE);
@@ -55,11 +65,7 @@ export function arrive(tree, frame) {
   tree.loaded.asked = undefined; // the server moved the window by itself
   const row = tree.row(frame.sought);
   row.scrollIntoView({ block: "center" });
-  if (isOpening) {
-    isOpening = false; // its panel is there, and nobody asked for the focus
-    tree.settle();
-    return;
-  }
+  if (wasOpening) return tree.settle(); // its panel is there, and nobody asked for the focus
   tree.focusRow(row);
   tree.select(frame.sought);
 }

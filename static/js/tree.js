@@ -13,7 +13,7 @@ import { LoadedRows } from "./loaded.js";
 import { shownLog } from "./logs.js";
 import { Picks } from "./picks.js";
 import { Focus } from "./pin.js";
-import { seekSelected } from "./seek.js";
+import { chosen, openAt, unanswered } from "./seek.js";
 
 export class RunTree extends HTMLElement {
   connectedCallback() {
@@ -34,7 +34,7 @@ export class RunTree extends HTMLElement {
     this.loaded.sizeSpacers();
     this.settle();
     this.row(this.selected)?.scrollIntoView({ block: "center" });
-    if ("elsewhere" in this.dataset) seekSelected(this);
+    if ("elsewhere" in this.dataset) openAt(this.selected);
     this.openedAt = this.grid.scrollTop;
   }
 
@@ -46,6 +46,13 @@ export class RunTree extends HTMLElement {
     const since = this.querySelector("#rows > [data-pinned]") ? -1 : this.seq;
     const { focused, selected } = this;
     return { kind: "hello", since, first: this.loaded.before, count: this.rows.length, focus: focused.name, selected, log: shownLog(), ...shape };
+  }
+
+  /** What follows the hello: asked while there was no connection, or not answered yet. */
+  afterHello() {
+    const message = this.unsent ?? unanswered();
+    this.unsent = undefined;
+    return message;
   }
 
   /** @returns {import("./filter.js").RunFilter} */
@@ -136,6 +143,7 @@ export class RunTree extends HTMLElement {
   /** @param {string} name */
   choose(name) {
     this.selected = name;
+    chosen(name);
     send(this, { kind: "select", name }); // else the next hello says it
   }
 

@@ -25,6 +25,7 @@ from tests.e2e.parts import Parts
 from tests.e2e.quiet import within_budget
 from tests.e2e.server import Server, wait_until
 from tests.e2e.steady_run import SteadyRun, steady_run
+from tests.e2e.wire import Message, Wire
 
 ACTIONS = int(os.environ.get("FLYTEUI_TEST_ACTIONS", "100000"))
 TELL_SECONDS = 420  # on a machine that does much else; 45 on one that does not
@@ -140,6 +141,47 @@ def test_a_link_to_an_action_is_as_fast_then_and_leads_there(
         row_of(page, last).locator(".took").click()
         page.keyboard.press("Home")
         expect(page.locator("#action-a0")).to_be_focused(timeout=SECONDS)
+
+
+def test_a_link_leads_there_though_the_connection_is_cut_before_the_answer(
+    page: Page, big: Server, run: SteadyRun, last: str, tmp_path: Path
+):
+    answers: list[Message] = []
+
+    def cut_the_first(frame: Message) -> Message | None:
+        answers.extend([frame] if "sought" in frame else [])
+        return None if answers == [frame] else frame
+
+    copy_database(big.home, tmp_path)
+    with cold_server(big, tmp_path) as url:
+        wire = Wire(page, cut_the_first)
+        page.goto(f"{url}{run.path}?action={last}")
+
+        expect(row_of(page, last)).to_be_in_viewport(ratio=0.9, timeout=SECONDS)
+        assert len(wire.sockets) == len(answers) == 2
+
+
+def test_a_link_yields_to_a_reader_who_is_faster(
+    page: Page, big: Server, run: SteadyRun, last: str, tmp_path: Path
+):
+    copy_database(big.home, tmp_path)
+    with cold_server(big, tmp_path) as url:
+        wire = Wire(page)
+        wire.is_open = False
+        page.goto(f"{url}{run.path}?action={last}")
+        expect(page.locator("connection-status")).to_have_attribute(
+            "data-state", "reconnecting", timeout=SECONDS
+        )
+        other = page.locator("#rows > .row").nth(3)
+        name = str(other.get_attribute("id")).removeprefix("action-")
+        other.locator(".took").click()
+        expect(page.locator("#panel")).to_have_attribute("data-name", name)
+
+        wire.is_open = True
+        until_connected(page)
+
+        expect(row_of(page, name)).to_be_in_viewport()
+        assert not [said for said in wire.said if said["kind"] == "seek"]
 
 
 def copy_database(home: Path, to: Path) -> None:

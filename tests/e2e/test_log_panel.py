@@ -274,7 +274,7 @@ def test_only_the_log_that_is_shown_is_told(page: Page, chat: Chat):
 
 
 def test_a_cut_in_the_middle_of_a_flood_loses_no_line_and_doubles_none(page: Page, chat: Chat):
-    left = [3, 3, 3]  # how many frames with lines come through before each cut
+    left = [3, 3, 3]  # the frames with lines of each connection, the last of which is cut off
 
     def cut(frame: Message) -> Message | None:
         """The third one never comes, three times."""

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 from pathlib import Path
 
 import msgspec
 
-from runs.executor import frames
+from runs.executor import alive, frames
 from runs.executor.frames import Key
 from runs.phases import Phase
+from tests.e2e import parts
+from tests.e2e.server import wait_until
 from tests.executor.conftest import Bench, note
 from tests.executor.fake_server import FakeAction
 from tests.executor.isolating import ROOT, events, running, until_gone, zygote_of
@@ -170,3 +173,22 @@ async def test_a_zygote_that_is_killed_is_made_again(bench: Bench) -> None:
     assert root.failure is not None
     assert root.failure.code == "Interrupted"
     assert await bench.outputs("square", again) == 9
+
+
+async def test_a_zygote_that_was_made_again_counts_as_alive(bench: Bench) -> None:
+    home = str(bench.folder / "home")
+    await running(bench, "plain_sleeper", n=1)
+    assert bench.process is not None
+    os.kill(zygote_of(bench.process), signal.SIGKILL)
+    await bench.server.until_ended(ROOT)
+    await bench.run("square", run=2, n=3)
+    (zygote,) = parts.children_of(bench.process.pid)
+
+    os.kill(zygote, signal.SIGSTOP)
+    bench.process.kill()
+    await bench.process.wait()
+
+    assert alive.find_dead(home) == []
+    os.kill(zygote, signal.SIGCONT)
+    await until_gone(zygote)
+    await asyncio.to_thread(wait_until, lambda: alive.find_dead(home) == ["e-1"], "it counts as dead", 10)

@@ -14,9 +14,10 @@ import pytest
 from websockets.asyncio.server import ServerConnection, serve
 
 from runs.executor import frames
+from runs.executor.config import ExecutorConfig
 from runs.executor.environ import clean_environment
 from runs.executor.launchers import fits_spare
-from runs.executor.worker import describe_exit
+from runs.executor.worker import Worker, WorkerConfig, describe_exit
 from tests.e2e.server import wait_until
 from tests.processes import is_alive
 
@@ -30,6 +31,8 @@ class FakeControl:
         self.hellos: list[frames.WorkerHello] = []
         self.executors: dict[str, frames.Hello] = {}
         self.exits: list[frames.Exited] = []
+        self.knows_exits = True
+        self.is_left = False
         self.late_launch = ""  # asked for when the worker says that it leaves
         self.worker: ServerConnection | None = None
         self.changed = asyncio.Condition()
@@ -53,10 +56,13 @@ class FakeControl:
                 if isinstance(message, frames.WorkerHello):
                     self.hellos.append(message)
                 elif isinstance(message, frames.WorkerLeaving):
+                    self.is_left = True
                     if self.late_launch:
                         await self.ask_for(self.late_launch)
                 else:
                     self.exits.append(message)
+                    if self.knows_exits:
+                        await socket.send(frames.encode(frames.ExitKnown(message.executor)))
                 self.changed.notify_all()
 
     async def serve_executor(self, socket: ServerConnection) -> None:
@@ -149,20 +155,49 @@ async def test_it_starts_nothing_more_once_it_is_being_stopped(
     assert list(server.executors) == ["one"]
 
 
+class SlowLauncher:
+    """Starts nothing real, and not before it may."""
+
+    def __init__(self) -> None:
+        self.was_asked, self.may_launch, self.was_stopped = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def launch(self, config: ExecutorConfig) -> SlowLauncher:
+        self.was_asked.set()
+        await self.may_launch.wait()
+        return self
+
+    async def ended(self) -> int:
+        await self.was_stopped.wait()
+        return 0
+
+    def stop(self) -> None:
+        self.was_stopped.set()
+
+    def kill(self) -> None:
+        raise AssertionError("it ends by itself")
+
+    async def close(self) -> None:
+        pass
+
+
 async def test_what_it_is_about_to_start_ends_with_it(
-    control: tuple[FakeControl, str], worker: asyncio.subprocess.Process
+    control: tuple[FakeControl, str], tmp_path: Path
 ) -> None:
-    server, _ = control
-    names = {f"executor{number}" for number in range(4)}
-    for number, name in enumerate(sorted(names)):
-        await server.ask_for(name, PYTHONHASHSEED=str(number))  # each a process that has to begin
+    server, url = control
+    launcher = SlowLauncher()
+    running = asyncio.create_task(Worker(WorkerConfig(url, "", "token", str(tmp_path)), launcher).run())
+    await server.until(lambda: server.hellos)
+    await server.ask_for("one")
+    await launcher.was_asked.wait()
 
-    await server.until(lambda: server.executors)
-    worker.send_signal(signal.SIGTERM)
-    assert await asyncio.wait_for(worker.wait(), WAIT_SECONDS) == 0
+    os.kill(os.getpid(), signal.SIGTERM)
+    await server.until(lambda: server.is_left)
+    launcher.may_launch.set()
+    await asyncio.wait_for(running, WAIT_SECONDS)
 
-    assert {exited.executor for exited in server.exits} == names
-    assert not any(is_alive(hello.pid) for hello in server.executors.values())
+    assert launcher.was_stopped.is_set()
+    await server.until(lambda: server.exits)
+    assert server.exits == [frames.Exited("one", 0)]
 
 
 async def test_it_tells_how_an_executor_died(
@@ -195,6 +230,42 @@ async def test_the_next_worker_tells_of_what_died_when_nobody_saw_it(
 
     assert server.exits[1].executor == "two"
     assert list((tmp_path / "executors").rglob("*.lock")) == []
+
+
+async def test_what_no_server_has_written_down_is_told_again(
+    control: tuple[FakeControl, str], tmp_path: Path
+) -> None:
+    server, _ = control
+    server.knows_exits = False
+    async with a_worker(control, tmp_path):
+        hello = await server.launch("one")
+        os.kill(hello.pid, signal.SIGKILL)
+        await server.until(lambda: server.exits)
+    server.knows_exits = True
+
+    async with a_worker(control, tmp_path):
+        await server.until(lambda: len(server.exits) == 2)
+    async with a_worker(control, tmp_path):
+        await server.launch("two")
+
+    assert server.exits[:2] == [
+        frames.Exited("one", -9, "killed by SIGKILL"),
+        frames.Exited("one", frames.UNSEEN, "its process is gone"),
+    ]
+    assert {exited.executor for exited in server.exits[2:]} <= {"two"}
+
+
+async def test_an_environment_that_no_process_can_have_is_told(
+    control: tuple[FakeControl, str], worker: asyncio.subprocess.Process
+) -> None:
+    server, _ = control
+
+    await server.ask_for("one", **{"FLYTE_A=B": "1"})
+    await server.until(lambda: server.exits)
+
+    assert server.exits[0].code == 71
+    assert "cannot start a process" in server.exits[0].message
+    await server.launch("two")
 
 
 async def test_an_executor_counts_as_alive_as_long_as_something_that_it_has_forked(

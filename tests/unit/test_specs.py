@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from flyteidl2.core import execution_pb2, tasks_pb2
+from flyteidl2.core import execution_pb2, literals_pb2, tasks_pb2
+from flyteidl2.task import run_pb2
 from google.protobuf.json_format import ParseDict
 
 from runs import specs
@@ -39,6 +40,25 @@ def test_a_pickled_bundle_is_known_by_its_flag() -> None:
     facts = specs.read_task_message(messages.task_spec(args=("a0", "--pkl", "file:///x.pkl.gz")))
 
     assert (facts.bundle_uri, facts.is_pickled) == ("file:///x.pkl.gz", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("A=B", "1", "an environment variable cannot be named 'A=B'"),
+        ("", "1", "an environment variable cannot be named ''"),
+        ("A", "1\0", "environment variable 'A' has a NUL in its value"),
+    ],
+)
+def test_variables_that_no_process_can_have_are_refused(name: str, value: str, words: str) -> None:
+    pair = literals_pb2.KeyValuePair(key=name, value=value)
+    message = messages.task_spec()
+    message.task_template.container.env.append(pair)
+
+    with pytest.raises(Invalid, match=words):
+        specs.read_task_message(message)
+    with pytest.raises(Invalid, match=words):
+        specs.read_envs(run_pb2.RunSpec(envs=run_pb2.Envs(values=[pair])))
 
 
 def test_a_pod_is_read_through_its_primary_container() -> None:

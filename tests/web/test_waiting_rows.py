@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from unittest.mock import AsyncMock
 
 import pytest
 from django.test import Client
 from django.utils import timezone
 
+from runs.live.messages import Hello
+from runs.live.run import RunFeed
 from runs.models import Executor, Pool, Run
 from runs.phases import Phase
 from runs.queries import pages
-from runs.snapshot import Snapshot
+from runs.snapshot import Snapshot, shared
 from tests import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -62,6 +65,30 @@ def test_full_slots_are_a_reason_and_a_free_one_is_none(snapshot: Snapshot, run:
     Executor.objects.update(capacity=3)
 
     assert status(snapshot, "a0-1") == "Queued"
+
+
+def test_a_page_that_comes_back_hears_of_a_reason_that_changed_without_the_run(run: Run, pool: Pool):
+    """Its numbers are those of the run, and still right."""
+    executor = Executor.objects.create(pool=pool, state=Executor.State.CONNECTED, capacity=2)
+    run.actions.filter(phase=Phase.RUNNING).update(executor=executor)
+    seen = shared.get(pages.get_run(factories.ref_of(run))).see(0, 100)
+    hello = Hello(since=seen.seq, first=seen.start, count=len(seen.window.rows))
+    assert "slots full" in seen.window.rows["a0-1"]
+
+    Executor.objects.update(state=Executor.State.GONE)
+    feed = RunFeed(run.pk, AsyncMock())
+    feed.look(hello)
+    content = feed.compose()
+
+    assert content
+    assert "no executor for this pool yet" in content
+
+
+def test_a_retry_whose_wait_is_over_says_why_it_waits_on(snapshot: Snapshot, run: Run):
+    over = timezone.now() - timedelta(seconds=1)
+    factories.change(run.actions.get(name="a0-1"), not_before=over, attempt=2, max_attempts=3)
+
+    assert status(snapshot, "a0-1").startswith("Retrying 2/3, no executor for this pool yet; no worker")
 
 
 def test_what_is_held_back_says_only_until_when(snapshot: Snapshot, run: Run):
