@@ -43,7 +43,8 @@ def glance(head: RunHead, *, fewest: int = FEWEST) -> Seen | None:
         summary = summarise(head, read[roots[0]], counts, None if cause is None else read[cause])
     shown = {read[place.id].name: rows.render(read[place.id], place, head.created_at) for place in places}
     window = rows.Window(shown, start, max(0, total - stop))
-    return Seen(EVERYTHING, seq, start, total, None, window, summary)
+    waits = any(read[place.id].waits for place in places)
+    return Seen(EVERYTHING, seq, start, total, None, window, summary, waits=waits)
 
 
 def _walk(run_id: int, root: int, most: int) -> Iterator[tree.Place]:

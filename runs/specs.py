@@ -26,9 +26,9 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from runs import conditions, names
 from runs.errors import Invalid
 from runs.executor.frames import Failure
-from runs.grace import check_grace
 from runs.names import ActionRef, RunRef
 from runs.phases import TERMINAL, Kind, Phase
+from runs.variables import check_variables
 
 MAX_TASK_NAME = 255
 MAX_VERSION = 63
@@ -174,7 +174,7 @@ def _facts(message: task_definition_pb2.TaskSpec) -> TaskFacts:
         asked = template.metadata.retries.retries
         raise Invalid(f"task {name!r} asks for {asked} retries, at most {MAX_RETRIES} are allowed")
     args, env, image = _command(template)
-    check_env(env)
+    check_variables(env)
     bundle_uri, is_pickled = _bundle(args)
     spec = message.SerializeToString(deterministic=True)
     return TaskFacts(
@@ -356,18 +356,8 @@ def read_action_ref(identifier: Any) -> ActionRef:
 
 def read_envs(spec: run_pb2.RunSpec) -> dict[str, str]:
     envs = {pair.key: pair.value for pair in spec.envs.values}
-    check_env(envs)
+    check_variables(envs)
     return envs
-
-
-def check_env(env: Mapping[str, str]) -> None:
-    """Raise Invalid when no process can have these environment variables, or when what they ask of us is not possible."""
-    for name, value in env.items():
-        if not name or "=" in name or "\0" in name:
-            raise Invalid(f"an environment variable cannot be named {name!r}")
-        if "\0" in value:
-            raise Invalid(f"environment variable {name!r} has a NUL in its value")
-    check_grace(env)
 
 
 def read_failure(data: bytes) -> Failure:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 
@@ -21,6 +20,7 @@ from runs.names import ROOT, ActionRef
 from runs.phases import Cause, Escalation, Phase
 from runs.specs import read_task_spec
 from tests.db.scene import Scene, task_spec
+from tests.e2e.server import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 SECONDS = 5
@@ -184,10 +184,10 @@ async def test_a_worker_is_asked_to_start_an_executor_for_a_pool_that_has_none(s
     assert presence.workers_connected() == 0
 
 
-async def until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(SECONDS):
-        while not holds():
-            await asyncio.sleep(0.01)
+async def until_connected(workers: int) -> None:
+    await asyncio.to_thread(
+        wait_until, lambda: presence.workers_connected() == workers, f"{workers} workers", SECONDS
+    )
 
 
 async def open_worker(name: str = "worker-1") -> Peer:
@@ -199,10 +199,10 @@ async def open_worker(name: str = "worker-1") -> Peer:
 
 async def test_a_worker_that_leaves_is_asked_for_nothing_more_and_another_one_is(scene: Scene):
     leaving, other = await open_worker("leaving"), await open_worker("other")
-    await until(lambda: presence.workers_connected() == 2)
+    await until_connected(2)
     await leaving.say(frames.WorkerLeaving())
     await leaving.say(frames.WorkerLeaving())
-    await until(lambda: presence.workers_connected() == 1)
+    await until_connected(1)
 
     task = read_task_spec(task_spec("env.other", bundle="file:///another.tgz"))
     await sync_to_async(scene.create_run)(task)
