@@ -100,6 +100,12 @@ class ActionRow:
         return self.phase in TERMINAL
 
     @property
+    def why(self) -> str:
+        """`waits` as it follows the word: *Queued, slots full*, but *Waiting for an equal call*."""
+        joint = " " if self.look == "waiting-for-resources" else ", "
+        return joint + self.waits if self.waits else ""
+
+    @property
     def is_aborting(self) -> bool:
         return self.abort is not None and not self.is_terminal
 

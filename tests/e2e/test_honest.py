@@ -98,10 +98,8 @@ def expect_stale(page: Page, content: str, stopped_at: float) -> None:
 
 def test_a_lost_frame_is_asked_for_again_whole_and_not_patched(page: Page, url: str):
     def lose_one(frame: Message) -> Message:
-        is_first = len(wire.heard) == 1
-        return (
-            frame if is_first else frame | {"number": frame["number"] + 1}
-        )  # as if one before it never came
+        """As if one before the second never came."""
+        return frame if len(wire.heard) == 1 else frame | {"number": frame["number"] + 1}
 
     wire = Wire(page, lose_one)
     page.goto(url)

@@ -118,9 +118,8 @@ def test_reasons_are_two_statements_for_all_and_none_without_something_queued(
     snapshot: Snapshot, run: Run, django_assert_num_queries
 ):
     snapshot.see(0, 100)
-    with django_assert_num_queries(
-        2
-    ):  # what changed, and the executors: there are none that could hold something
+    # What changed, and the executors: there are none that could hold something.
+    with django_assert_num_queries(2):
         snapshot.see(0, 100)
 
     for name in ("a0-1", "a0-2"):
