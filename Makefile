@@ -2,11 +2,13 @@
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-# Browser tests share one browser and are not counted here. "auto" is one process for each core.
+# "auto" is one process for each core.
 PYTEST_WORKERS ?= auto
 
-# They share one server and one browser: in the order of their names a failure can be repeated. Empty: at random.
-E2E_ORDER ?= -p no:randomly
+# For two cores: while one process waits, the others compute. Each has a server and a browser of its own, and takes whole
+# files, whose tests stay in order, so that a failure can be repeated.
+E2E_WORKERS ?= 4
+E2E = -p no:randomly -n $(E2E_WORKERS) --dist loadfile --no-loadscope-reorder
 
 BIN := .venv/bin
 PY := $(BIN)/python
@@ -14,7 +16,7 @@ PY := $(BIN)/python
 STAMP = $(CURDIR) $(shell cat requirements.lock pyproject.toml | cksum)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-fast test-e2e browser modules check screenshots format bench soak lock clean
+.PHONY: help setup up test test-fast test-e2e test-long browser modules check screenshots format bench soak lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -37,14 +39,20 @@ up: setup ## Start the server, a worker and a demo run (FLYTEUI_HOME, FLYTEUI_PO
 test: setup browser modules ## Run every test, browser tests included
 	@rc=0; \
 	$(PY) -m pytest -n $(PYTEST_WORKERS) -m "not e2e" || rc=$$?; \
-	$(PY) -m pytest -m e2e $(E2E_ORDER) || rc=$$?; \
+	$(PY) -m pytest -m e2e $(E2E) || rc=$$?; \
 	exit $$rc
 
 test-fast: setup ## Run the tests that need no server, browser or CLI process
-	@$(PY) -m pytest -n $(PYTEST_WORKERS) -m "not e2e" --ignore=tests/executor
+	@$(PY) -m pytest -n $(PYTEST_WORKERS) -m "not e2e and not processes"
 
 test-e2e: setup browser modules ## Run only the end-to-end tests
-	@$(PY) -m pytest -m e2e $(E2E_ORDER)
+	@$(PY) -m pytest -m e2e $(E2E)
+
+test-long: setup browser modules ## Run the long forms of the proofs that take minutes (an hour)
+	@rc=0; export FLYTEUI_TEST_LONG=1; \
+	$(PY) -m pytest -m "long and not e2e" || rc=$$?; \
+	$(PY) -m pytest -m "long and e2e" $(E2E) || rc=$$?; \
+	exit $$rc
 
 browser: setup ## Find a Chromium for the tests, or install one
 	@$(PY) -m tests.browser
@@ -52,7 +60,7 @@ browser: setup ## Find a Chromium for the tests, or install one
 modules: setup ## Install what the checks need of npm: axe-core, TypeScript
 	@$(PY) -m tests.node
 
-check: setup ## Lint, formats, types (of the scripts too), layers, templates, spelling
+check: setup ## Lint, formats, types (of the scripts too), layers, templates, spelling, a deployed configuration, advisories
 	@rc=0; run() { echo "== $$*"; "$$@" || rc=1; }; \
 	run $(BIN)/ruff check .; \
 	run $(BIN)/ruff format --check .; \
@@ -60,11 +68,14 @@ check: setup ## Lint, formats, types (of the scripts too), layers, templates, sp
 	run $(BIN)/lint-imports --no-logo; \
 	run find templates -name '*.html' -exec $(BIN)/djade --target-version 5.2 --check {} +; \
 	run $(BIN)/typos; \
+	run env FLYTEUI_HOME=.deployed FLYTEUI_PUBLIC_URL=https://flyteui.example.com FLYTEUI_LOG_LEVEL=ERROR \
+		$(PY) manage.py check --deploy --fail-level WARNING; \
+	run $(PY) -m tests.advisories; \
 	run $(PY) -m tests.node --types; \
 	exit $$rc
 
 screenshots: setup browser ## Take the pictures of docs/screenshots anew
-	@FLYTEUI_SCREENSHOTS=1 $(PY) -m pytest -q tests/e2e/test_screenshots.py
+	@FLYTEUI_SCREENSHOTS=1 $(PY) -m pytest -q tests/e2e/page/test_every_state.py -k fits
 
 format: setup ## Rewrite the code in its standard form
 	$(BIN)/ruff check --fix .
@@ -84,4 +95,4 @@ lock: setup ## Pin the newest versions that pyproject.toml allows
 
 clean: ## Remove what the tools made; .venv and the server's home stay
 	@find . -path ./.venv -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
-	@rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build *.egg-info
+	@rm -rf .pytest_cache .mypy_cache .deployed .ruff_cache .import_linter_cache .hypothesis build *.egg-info

@@ -27,13 +27,13 @@ def main() -> None:
     arguments = parser.parse_args()
     lines: list[Line] = []
     with running_server() as url:
-        from benchmarks.measure import MEASUREMENTS, connect
+        from benchmarks import isolation, measure
 
-        connect(url)
-        for name, measure in MEASUREMENTS.items():
+        measure.connect(url)
+        for name, lines_of in {**measure.MEASUREMENTS, **isolation.MEASUREMENTS}.items():
             if not arguments.only or name in arguments.only:
                 sys.stderr.write(f"measuring {name} ...\n")
-                lines.extend(Line(*line) for line in measure(url, arguments.scale))
+                lines.extend(Line(*line) for line in lines_of(url, arguments.scale))
     print(table(lines))
 
 

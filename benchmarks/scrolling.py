@@ -1,4 +1,4 @@
-"""How a real Chromium scrolls the page of the longest run so far."""
+"""Measures how a real Chromium scrolls the page of the longest run so far."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ SECONDS = 6
 
 
 def scrolling(url: str, scale: float) -> list[tuple[str, str, str]]:
-    """Frames a second, down and up again; of an empty page of the same length too, which says what the machine can do."""
+    """Frames a second, down and up again; of an empty page of the same length too, which shows what the machine can do."""
     del scale
     from django.db.models import Count
     from playwright.sync_api import sync_playwright
 
+    from runs.domain.names import RunRef
+    from runs.domain.urls import run_path
     from runs.models import Run
-    from runs.names import RunRef
-    from runs.queries.pages import run_path
     from tests.browser import LAUNCH_ARGS, find_chromium
-    from tests.e2e.connected import until_connected
-    from tests.e2e.frames import SCROLL, scroll
+    from tests.support.pages.connected import until_connected
+    from tests.support.pages.scrolling import SCROLL, scroll
 
     run = Run.objects.annotate(size=Count("actions")).order_by("-size").select_related("project")[0]
     lines = []

@@ -34,12 +34,12 @@ def running_server(home: str = "", **settings: str) -> Iterator[str]:
     made, port = home or tempfile.mkdtemp(prefix="flyteui-bench-"), free_port()
     os.environ |= {"FLYTEUI_HOME": made, "FLYTEUI_PORT": str(port), "DO_NOT_TRACK": "1", **settings}
     url = f"http://127.0.0.1:{port}"
-    with (Path(made) / "up.log").open("wb") as said:
+    with (Path(made) / "up.log").open("wb") as log:
         server = subprocess.Popen(
-            [sys.executable, "manage.py", "up"], cwd=ROOT, stdout=said, stderr=said if home else None
+            [sys.executable, "manage.py", "up"], cwd=ROOT, stdout=log, stderr=log if home else None
         )
     try:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while True:
             try:
                 if httpx.get(f"{url}/readyz", timeout=2).status_code == httpx.codes.OK:
@@ -47,7 +47,7 @@ def running_server(home: str = "", **settings: str) -> Iterator[str]:
             except httpx.HTTPError:
                 pass
             if time.monotonic() > deadline:
-                raise TimeoutError("the server did not become ready within 60 s")
+                raise TimeoutError("the server did not become ready within 180 s")
             time.sleep(0.05)
         yield url
     finally:

@@ -1,4 +1,4 @@
-"""Where each connection goes. Routing only."""
+"""The ASGI application: routes each connection to Django, the Connect API or a socket."""
 
 from __future__ import annotations
 
@@ -7,29 +7,36 @@ from typing import Any
 
 from channels.consumer import AsyncConsumer
 from channels.routing import ProtocolTypeRouter, URLRouter
-from channels.security.websocket import AllowedHostsOriginValidator
+from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.urls import path, re_path
 
+from flyteui.border import NoNUL, NoSuchSocket, PageSockets
+from flyteui.proxies import TrustedProxies
 from flyteui.requests import RequestIDs
+from flyteui.security import CallHeaders
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flyteui.settings")
 django_application = get_asgi_application()
 
 # These import models, so Django must be set up before.
+from runs.access.checks import refuse_exposure  # noqa: E402
 from runs.api.asgi import application as connect_application  # noqa: E402
-from runs.consumers.executors import ExecutorConsumer, WorkerConsumer  # noqa: E402
-from runs.consumers.pages import FleetConsumer, RunConsumer, RunsConsumer  # noqa: E402
+from runs.sockets.executors import ExecutorConsumer  # noqa: E402
+from runs.sockets.pages import ExecutorListConsumer, RunConsumer, RunListConsumer  # noqa: E402
+from runs.sockets.workers import WorkerConsumer  # noqa: E402
+
+# Whatever serves this application: it must not be open to everybody.
+refuse_exposure()
 
 # The package of every Connect service, whose name follows; and the signed addresses that clients upload to.
 CONNECT_PREFIXES = ("/flyteidl2.", "/upload/")
+call_application = CallHeaders(connect_application)
 
 
 async def http(scope: Any, receive: Any, send: Any) -> None:
     """Connect services and pages share the port."""
-    application: Any = (
-        connect_application if scope["path"].startswith(CONNECT_PREFIXES) else django_application
-    )
+    application: Any = call_application if scope["path"].startswith(CONNECT_PREFIXES) else django_application
     await application(scope, receive, send)
 
 
@@ -43,26 +50,36 @@ def everything_else(application: Any) -> Any:
     return re_path("", application)
 
 
-# A browser sends Origin, and any page may open a socket to us: so only our own pages may. Executors and workers send
-# none, they bring a token.
-pages = AllowedHostsOriginValidator(
+NO_SUCH_SOCKET: Any = NoSuchSocket.as_asgi()
+
+
+# Executors and workers bring a token; pages are known by their origin.
+pages = PageSockets(
     URLRouter(
         [
-            route("ws/run/<int:run_id>/", RunConsumer),
-            route("ws/executors/", FleetConsumer),
-            route("ws/runs/<str:project>/<str:domain>/", RunsConsumer),
+            route(RunConsumer.route, RunConsumer),
+            route(ExecutorListConsumer.route, ExecutorListConsumer),
+            route(RunListConsumer.route, RunListConsumer),
+            everything_else(NO_SUCH_SOCKET),
         ]
-    )
+    ),
+    most=settings.MAX_SOCKETS,
+    public_url=settings.PUBLIC_URL,
+    allowed_hosts=settings.ALLOWED_HOSTS,
 )
-application = ProtocolTypeRouter(
-    {
-        "http": RequestIDs(http),
-        "websocket": URLRouter(
-            [
-                route("ws/executor/", ExecutorConsumer),
-                route("ws/worker/", WorkerConsumer),
-                everything_else(pages),
-            ]
-        ),
-    }
+application = TrustedProxies(
+    ProtocolTypeRouter(
+        {
+            "http": RequestIDs(NoNUL(http)),
+            "websocket": URLRouter(
+                [
+                    route("ws/executor/", ExecutorConsumer),
+                    route("ws/worker/", WorkerConsumer),
+                    everything_else(pages),
+                ]
+            ),
+        }
+    ),
+    settings.TRUSTED_PROXIES,
+    is_secure=bool(settings.TLS_CERT),
 )

@@ -66,15 +66,15 @@ def _abort_by_name(group: click.Group) -> click.Command:
         /,
         action_name: str | None,
         force: bool,
-        **said: str | None,
+        **options: str | None,
     ) -> None:
-        """Abort an action of a run, or the whole run. said: run_name, reason, and perhaps project and domain."""
+        """Abort an action of a run, or the whole run. options: run_name, reason, and perhaps project and domain."""
         if force:
-            force_abort(ctx.obj, action_name, **said)
+            force_abort(ctx.obj, action_name, **options)
         elif action_name is None:
-            ctx.invoke(abort_run, **said)
+            ctx.invoke(abort_run, **options)
         else:
-            ctx.invoke(abort_action, action_name=action_name, **said)
+            ctx.invoke(abort_action, action_name=action_name, **options)
 
     return abort
 
@@ -88,7 +88,10 @@ def force_abort(
     project: str | None = None,
     domain: str | None = None,
 ) -> None:
-    """Ask the server as the SDK does, with the header that Flyte's requests have no field for. config: flyte's CLIConfig."""
+    """Ask the server as the SDK does, with the header that Flyte's requests have no field for. config: flyte's CLIConfig.
+
+    The SDK has no public way to add a header to its own request, which would show the token of its sign-in.
+    """
     platform, scope = config.config.platform, config.config.task
     where = {"project": project or scope.project, "domain": domain or scope.domain, "name": run_name}
     if action is None:
@@ -96,12 +99,18 @@ def force_abort(
     else:
         method, body = "AbortAction", {"actionId": {"run": where, "name": action}}
     url = f"{address_of(config.endpoint or platform.endpoint, insecure=config.insecure or platform.insecure)}{SERVICE}{method}"
+    headers = {"x-flyteui-force": "1"}
+    if key := os.environ.get("FLYTE_API_KEY"):
+        headers["authorization"] = f"Bearer {key}"
     try:
-        answer = httpx.post(
-            url, json={**body, "reason": reason}, headers={"x-flyteui-force": "1"}, timeout=TIMEOUT_SECONDS
-        )
+        answer = httpx.post(url, json={**body, "reason": reason}, headers=headers, timeout=TIMEOUT_SECONDS)
     except httpx.HTTPError as error:
         raise click.ClickException(f"{url} does not answer: {error}") from error
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        raise click.ClickException(
+            "the server wants to know who asks, and --force can show it an API key only, in FLYTE_API_KEY. "
+            "Or press Force on the page, or run `manage.py abort --force` on the server"
+        )
     if answer.status_code != httpx.codes.OK:
         raise click.ClickException(f"the server refused: {answer.text[:500]}")
     what = f"Run '{run_name}'" if action is None else f"Action '{action}' of run '{run_name}'"

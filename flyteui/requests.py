@@ -1,4 +1,4 @@
-"""A name for each request, which the answer carries and the server's log repeats."""
+"""An id for each request, in a header of the response and in the lines of the server's log."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import structlog
 
 HEADER = b"x-request-id"
-# What a client or a proxy may say; anything else could forge lines of the log.
+# A request id of a client or a proxy; anything else could forge lines of the log.
 WELL_FORMED = re.compile(rb"[A-Za-z0-9._-]{8,64}")
 
 
@@ -20,8 +20,8 @@ class RequestIDs:
         self.application = application
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        said = next((value for name, value in scope["headers"] if name == HEADER), b"")
-        request_id = said if WELL_FORMED.fullmatch(said) else secrets.token_hex(8).encode()
+        given = next((value for name, value in scope["headers"] if name == HEADER), b"")
+        request_id = given if WELL_FORMED.fullmatch(given) else secrets.token_hex(8).encode()
 
         async def send_with_id(message: Any) -> None:
             if message["type"] == "http.response.start":

@@ -3,40 +3,83 @@
 from __future__ import annotations
 
 from django.contrib import admin
-from django.urls import URLPattern, URLResolver, path
+from django.urls import URLPattern, URLResolver, include, path
 from django.views.generic import RedirectView
 
-from runs.views import aborts, executors, health, minimaps, pages, panels, panes, runs, signals
+from runs.views import (
+    aborts,
+    audit,
+    conditions,
+    deletions,
+    executors,
+    health,
+    manners,
+    pane_widths,
+    panels,
+    run_aborts,
+    run_list,
+    run_page,
+)
+from runs.views.sign_in import oauth, oidc, password
 
 RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"
 RUN = f"{RUNS}/<str:run>"
 ACTION = f"{RUN}/actions/<str:action>"
 
-handler500 = "runs.views.answers.server_error"
+# django-oauth-toolkit finds its views by these names, in this namespace.
+PROVIDER: list[URLPattern | URLResolver] = [
+    path("authorize/", oauth.page("Authorize"), name="authorize"),
+    path("token/", oauth.endpoint("Token"), name="token"),
+    path("revoke/", oauth.endpoint("Revoke"), name="revoke-token"),
+    path("device-authorization/", oauth.endpoint("DeviceAuthorization"), name="device-authorization"),
+    path("device/", oauth.page("Device"), name="device"),
+    path(
+        "device-confirm/<slug:client_id>/<slug:user_code>",
+        oauth.page("DeviceConfirm"),
+        name="device-confirm",
+    ),
+    path(
+        "device-done/<slug:client_id>/<slug:user_code>",
+        oauth.page("DeviceDone"),
+        name="device-grant-status",
+    ),
+]
+
+handler500 = "runs.views.errors.server_error"
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("", pages.home, name="home"),
-    path(RUNS, pages.run_list, name="runs"),
-    path(RUNS.removesuffix("/runs") + "/aborts", runs.abort_runs, name="abort-runs"),
-    path(RUN, pages.run_detail, name="run"),
-    path(f"{RUN}/minimap", minimaps.show, name="minimap"),
+    path("", run_list.home, name="home"),
+    path(RUNS, run_list.run_list, name="runs"),
+    path(RUNS.removesuffix("/runs") + "/aborts", run_aborts.abort_runs, name="abort-runs"),
+    path(RUNS.removesuffix("/runs") + "/delete", deletions.delete_runs, name="delete-runs"),
+    path(RUNS.removesuffix("/runs") + "/deletions", deletions.deletions, name="deletions"),
+    path(RUN, run_page.run_page, name="run"),
+    path(f"{RUN}/minimap", run_page.minimap_fragment, name="minimap"),
     path(f"{RUN}/unclaimed", panels.unclaimed, name="unclaimed"),
     path(f"{RUN}/abort", aborts.abort, name="abort"),
     path(f"{RUN}/aborts", aborts.request_aborts, name="aborts"),
     path(f"{RUN}/aborts/preview", aborts.preview_aborts, name="aborts-preview"),
     path(ACTION, panels.panel, name="panel"),
-    path(f"{ACTION}/signal", signals.signal, name="signal"),
+    path(f"{ACTION}/signal", conditions.signal, name="signal"),
+    path(f"{ACTION}/share", manners.share, name="share"),
     path(f"{ACTION}/waits", panels.waits, name="waits"),
     path(f"{ACTION}/beside", panels.beside, name="beside"),
     path(f"{ACTION}/log/search", panels.log_search, name="log-search"),
     path(f"{ACTION}/log.txt", panels.log_file, name="log-file"),
     path(f"{ACTION}/report", panels.report, name="report"),
-    path("executors/", executors.fleet, name="executors"),
+    path("audit/", audit.audit_page, name="audit"),
+    path("sign-in/", password.SignIn.as_view(), name="sign-in"),
+    path("sign-out/", password.SignOut.as_view(), name="sign-out"),
+    path("executors/", executors.executors_page, name="executors"),
     path("executors/<uuid:executor>/drain", executors.drain, name="drain"),
-    path("panes.css", panes.panes, name="panes"),
-    path("healthz", health.healthz),
-    path("readyz", health.readyz),
-    path("metrics", health.metrics_text),
-    path("favicon.ico", RedirectView.as_view(url="/static/mark.svg")),
+    path("oauth/", include((PROVIDER, "oauth2_provider"))),
+    path(".well-known/oauth-authorization-server", oauth.endpoint("Metadata"), name="oauth-metadata"),
+    path("oidc/sign-in", oidc.start, name="oidc-sign-in"),
+    path("oidc/callback", oidc.callback, name="oidc-callback"),
+    path("panes.css", pane_widths.pane_widths, name="panes"),
+    path("healthz", health.healthz, name="healthz"),
+    path("readyz", health.readyz, name="readyz"),
+    path("metrics", health.metrics_text, name="metrics"),
+    path("favicon.ico", RedirectView.as_view(url="/static/mark.svg"), name="favicon"),
     path("admin/", admin.site.urls),
 ]

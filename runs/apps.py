@@ -1,4 +1,4 @@
-"""The Django application."""
+"""The Django application. Short, because Django looks for it in a module of this name."""
 
 from __future__ import annotations
 
@@ -10,3 +10,9 @@ class RunsConfig(AppConfig):
 
     name = "runs"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        from runs.access import checks, sign_ins
+
+        checks.register()
+        sign_ins.connect()

@@ -1,4 +1,5 @@
-"""Fields, constraints and indexes. No behaviour: reads are in queries.py, writes in operations.py and transitions.py."""
+"""Fields, constraints and indexes. No behaviour: reads are in `queries/`, writes in `engine/`."""
+# Over 400 lines: Django finds the tables of an app in one module, and each is a few lines of columns.
 
 from __future__ import annotations
 
@@ -8,12 +9,15 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from runs.phases import LABELS, LIVE, TERMINAL, Cause, Escalation, Kind, Phase
+from runs.domain.phases import LABELS, LIVE, TERMINAL, Cause, Escalation, Kind, Phase
+from runs.domain.roles import Role
+from runs.domain.variables.isolation import Isolation
 
 PHASES = [(phase.value, LABELS[phase]) for phase in Phase]
 KINDS = [(kind.value, kind.name.lower()) for kind in Kind]
 ESCALATIONS = [(step.value, step.name.lower()) for step in Escalation]
 CAUSES = [(cause.value, cause.value) for cause in Cause]
+ROLES = [(role.value, role.label) for role in Role]
 _LIVE = sorted(LIVE)
 _TERMINAL = sorted(TERMINAL)
 
@@ -41,7 +45,11 @@ class Pool(models.Model):
     bundle_uri = models.TextField(blank=True, help_text="the tgz or pickle that holds the user's code")
     image = models.TextField(blank=True)
     env = models.JSONField(default=dict, help_text="environment variables of the process")
+    slow_start = models.CharField(
+        max_length=500, blank=True, help_text="why its modules are not imported before an executor is forked"
+    )
     created_at = models.DateTimeField(default=timezone.now)
+    unused_since = models.DateTimeField(null=True, help_text="since when no action and no executor has it")
 
     def __str__(self) -> str:
         return self.key[:12]
@@ -58,6 +66,9 @@ class TaskSpec(models.Model):
     environment = models.CharField(max_length=63, blank=True)
     task_type = models.CharField(max_length=63, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    unused_since = models.DateTimeField(
+        null=True, help_text="since when no action and no deployed task has it"
+    )
 
     def __str__(self) -> str:
         return self.name
@@ -107,17 +118,24 @@ class Run(models.Model):
     seq = models.BigIntegerField(
         default=0, help_text="grows by one with each transaction that changes the run"
     )
+    packed_at = models.DateTimeField(
+        null=True, help_text="when its small values were put into one file (store/packs.py)"
+    )
+    logs_deleted_at = models.DateTimeField(null=True, help_text="when retention deleted what it printed")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["project", "domain", "name"], name="run_identity")]
-        indexes = [models.Index(fields=["project", "domain", "created_at", "id"], name="run_listing")]
+        indexes = [
+            models.Index(fields=["project", "domain", "created_at", "id"], name="run_listing"),
+            models.Index(fields=["created_at"], name="run_unpacked", condition=Q(packed_at__isnull=True)),
+        ]
 
     def __str__(self) -> str:
         return self.name
 
 
 class Executor(models.Model):
-    """A process that holds actions of one pool."""
+    """A process that holds actions of one pool, and there of one run; of several only where there was no room for one each."""
 
     class State(models.TextChoices):
         """STARTING: asked of a worker. BLOCKED: connected, but user code does not let its event loop run.
@@ -135,6 +153,9 @@ class Executor(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4)
     pool = models.ForeignKey(Pool, models.PROTECT, related_name="executors")
+    runs = models.ManyToManyField(
+        Run, related_name="executors", help_text="whose actions it takes; those that have ended stay listed"
+    )
     state = models.CharField(max_length=16, choices=State.choices, default=State.STARTING)
     epoch = models.IntegerField(default=0, help_text="grows with each connection; a lower one is stale")
     worker = models.CharField(max_length=255, blank=True)
@@ -144,7 +165,14 @@ class Executor(models.Model):
     acked_seq = models.BigIntegerField(default=0, help_text="the last event batch that was applied")
     requested_at = models.DateTimeField(default=timezone.now)
     connected_at = models.DateTimeField(null=True)
-    heard_at = models.DateTimeField(null=True, help_text="when a web process last said that it is connected")
+    reached_at = models.DateTimeField(
+        null=True, help_text="since when what is sent to it arrives, but for short interruptions"
+    )
+    heartbeat_at = models.DateTimeField(null=True, help_text="when its last batch of events was applied")
+    unproved_since = models.DateTimeField(
+        null=True, help_text="when it connected for the first time since a batch of its events was applied"
+    )
+    unproved_connections = models.IntegerField(default=0, help_text="how often it has connected since then")
     disconnected_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     end_reason = models.CharField(max_length=500, blank=True)
@@ -153,6 +181,14 @@ class Executor(models.Model):
         help_text="when it was asked to leave once it holds nothing; it takes no leases from then on",
     )
     drain_actor = models.CharField(max_length=255, blank=True, help_text="who asked that")
+    blocked_since = models.DateTimeField(null=True, help_text="since when user code has kept its event loop")
+    blocked_by = models.ForeignKey(
+        "Action", models.SET_NULL, null=True, related_name="+", help_text="the action whose code that is"
+    )
+    blocked_in = models.TextField(blank=True, help_text="the stack of that code")
+    is_silent = models.BooleanField(
+        default=False, help_text="that code keeps Python's lock, so its worker reports in its place"
+    )
 
     class Meta:
         indexes = [models.Index(fields=["pool"], name="executor_alive", condition=~Q(state="gone"))]
@@ -162,7 +198,7 @@ class Executor(models.Model):
 
 
 class Abort(models.Model):
-    """One request to stop. Every action that it reaches points at it; the first one that reaches an action stays."""
+    """One request to stop. Every action that it reaches points at it; an action keeps the first one that reaches it."""
 
     class Scope(models.TextChoices):
         """What was asked to stop: the whole run, or one action with its subtree."""
@@ -183,7 +219,7 @@ class Abort(models.Model):
 
 
 class Action(models.Model):
-    """A node of a run's tree: a task, a trace or a condition. Only transitions.py writes phase, attempt and times."""
+    """A node of a run's tree: a task, a trace or a condition. Only `engine/book.py` writes phase, attempt and times."""
 
     # Each index is written with each row, so foreign keys have one only where no other begins with them.
     run = models.ForeignKey(Run, models.CASCADE, related_name="actions", db_index=False)
@@ -248,10 +284,25 @@ class Action(models.Model):
     )
     refusing_since = models.DateTimeField(null=True, help_text="when its first grace period was over")
     escalates_at = models.DateTimeField(null=True, help_text="when the next step of its escalation comes")
-    stuck_in = models.TextField(blank=True, help_text="the stack in which it refuses to stop")
+    stuck_in = models.TextField(
+        blank=True, help_text="the stack in which it refuses to stop, or of what goes on after its code"
+    )
+    goes_on = models.CharField(
+        max_length=300, blank=True, help_text="what it has started and its end waits for, as a clause"
+    )
+    code_ended_at = models.DateTimeField(null=True, help_text="since when only that goes on")
     executor = models.ForeignKey(Executor, models.SET_NULL, null=True, related_name="actions", db_index=False)
     lease_epoch = models.IntegerField(default=0, help_text="grows with each lease; an older holder is stale")
+    is_isolated = models.BooleanField(
+        default=False, help_text="a child process runs its code, whatever becomes of the executor's loop"
+    )
     changed_seq = models.BigIntegerField(default=0, help_text="run.seq of the last change")
+    isolation = models.CharField(
+        max_length=8, default=Isolation.AUTO.value, help_text="FLYTEUI_ISOLATE of its task or run"
+    )
+    is_alone = models.BooleanField(
+        default=False, help_text="its last lease was for a process of its own, an async def too"
+    )
 
     class Meta:
         constraints = [
@@ -274,11 +325,11 @@ class Action(models.Model):
             models.Index(fields=["run", "phase"], name="action_phases"),
             models.Index(fields=["executor", "phase"], name="action_held"),
             models.Index(
-                fields=["pool", "queued_at", "id"],
+                fields=["pool", "run", "queued_at", "id"],
                 name="action_queue",
                 condition=Q(phase=Phase.QUEUED),
             ),
-            # parent: so that what failed first is found in the index alone (runs/queries/glances.py).
+            # parent: so that what failed first is found in the index alone (runs/queries/long_runs.py).
             models.Index(
                 fields=["run", "ended_at", "id", "parent"],
                 name="action_failures",
@@ -289,6 +340,7 @@ class Action(models.Model):
                 fields=["not_before"], name="action_not_before", condition=Q(not_before__isnull=False)
             ),
             models.Index(fields=["created_at", "id"], name="action_roots", condition=Q(parent__isnull=True)),
+            models.Index(fields=["source"], name="action_source", condition=Q(source__gt="")),
             models.Index(fields=["cache_key"], name="action_cache_key", condition=Q(cache_key__gt="")),
             models.Index(
                 fields=["phase", "cache_status"], name="action_cache_work", condition=Q(cache_key__gt="")
@@ -300,7 +352,7 @@ class Action(models.Model):
 
 
 class CacheEntry(models.Model):
-    """Outputs that another action with this key may take for its own (runs/cache.py)."""
+    """Outputs that another action with this key may take for its own (runs/engine/cache.py)."""
 
     key = models.CharField(max_length=255, unique=True, help_text="an Action.cache_key")
     output_uri = models.TextField(help_text="the directory of outputs.pb")
@@ -314,6 +366,37 @@ class CacheEntry(models.Model):
         return self.key
 
 
+class Manner(models.Model):
+    """What a task was seen to do to those with which it shared a process; its actions run alone (runs/engine/manners.py)."""
+
+    class Kind(models.TextChoices):
+        """BLOCKED its event loop, which others waited for. DIED, and others with it. LEFT_BEHIND processes or threads that
+        outlived it. CHANGED the state of the process: its folder, signal handlers, descriptors.
+        """
+
+        BLOCKED = "blocked"
+        DIED = "died"
+        LEFT_BEHIND = "left behind"
+        CHANGED = "changed"
+
+    project = models.ForeignKey(Project, models.CASCADE, related_name="+", db_index=False)
+    domain = models.CharField(max_length=63)
+    task_name = models.CharField(max_length=255, help_text="environment.function, of any version")
+    kind = models.CharField(max_length=16, choices=Kind.choices)
+    detail = models.CharField(max_length=300, help_text="for the page, such as: blocked its loop for 4.2 s")
+    run_name = models.CharField(max_length=30, help_text="where it was seen last")
+    seen_at = models.DateTimeField()
+    clean_executions = models.IntegerField(default=0, help_text="since then, without a fault")
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["project", "domain", "task_name"], name="manner_identity")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.task_name} {self.detail}"
+
+
 class Attempt(models.Model):
     """One start of an action on an executor, and how it ended."""
 
@@ -325,12 +408,19 @@ class Attempt(models.Model):
     started_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True)
     outcome = models.CharField(
-        max_length=16, blank=True, help_text="succeeded | failed | aborted | timed_out | interrupted | lost"
+        max_length=16,
+        blank=True,
+        help_text="succeeded | failed | aborted | timed_out | interrupted | lost | innocent",
     )
     output_uri = models.TextField(blank=True, help_text="where this attempt writes outputs.pb or error.pb")
     error_code = models.CharField(max_length=255, blank=True)
     error_kind = models.CharField(max_length=16, blank=True)
     error_message = models.TextField(blank=True)
+    cpu_seconds = models.FloatField(
+        null=True,
+        help_text="processor time of its processes, or the time of its steps on a shared event loop",
+    )
+    peak_memory_bytes = models.BigIntegerField(null=True, help_text="the most memory that it has had")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["action", "lease_epoch"], name="attempt_lease")]
@@ -357,14 +447,164 @@ class ActionEvent(models.Model):
 
 
 class LogChunk(models.Model):
-    """Some lines that an attempt printed, in order of id. Lines: a JSON list of [microseconds, stream, text]."""
+    """Some lines that an attempt printed, in order of id. Lines: a JSON list of [microseconds, stream, text].
+
+    A long log has a gap, behind its first part (runs/engine/logs.py).
+    """
 
     action = models.ForeignKey(Action, models.CASCADE, related_name="logs")
     attempt = models.IntegerField()
     lines = models.BinaryField()
+    upto = models.BigIntegerField(
+        default=0, help_text="bytes of the log up to the end of this chunk, with what was left out"
+    )
+    left_out = models.BigIntegerField(default=0, help_text="bytes that were left out just before this chunk")
 
     class Meta:
         indexes = [models.Index(fields=["action", "attempt", "id"], name="log_order")]
 
     def __str__(self) -> str:
         return f"log of {self.action_id}/{self.attempt}"
+
+
+class Deletion(models.Model):
+    """A run that was deleted, so that its address says what became of it (runs/engine/retention/deletions.py)."""
+
+    class Cause(models.TextChoices):
+        """RETENTION: its time was over. ASKED: somebody asked for it."""
+
+        RETENTION = "retention"
+        ASKED = "asked"
+
+    # Names, because what they named is gone.
+    project = models.CharField(max_length=63)
+    domain = models.CharField(max_length=63)
+    name = models.CharField(max_length=30)
+    run = models.OneToOneField(
+        Run, models.SET_NULL, null=True, related_name="deletion", help_text="as long as rows of it are left"
+    )
+    run_created_at = models.DateTimeField()
+    actions = models.IntegerField(help_text="how many it had")
+    cause = models.CharField(max_length=16, choices=Cause.choices)
+    actor = models.CharField(max_length=255, help_text="who asked, or the setting that says so")
+    deleted_at = models.DateTimeField()
+    cleared_at = models.DateTimeField(null=True, help_text="when its files were gone, too")
+    freed_bytes = models.BigIntegerField(default=0, help_text="of its files")
+    kept_files = models.IntegerField(default=0, help_text="files or folders that something else uses")
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["project", "domain", "name"], name="deletion_lookup"),
+            models.Index(fields=["id"], name="deletion_pending", condition=Q(cleared_at__isnull=True)),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.project}/{self.domain}/{self.name}"
+
+
+class Lock(models.Model):
+    """A name that one process of the whole installation holds until `expires_at`, unless it renews it (runs/engine/locks.py)."""
+
+    name = models.CharField(max_length=300, unique=True)
+    holder = models.CharField(max_length=255)
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.holder}"
+
+
+class Member(models.Model):
+    """The role of a user, or of a group of the identity provider, in a project or in all of them."""
+
+    class Kind(models.TextChoices):
+        """What `name` is the name of."""
+
+        USER = "user"
+        GROUP = "group"
+
+    kind = models.CharField(max_length=8, choices=Kind.choices, default=Kind.USER)
+    name = models.CharField(max_length=150, help_text="as whoever signs in is called, or the group's name")
+    project = models.ForeignKey(
+        Project, models.CASCADE, null=True, blank=True, related_name="members", help_text="none: all projects"
+    )
+    role = models.SmallIntegerField(choices=ROLES, default=Role.VIEWER.value)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["kind", "name", "project"], name="member_identity"),
+            # To a database one null is not another.
+            models.UniqueConstraint(
+                fields=["kind", "name"], condition=Q(project__isnull=True), name="member_everywhere"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.name}"
+
+
+class AuditEntry(models.Model):
+    """Who did something, or tried to (runs/access/audit.py). Rows are added and never changed."""
+
+    at = models.DateTimeField(default=timezone.now)
+    subject = models.CharField(
+        max_length=255, blank=True, help_text="the stable id; empty when nobody was verified"
+    )
+    name = models.CharField(max_length=255, blank=True)
+    way = models.CharField(
+        max_length=16, blank=True, help_text="page, CLI, key, admin, run, manage.py or local"
+    )
+    behalf = models.CharField(max_length=255, blank=True, help_text="for whom they said that they asked")
+    deed = models.CharField(max_length=32)
+    target = models.CharField(
+        max_length=300, blank=True, help_text="project/domain/run/action, or what else it is"
+    )
+    project = models.CharField(max_length=63, blank=True)
+    outcome = models.CharField(max_length=16, help_text="done, refused or failed")
+    note = models.CharField(
+        max_length=500, blank=True, help_text="the reason that was given, or why it was refused"
+    )
+
+    class Meta:
+        verbose_name_plural = "audit entries"
+        indexes = [
+            models.Index(fields=["at"], name="audit_time"),
+            models.Index(fields=["project", "at"], name="audit_project"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} {self.deed} {self.target}"
+
+
+class APIKey(models.Model):
+    """A key for a program (runs/access/oauth/keys.py). Its secret is the client's, of which there is a hash."""
+
+    name = models.CharField(max_length=100, unique=True)
+    client = models.OneToOneField("oauth2_provider.Application", models.CASCADE, related_name="api_key")
+    role = models.SmallIntegerField(choices=ROLES, default=Role.VIEWER)
+    project = models.ForeignKey(
+        Project, models.CASCADE, null=True, blank=True, related_name="keys", help_text="none: all projects"
+    )
+    created_by = models.CharField(max_length=255, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    expires_at = models.DateTimeField(null=True, blank=True, help_text="none: when it is revoked")
+    last_used_at = models.DateTimeField(null=True, blank=True, help_text="to the minute")
+
+    class Meta:
+        verbose_name = "API key"
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ProviderAccount(models.Model):
+    """Which user an account of the OpenID Connect provider is: by its stable id, never by a name that may change hands."""
+
+    user = models.OneToOneField("auth.User", models.CASCADE, related_name="provider_account")
+    issuer = models.CharField(max_length=300)
+    subject = models.CharField(max_length=255, help_text="the claim sub")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["issuer", "subject"], name="provider_account")]
+
+    def __str__(self) -> str:
+        return f"{self.subject} at {self.issuer}"

@@ -21,6 +21,9 @@ LAUNCH_ARGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    # Of two such arguments Chromium takes the last, so what Playwright would switch off and matters here is named again. The popup of
+    # the address bar, which nobody sees, would load two pages for each window: as much work as one of ours.
+    "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,AimEnabled,HttpsUpgrades,MediaRouter,OptimizationHints,PaintHolding",
 )
 SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PLAYWRIGHT_PATH = """

@@ -5,14 +5,24 @@ from __future__ import annotations
 import ipaddress
 import os
 import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+from asgiref.sync import SyncToAsync
 from django.db import connections
 
+from runs.store import database
+
+if TYPE_CHECKING:
+    from tests.support.made_up_provider import MadeUpProvider
+
 TESTS = Path(__file__).parent
-E2E_TIMEOUT_SECONDS = 180
+E2E_TIMEOUT_SECONDS = 300
 
 # Examples share two cores with other tests, so the time of one says nothing about the code.
 hypothesis.settings.register_profile("shared-machine", deadline=None)
@@ -25,25 +35,53 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(E2E_TIMEOUT_SECONDS))
+        elif "bench" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.processes)
 
 
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
-    """Put the SQLite test database in a file: in memory, two connections cannot race as they do in production."""
+    """Put the SQLite test database in a file: in memory, two connections cannot race as they do in production.
+
+    On a PostgreSQL that others use too, each process has one of its own.
+    """
     for connection in connections.all():
         if connection.vendor == "sqlite":
             connection.settings_dict["TEST"]["NAME"] = str(Path(os.environ["FLYTEUI_HOME"]) / "test.sqlite3")
+        else:
+            connection.settings_dict["TEST"]["NAME"] = f"test_flyteui_{os.getpid()}"
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """Close what threads hold open before the test database is dropped: PostgreSQL drops none that somebody uses."""
+    yield
+    if connections["default"].vendor == "postgresql":
+        close_connections_of_threads()
+
+
+def close_connections_of_threads() -> None:
+    """Those of the readers, of the writer, and of the thread in which Django runs what must not be in several."""
+    for pool in (database._readers, database._writer, SyncToAsync.single_thread_executor):
+        meeting = threading.Barrier(pool._max_workers)  # so that each of its threads takes one
+
+        def close(meeting: threading.Barrier = meeting) -> None:
+            meeting.wait(60)
+            connections.close_all()
+
+        for done in [pool.submit(close) for _ in range(pool._max_workers)]:
+            done.result(60)
 
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> None:
     """Each test has an empty database, so the ids that the process remembers are stale."""
-    from runs import operations
-    from runs.queries import lists
+    from runs.engine.creation import _pool_ids, _spec_ids
+    from runs.queries import run_list
 
-    lists._bars.clear()
-    operations._spec_ids.clear()
-    operations._pool_ids.clear()
+    run_list._bars.clear()
+    _spec_ids.clear()
+    _pool_ids.clear()
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +113,24 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+@pytest.fixture
+def provider(settings: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[MadeUpProvider]:
+    """An identity provider of the test's own, in mode oidc, of which nothing is known yet."""
+    from runs.access.oidc import provider as its
+    from tests.support.made_up_provider import CLI, PAGES, made_up_provider
+
+    with made_up_provider() as made:
+        settings.AUTH = "oidc"
+        settings.OIDC = replace(
+            settings.OIDC,
+            issuer=made.issuer,
+            client_id=PAGES,
+            client_secret="secret-of-pages",
+            cli_client_id=CLI,
+            audiences=(CLI,),
+        )
+        monkeypatch.setattr(its, "_metadata", its.Document(its._discover))
+        monkeypatch.setattr(its, "_jwks", its.Document(its._fetch_jwks))
+        yield made

@@ -1,41 +1,43 @@
-// What the scripts of the pages may count on, for `tsc --checkJs` (make check); nothing of it is served.
+// Types for the scripts of the pages, for `tsc --checkJs` (make check); nothing of it is served.
 // A new custom element is one import and one line in HTMLElementTagNameMap; then document.querySelector("run-x") has its type.
 
-import type { AbortDialog } from "../static/js/abort.js";
-import type { AnswerDialog } from "../static/js/answer.js";
-import type { TimeAxis } from "../static/js/axis.js";
-import type { LiveClock } from "../static/js/clock.js";
-import type { CopyButton, RelativeTime, ScopeMenu, ThemeToggle, TimeSwitch } from "../static/js/controls.js";
-import type { TimeCursor } from "../static/js/cursor.js";
-import type { RunFilter } from "../static/js/filter.js";
-import type { SheetHandle } from "../static/js/handle.js";
-import type { LogView } from "../static/js/logs.js";
-import type { ConnectionStatus } from "../static/js/connection.js";
-import type { RunMap } from "../static/js/minimap.js";
-import type { RunList } from "../static/js/runs.js";
-import type { KeysSheet } from "../static/js/sheet.js";
-import type { SplitPane } from "../static/js/split.js";
-import type { RunTree } from "../static/js/tree.js";
+import type { AbortDialog } from "../static/js/dialogs/abort-dialog.js";
+import type { AnswerDialog } from "../static/js/dialogs/answer-dialog.js";
+import type { DeleteDialog } from "../static/js/dialogs/delete-dialog.js";
+import type { TimeAxis } from "../static/js/time/time-axis.js";
+import type { LiveClock } from "../static/js/time/live-clock.js";
+import type { CopyButton, ScopeMenu, ThemeToggle } from "../static/js/page/controls.js";
+import type { RelativeTime, TimeSwitch } from "../static/js/time/time-switch.js";
+import type { TimeCursor } from "../static/js/time/time-cursor.js";
+import type { RunFilter } from "../static/js/tree/run-filter.js";
+import type { SheetHandle } from "../static/js/panel/bottom-sheet.js";
+import type { LogView } from "../static/js/log/log-view.js";
+import type { ConnectionStatus } from "../static/js/page/connection-status.js";
+import type { RunMinimap } from "../static/js/time/run-minimap.js";
+import type { RunList } from "../static/js/list/run-list.js";
+import type { KeysHelp } from "../static/js/dialogs/keys-help.js";
+import type { SplitPane } from "../static/js/page/split-pane.js";
+import type { RunTree } from "../static/js/tree/run-tree.js";
 
-/** What hx-ws keeps of the socket of an element. */
-interface Connection {
+/** What hx-ws knows of the socket of an element. */
+export interface Connection {
   socket: WebSocket | null;
   attempt: number;
   frame: Frame;
-  /** Of the last frame; ours. */
+  /** The number of the last frame; ours, hx-ws does not know it. */
   number: number;
-  /** Until its next try. */
+  /** Until its next attempt. */
   timer: number;
 }
 
-/** What the server sends: the rest of it is for htmx. */
-interface Frame {
+/** A message of the server; its other fields are for htmx. */
+export interface Frame {
   seq: number;
   now: number;
-  /** Of this socket, from 1. */
+  /** Counted for each socket, from 1. */
   number: number;
-  /** Seconds until the next one at the latest. */
-  beat: number;
+  /** The heartbeat: seconds until the next frame at the latest. */
+  heartbeat: number;
 }
 
 /** Lines of a log, from a place on (as [chunk, lines of the next one]) up to another. */
@@ -48,11 +50,14 @@ export interface LogFrame {
   isOver: boolean;
 }
 
-/** What only the feed of a run says. */
+/** A frame of a run. */
 export interface RunFrame extends Frame {
   /** Of the tree: the 0-based row with which its window begins, and the one after its end. */
   rows?: [number, number];
   log?: LogFrame;
+  /** The answer to a jump: the action that was found, "" when none was; and the branches that were opened for it. */
+  sought?: string;
+  opened?: string[];
   /** Of the selected action, when its row is not in the page: the number of its last change. */
   panel?: { name: string; seq: number };
 }
@@ -62,11 +67,11 @@ interface SocketDetail {
   code: number;
   connection: Connection;
   message: { data: string };
-  /** Set it, and nothing is swapped. */
+  /** Set to true, so that nothing is swapped. */
   cancelled?: boolean;
 }
 
-/** What htmx keeps of a request. */
+/** What htmx knows of a request. */
 export interface HtmxRequest {
   sourceElement: Element;
   target: Element | null;
@@ -79,16 +84,17 @@ export interface HtmxRequest {
 declare global {
   interface HTMLElementTagNameMap {
     "abort-dialog": AbortDialog;
+    "delete-dialog": DeleteDialog;
     "answer-dialog": AnswerDialog;
     "connection-status": ConnectionStatus;
     "copy-button": CopyButton;
-    "keys-sheet": KeysSheet;
+    "keys-help": KeysHelp;
     "live-clock": LiveClock;
     "log-view": LogView;
     "relative-time": RelativeTime;
     "run-filter": RunFilter;
     "run-list": RunList;
-    "run-map": RunMap;
+    "run-minimap": RunMinimap;
     "run-tree": RunTree;
     "scope-menu": ScopeMenu;
     "sheet-handle": SheetHandle;
@@ -112,8 +118,8 @@ declare global {
     closest<E extends Element = HTMLElement>(selectors: string): E | null;
   }
 
-  // The target of an event that was delegated to us is an element; those with hx-ws:connect (live.js) say and hear more.
-  // What only inputs and forms have still wants a cast: /** @type {HTMLInputElement} */ (event.target).
+  // The target of a delegated event is an element; one with hx-ws:connect takes part in its socket (page/socket.js).
+  // What only inputs and forms have still needs a cast: /** @type {HTMLInputElement} */ (event.target).
   interface EventTarget {
     closest<K extends keyof HTMLElementTagNameMap>(selector: K): HTMLElementTagNameMap[K] | null;
     closest<E extends Element = HTMLElement>(selectors: string): E | null;
@@ -124,27 +130,28 @@ declare global {
     querySelectorAll<K extends keyof HTMLElementTagNameMap>(selectors: K): NodeListOf<HTMLElementTagNameMap[K]>;
     querySelectorAll<E extends Element = HTMLElement>(selectors: string): NodeListOf<E>;
     connection?: Connection;
-    /** What was asked while there was no connection. */
-    unsent?: object;
     hello?(): object;
-    /** What to say right after it. */
+    /** What is sent right after it. */
     afterHello?(): object | undefined;
     beforeFrame?(frame: Frame): void;
     afterFrame?(frame: Frame): void;
   }
 
   interface HTMLElement {
-    /** The custom properties that axis.js has set, by name. */
+    /** The custom properties that time-axis.js has set, by name. */
     kept?: Record<string, number>;
-    /** Where htmx keeps what it knows of an element. */
+    /** What htmx knows of an element. */
     _htmx?: { ws?: { connection?: Connection } };
-    /** Of what shows a time that passes. @param now the server's */
-    say?(now: number): void;
+    /** Of elements whose text depends on the time. @param now the server's */
+    showTime?(now: number): void;
   }
 
   interface DocumentEventMap {
     "htmx:response:error": CustomEvent<{ ctx: HtmxRequest }>;
     "htmx:error": CustomEvent<{ ctx?: HtmxRequest }>;
+    "htmx:before:request": CustomEvent<{ ctx: HtmxRequest }>;
+    "htmx:before:swap": CustomEvent<{ ctx?: HtmxRequest }>;
+    "htmx:finally:request": CustomEvent<{ ctx: HtmxRequest }>;
     "htmx:ws:before:connection": CustomEvent<SocketDetail>;
     "htmx:ws:after:connection": CustomEvent<SocketDetail>;
     "htmx:ws:before:message:incoming": CustomEvent<SocketDetail>;

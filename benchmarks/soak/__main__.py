@@ -85,6 +85,7 @@ def report(chaos: Chaos, verdict: Verdict, seed: int, seconds: float) -> str:
         f"actions  {counts(verdict.actions)}",
         f"aborts   {counts(deeds.aborts)}",
         f"kills    {counts(deeds.kills)}",
+        f"again    {verdict.again} (of what shared a process with one that crashed)",
         *(f"{what:<9}{len(found)}" for what, found in verdict.findings.items()),
     ]
     for what, found in verdict.findings.items():

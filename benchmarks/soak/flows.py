@@ -1,16 +1,18 @@
-"""User code that leaves marks: who began and ended what, in a file; and a lock that says when an action runs twice at a time.
+"""User code that leaves marks: which action began and ended when, in a file; and a lock that detects an action that runs twice.
 
-The lock is the kernel's, so the death of a process frees it, and two tasks of one process are told apart.
+The lock is the kernel's, so the death of a process frees it, and two tasks of one process are distinguished.
 One file without imports from here, because it is what the real client bundles.
 """
 
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import fcntl
 import json
 import os
 import random
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -105,6 +107,42 @@ def plain_parent(where: str, number: int, seconds: float) -> int:
         return int(slept) + plain(where, number, seconds / 2)
 
 
+# Faults, each of which concerns its action alone.
+
+
+@env.task
+async def crashes(where: str, number: int, seconds: float) -> int:
+    with marked(where):
+        await asyncio.sleep(seconds)
+        ctypes.string_at(0)
+        return number
+
+
+@env.task
+async def blocks(where: str, number: int, seconds: float) -> int:
+    with marked(where):
+        time.sleep(min(seconds, 1.5))  # noqa: ASYNC251 -- the fault
+        return number
+
+
+@env.task
+async def floods(where: str, number: int, seconds: float) -> int:
+    with marked(where):
+        for _ in range(20):
+            print(f"{number} " * 25_000)
+        await asyncio.sleep(seconds)
+        return number
+
+
+@env.task
+async def starts(where: str, number: int, seconds: float) -> int:
+    """Leaves a process behind, and is in a thread when it is aborted."""
+    with marked(where):
+        subprocess.Popen(["sleep", "60"])  # noqa: ASYNC220 -- the fault
+        await asyncio.to_thread(time.sleep, seconds)
+        return number
+
+
 @env.task
 async def branch(where: str, seed: int, depth: int) -> int:
     """A random subtree: some children are cancelled in code, and some are left behind."""
@@ -126,10 +164,14 @@ def grow(where: str, dice: random.Random, depth: int) -> asyncio.Task[int]:
     number, seconds = dice.randrange(1000), dice.uniform(0.0, 2.5)
     if depth > 0 and dice.random() < 0.3:
         return asyncio.create_task(branch(where, dice.randrange(10**9), depth - 1))
+    if dice.random() < FAULTY:
+        return asyncio.create_task(dice.choice(FAULTS)(where, number, seconds))
     return asyncio.create_task(dice.choice(KINDS)(where, number, seconds))
 
 
 # Sleepers are the many, and a plain function costs a process.
+FAULTS: list[Any] = [crashes, blocks, floods, starts]
+FAULTY = 0.06  # of the children
 KINDS: list[Any] = [sleeps, sleeps, sleeps, fails, retries, swallows, overruns, plain.aio, plain_parent.aio]
 
 
@@ -139,12 +181,35 @@ async def main(where: str, seed: int) -> int:
         return await branch(where, seed, 2)
 
 
+# Nobody knows how long a test takes to do what it does meanwhile, so these go on until it says so.
+
+
+def may_end(where: str) -> bool:
+    return os.path.exists(f"{where}/may-end")  # noqa: PTH110 -- some thousand times a second
+
+
 @env.task
-async def fan_out(where: str, n: int, plain_ones: int, seconds: float, quick: int) -> int:
-    """`quick` children that end first; then n sleepers and some plain functions. Returns how many were aborted."""
+async def waits(where: str, number: int) -> int:
+    with marked(where):
+        while not may_end(where):
+            await asyncio.sleep(0.2)
+        return number
+
+
+@env.task
+def waits_plain(where: str, number: int) -> int:
+    with marked(where):
+        while not may_end(where):
+            time.sleep(0.05)
+        return number
+
+
+@env.task
+async def fan_out(where: str, n: int, plain_ones: int, quick: int) -> int:
+    """`quick` children that end first; then n others and some plain functions, which wait. Returns how many were aborted."""
     with marked(where):
         await asyncio.gather(*[sleeps(where, number, 0.0) for number in range(quick)])
-        longer = [sleeps(where, 1000 + number, seconds) for number in range(n)]
-        processes = [plain.aio(where, 5000 + number, seconds / 2) for number in range(plain_ones)]
+        longer = [waits(where, 1000 + number) for number in range(n)]
+        processes = [waits_plain.aio(where, 5000 + number) for number in range(plain_ones)]
         done = await asyncio.gather(*longer, *processes, return_exceptions=True)
         return sum(isinstance(one, flyte.errors.ActionAbortedError) for one in done)

@@ -1,4 +1,4 @@
-"""What the user code of flows.py wrote down."""
+"""Reads the marks that the user code of flows.py leaves."""
 
 from __future__ import annotations
 
@@ -35,3 +35,8 @@ def doubled(marks: list[Mark]) -> list[Mark]:
 def starts(marks: list[Mark], run: str) -> Counter[str]:
     """How often the code of each action of a run began."""
     return Counter(mark.action for mark in marks if mark.run == run and mark.what == "start")
+
+
+def let_end(folder: Path) -> None:
+    """Let the actions of fan_out() end that wait for it."""
+    (folder / "may-end").touch()

@@ -1,4 +1,4 @@
-"""Whether everything was kept that was promised, after a soak has settled."""
+"""Checks after a soak has settled: nothing lost, doubled or stuck, and no abort forgotten."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class Verdict:
     untrue: list[str]
     doctor: list[str]
     actions: Counter[str]
+    again: int  # attempts that ended because another action ended their process
 
     @property
     def findings(self) -> dict[str, list[str]]:
@@ -46,8 +47,9 @@ def settle(world: World) -> None:
 
 
 def judge(world: World, deeds: Deeds) -> Verdict:
-    from runs.models import Action
-    from runs.phases import Phase
+    from runs.domain.phases import Phase
+    from runs.domain.retries import How
+    from runs.models import Action, Attempt
 
     phases = {
         (run, action): Phase(phase)
@@ -64,6 +66,7 @@ def judge(world: World, deeds: Deeds) -> Verdict:
         ],
         doctor=ask_doctor(),
         actions=Counter(phase.label.lower() for phase in phases.values()),
+        again=Attempt.objects.filter(outcome=How.INNOCENT).count(),
     )
 
 

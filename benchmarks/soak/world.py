@@ -1,4 +1,4 @@
-"""The server under the soak: how it is asked, what its database says, and which processes are its own."""
+"""The server under the soak: requests to it, reads of its database, and the processes that belong to it."""
 
 from __future__ import annotations
 
@@ -99,8 +99,8 @@ class World:
     @staticmethod
     def live_actions() -> list[tuple[str, str]]:
         """Run and name of everything that has not ended."""
+        from runs.domain.phases import LIVE
         from runs.models import Action
-        from runs.phases import LIVE
 
         live = Action.objects.filter(phase__in=sorted(LIVE)).order_by("pk")
         return list(live.values_list("run__name", "name"))
@@ -110,7 +110,7 @@ class World:
     def pids(self, kind: str) -> list[int]:
         """Processes of this server, and of no other: by its home, or by what its database says of its executors."""
         if kind in {"web", "worker"}:
-            word = " daphne " if kind == "web" else " django worker"
+            word = " flyteui.web " if kind == "web" else " django worker"
             home = f"FLYTEUI_HOME={self.home}\0".encode()
             return [pid for pid in all_pids() if word in command(pid) and home in read(pid, "environ")]
         executors = self.executors()

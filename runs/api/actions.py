@@ -12,30 +12,36 @@ from connectrpc.errors import ConnectError
 from connectrpc.request import RequestContext
 from flyteidl2.actions import actions_service_connect, actions_service_pb2
 
-from runs import conditions, database, events, operations, specs, storage
 from runs.api import wire
-from runs.api.identity import actor_of
-from runs.api.watch import watch
-from runs.errors import Invalid
-from runs.executor.frames import Failure
-from runs.names import ActionRef
-from runs.phases import Cause, Kind, Phase
+from runs.api.door import CODE, subject_of
+from runs.domain import conditions, specs
+from runs.domain.errors import Invalid
+from runs.domain.failures import Failure
+from runs.domain.names import ActionRef
+from runs.domain.phases import Cause, Kind, Phase
+from runs.domain.specs import NewAction
+from runs.engine.aborts import request_abort
+from runs.engine.conditions import signal_condition
+from runs.engine.creation import enqueue
+from runs.engine.endings import report
 from runs.queries import api as queries
-from runs.specs import NewAction
+from runs.store import database, hints, storage
+from runs.store.watch import watch
 
 Context = RequestContext[Any, Any]
 
 
 class Actions(actions_service_connect.ActionsService):
-    """Writes go through operations; what a parent hears of its children is read anew after each hint."""
+    """Writes go through the engine. A watch reads the children of a parent anew after each hint."""
 
     async def enqueue(
         self, request: actions_service_pb2.EnqueueRequest, ctx: Context
     ) -> actions_service_pb2.EnqueueResponse:
         new = specs.read_action(request.action)
+        _check_addresses(new)
         if new.kind is Kind.TRACE and new.failure:
             new = replace(new, failure=await _trace_failure(new))
-        await database.write(operations.enqueue, ActionRef(new.ref.run, new.parent), new)
+        await database.write(enqueue, ActionRef(new.ref.run, new.parent), new)
         return actions_service_pb2.EnqueueResponse()
 
     async def watch_for_updates(
@@ -46,16 +52,16 @@ class Actions(actions_service_connect.ActionsService):
         Ending cleanly would make the client reconnect at once and for ever; CANCELED ends its watch silently.
         """
         parent = await database.read(queries.get_action, specs.read_action_ref(request.parent_action_id))
-        seen = -1
-        async with watch(events.run_group(parent.run_id)) as change:
+        sent_seq = -1
+        async with watch(hints.run_group(parent.run_id)) as change:
             is_replay = True
             while True:
                 # Asked before the children are read, so that none of their ends is missed.
                 is_over = await database.read(queries.has_ended, parent.id)
                 for child in await database.read(
-                    queries.list_changed, parent.run_id, after=seen, parent_id=parent.id
+                    queries.list_changed, parent.run_id, after=sent_seq, parent_id=parent.id
                 ):
-                    seen = child.changed_seq
+                    sent_seq = child.changed_seq
                     if not (is_replay and _waits_for_signal(child)):
                         yield wire.child_update(child)
                 if is_replay:
@@ -70,23 +76,24 @@ class Actions(actions_service_connect.ActionsService):
     ) -> actions_service_pb2.AbortResponse:
         """The SDK sends this, without a reason, when the coroutine that awaits a child was cancelled."""
         ref = specs.read_action_ref(request.action_id)
-        if request.reason or request.HasField("aborted_by"):
-            actor = request.aborted_by.user.id.subject or actor_of(ctx)
+        subject = subject_of(ctx)
+        if request.reason or request.HasField("aborted_by") or subject.way not in CODE:
+            actor = subject.on_behalf_of(request.aborted_by.user.id.subject).actor
             cause = Cause.EXTERNAL_ABORT
         else:
-            actor = (await database.read(queries.get_action, ref)).parent or actor_of(ctx)
+            actor = (await database.read(queries.get_action, ref)).parent or subject.actor
             cause = Cause.CANCELLED_BY_PARENT
-        await database.write(operations.request_abort, ref, reason=request.reason, actor=actor, cause=cause)
+        await database.write(request_abort, ref, reason=request.reason, actor=actor, cause=cause)
         return actions_service_pb2.AbortResponse()
 
     async def signal(
         self, request: actions_service_pb2.SignalRequest, ctx: Context
     ) -> actions_service_pb2.SignalResponse:
         await database.write(
-            operations.signal_condition,
+            signal_condition,
             specs.read_action_ref(request.action_id),
             conditions.read_literal(request.value),
-            actor=request.signalled_by.user.id.subject or actor_of(ctx),
+            actor=subject_of(ctx).on_behalf_of(request.signalled_by.user.id.subject).actor,
             parent=request.parent_action_name,
         )
         return actions_service_pb2.SignalResponse()
@@ -102,13 +109,25 @@ class Actions(actions_service_connect.ActionsService):
         failure = None
         if phase is Phase.FAILED:
             failure = Failure("Unknown", f"action {ref.name!r} was reported as failed", "unknown")
-        await database.write(operations.report, ref, request.attempt, phase, failure=failure, output_uri="")
+        await database.write(report, ref, request.attempt, phase, failure=failure, output_uri="")
         return actions_service_pb2.UpdateResponse()
 
 
 def _waits_for_signal(child: queries.ActionView) -> bool:
-    """A condition that waits is told live only: from a replay the client would take it for a task, and lose its value."""
+    """Whether a replay must leave the child out: the client would take a waiting condition for a task and lose its value."""
     return child.kind is Kind.CONDITION and not child.is_terminal
+
+
+def _check_addresses(new: NewAction) -> None:
+    """Raise Invalid unless all that the server or an executor will read for the action is in the storage."""
+    bundle_uri = new.task.bundle_uri if new.task else ""
+    addresses = {
+        "input_uri": new.input_uri, "run_output_base": new.run_output_base, "output_uri": new.output_uri,
+        "code bundle": bundle_uri,
+    }  # fmt: skip
+    for what, address in addresses.items():
+        if address:
+            storage.check_inside(f"{what} of action {new.name!r}", address)
 
 
 async def _trace_failure(new: NewAction) -> Failure | None:

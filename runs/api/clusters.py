@@ -1,4 +1,4 @@
-"""ClusterService: there is one cluster, this server."""
+"""ClusterService: there is one cluster, this server. Short, because each Connect service has a module of its name."""
 
 from __future__ import annotations
 

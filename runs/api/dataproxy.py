@@ -16,13 +16,15 @@ from flyteidl2.dataproxy import dataproxy_service_connect, dataproxy_service_pb2
 from flyteidl2.task import task_definition_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from runs import cache_keys, database, specs, storage
-from runs.api import creation, logs, wire
-from runs.errors import AlreadyExists, Invalid, NotFound
-from runs.names import check_run_name, check_scope
-from runs.phases import SUCCESS, Kind
+from runs.api import create_run, logs, wire
+from runs.api.door import subject_of
+from runs.domain import cache_keys, specs
+from runs.domain.errors import AlreadyExists, Invalid, NotFound
+from runs.domain.names import check_run_name, check_scope
+from runs.domain.phases import SUCCESS, Kind
 from runs.queries import api as queries
 from runs.queries import registry
+from runs.store import database, storage
 
 DEFAULT_EXPIRY_SECONDS = 900
 MAX_EXPIRY_SECONDS = 3600
@@ -43,7 +45,8 @@ class DataProxy(dataproxy_service_connect.DataProxyService):
         md5 = _md5(request.content_md5)
         folder = request.filename_root.strip("/") or md5 or secrets.token_hex(16)
         uri = storage.upload_uri(project, domain, folder, request.filename)
-        if not folder.startswith(_OVERWRITABLE):
+        replaces = folder.startswith(_OVERWRITABLE)
+        if not replaces:
             await asyncio.to_thread(_check_not_taken, uri, md5)
         expires_at = int(time.time()) + _expiry(request)
         token = storage.sign_upload(
@@ -52,11 +55,13 @@ class DataProxy(dataproxy_service_connect.DataProxyService):
                 md5=md5,
                 max_bytes=request.content_length or settings.MAX_UPLOAD_BYTES,
                 expires_at=expires_at,
+                replaces=replaces,
+                subject=subject_of(ctx).id,
             )
         )
         return dataproxy_service_pb2.CreateUploadLocationResponse(
             signed_url=f"{settings.PUBLIC_URL}/upload/{token}",
-            native_url=uri,
+            native_url=storage.for_user_code(uri),
             expires_at=Timestamp(seconds=expires_at),
         )
 
@@ -68,7 +73,7 @@ class DataProxy(dataproxy_service_connect.DataProxyService):
         spec = await _spec(request)
         if request.base_dir:
             storage.check_inside("base_dir", request.base_dir)
-        folder = await creation.write_inputs(request.inputs, project, domain)
+        folder = await create_run.write_inputs(request.inputs, project, domain)
         ignored = list(spec.task_template.metadata.cache_ignore_input_vars)
         return dataproxy_service_pb2.UploadInputsResponse(
             offloaded_input_data=common_run_pb2.OffloadedInputData(
@@ -85,7 +90,7 @@ class DataProxy(dataproxy_service_connect.DataProxyService):
             asyncio.to_thread(_read, input_uri), asyncio.to_thread(_read, output_uri)
         )
         if inputs is None and action.kind is Kind.TASK:
-            # The client's rerun looks for the word "inputs" in it.
+            # A rerun of the client searches it for "inputs".
             raise NotFound(
                 f"the inputs of action {action.ref.name!r} are gone: there is no file {input_uri!r}"
             )

@@ -1,4 +1,4 @@
-"""Errors at the border of the Connect API: one table, one interceptor, and codecs that blame the request.
+"""Errors at the border of the Connect API: one table, one interceptor, and codecs that turn malformed messages into INVALID_ARGUMENT.
 
 No answer is INTERNAL: clients retry that, also on streams, and an error that is deterministic would come four times.
 """
@@ -19,13 +19,13 @@ from connectrpc.request import RequestContext
 from django.db import OperationalError
 from google.protobuf.message import Message
 
-from runs import errors
+from runs.domain import errors
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
 log = structlog.get_logger(__name__)
 
-# The first class that fits wins, so the special ones stand before the general.
+# The first class that matches wins: special ones before general ones.
 CODES: tuple[tuple[type[Exception], Code], ...] = (
     (errors.NotFound, Code.NOT_FOUND),
     (errors.AlreadyExists, Code.ALREADY_EXISTS),
@@ -33,12 +33,13 @@ CODES: tuple[tuple[type[Exception], Code], ...] = (
     (errors.Conflict, Code.FAILED_PRECONDITION),
     (errors.Invalid, Code.INVALID_ARGUMENT),
     (errors.Unauthenticated, Code.UNAUTHENTICATED),
+    (errors.Forbidden, Code.PERMISSION_DENIED),
     (errors.Unavailable, Code.UNAVAILABLE),
 )
 
 
 def translate(error: Exception, ctx: RequestContext[Any, Any]) -> ConnectError:
-    """The Connect error for an exception; one that nobody foresaw is logged and told by its request id only."""
+    """The Connect error for an exception; an unexpected one is logged, and answered with its request id only."""
     if isinstance(error, ConnectError):
         return error
     for kind, code in CODES:
@@ -56,7 +57,7 @@ def translate(error: Exception, ctx: RequestContext[Any, Any]) -> ConnectError:
 
 
 class Translator:
-    """The interceptor that stands around every call."""
+    """The interceptor of every call."""
 
     async def intercept_unary(
         self,
@@ -85,7 +86,7 @@ class Translator:
 
 
 class Strict:
-    """A codec whose failure to read is the sender's fault, and says why."""
+    """A codec that answers INVALID_ARGUMENT with the reason when it cannot read a message."""
 
     def __init__(self, inner: Codec[Any, Any]) -> None:
         self._inner = inner

@@ -1,41 +1,37 @@
-"""IdentityService, and who a request counts as.
+"""IdentityService, and the actor of a request.
 
-There is no login: the server listens on loopback and trusts its machine, so everybody is the user who runs it. A tool
-may say on whose behalf it asks, in a header; the name is shown as text and gives no rights.
+Where nobody signs in, everybody is the user who runs the server. A tool may say on whose behalf it asks, in a header; the
+name is shown as text and gives no rights.
 """
 
 from __future__ import annotations
 
-import getpass
-from functools import cache
 from typing import Any
 
 from connectrpc.request import RequestContext
 from flyteidl2.auth import identity_connect, identity_pb2
 
-ACTOR_HEADER = "x-flyteui-actor"
-MAX_ACTOR = 255
-
-
-@cache
-def server_user() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
+from runs.api.door import subject_of
 
 
 def actor_of(ctx: RequestContext[Any, Any]) -> str:
-    """Who asks, as recorded with runs and aborts."""
-    said = ctx.request_headers().get(ACTOR_HEADER, "").strip()
-    return said[:MAX_ACTOR] if said.isprintable() and said else server_user()
+    """Who asks, as recorded with aborts and signals."""
+    return subject_of(ctx).actor
+
+
+def owner_of(ctx: RequestContext[Any, Any]) -> str:
+    """Whose a run or a task is that this call makes."""
+    return subject_of(ctx).owner
 
 
 class Identity(identity_connect.IdentityService):
-    """`flyte whoami` and `--only-mine`."""
+    """`flyte whoami` and `--only-mine`, which compares `subject` with the owners of runs."""
 
     async def user_info(
         self, request: identity_pb2.UserInfoRequest, ctx: RequestContext[Any, Any]
     ) -> identity_pb2.UserInfoResponse:
-        name = actor_of(ctx)
-        return identity_pb2.UserInfoResponse(subject=name, name=name, preferred_username=name)
+        subject = subject_of(ctx)
+        name = subject.owner if subject.owner != subject.id else subject.name
+        return identity_pb2.UserInfoResponse(
+            subject=subject.owner, name=name, preferred_username=subject.owner
+        )

@@ -10,14 +10,14 @@ from typing import Any
 from connectrpc.request import RequestContext
 from flyteidl2.imagebuilder import definition_pb2, payload_pb2, service_connect
 
-from runs.specs import check_text
+from runs.domain.specs import check_text
 
 REGISTRY = "flyteui.local"
 MAX_IMAGE_NAME = 500
 
 
 class Images(service_connect.ImageService):
-    """Answers each image name with the same name in a registry that nobody pulls from."""
+    """Answers each image name with the same name in a registry from which nothing is pulled."""
 
     async def get_image(
         self, request: payload_pb2.GetImageRequest, ctx: RequestContext[Any, Any]

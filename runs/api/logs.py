@@ -11,10 +11,12 @@ from flyteidl2.logs.dataplane import payload_pb2
 from flyteidl2.workflow import run_logs_service_connect, run_logs_service_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from runs import database, events, specs
-from runs.api.watch import watch
-from runs.errors import Invalid
-from runs.queries import api as queries
+from runs.domain import specs
+from runs.domain.errors import Invalid
+from runs.queries.api import get_action
+from runs.queries.logs import LogLine, LogOffset, read_attempt
+from runs.store import database, hints
+from runs.store.watch import watch
 
 # Our own notes about an action; what user code printed or logged is the user's.
 _SYSTEM = "system"
@@ -23,30 +25,29 @@ _SYSTEM = "system"
 async def tail(
     identifier: identifier_pb2.ActionIdentifier, attempt: int
 ) -> AsyncIterator[list[payload_pb2.LogLine]]:
-    """Lines of one attempt from its first one on; ends when the attempt has ended and all is told."""
+    """Lines of one attempt from its first one on; ends when the attempt has ended and all were sent."""
     ref = specs.read_action_ref(identifier)
-    action = await database.read(queries.get_action, ref)
+    action = await database.read(get_action, ref)
     if attempt > action.attempt:
         raise Invalid(f"action {ref.name!r} has {action.attempt} attempts, there is no attempt {attempt}")
-    last = 0
-    async with watch(events.log_group(action.id)) as change:
+    offset, number = LogOffset(), attempt or action.attempt
+    async with watch(hints.log_group(action.id)) as change:
         while True:
-            page = await database.read(queries.read_log, action.id, attempt or action.attempt, after=last)
-            last = page.last_id
-            if page.lines:
-                yield [_line(line) for line in page.lines]
-            if page.is_complete:
+            log, is_complete = await database.read(read_attempt, action.id, number, offset)
+            offset = log.offset
+            if log.lines:
+                yield [_line(line) for line in log.lines]
+            if is_complete:
                 return
-            if not page.lines:
+            if not log.lines:
                 await change.wait()
 
 
-def _line(line: queries.LogLine) -> payload_pb2.LogLine:
+def _line(line: LogLine) -> payload_pb2.LogLine:
     at = Timestamp()
-    at.FromMicroseconds(line.at_us)
+    at.FromDatetime(line.at)
     originator = payload_pb2.SYSTEM if line.stream == _SYSTEM else payload_pb2.USER
-    text = line.text if line.text.endswith("\n") else f"{line.text}\n"
-    return payload_pb2.LogLine(timestamp=at, message=text, originator=originator)
+    return payload_pb2.LogLine(timestamp=at, message=f"{line.text}\n", originator=originator)
 
 
 class RunLogs(run_logs_service_connect.RunLogsService):

@@ -1,4 +1,4 @@
-"""ProjectService."""
+"""ProjectService: projects, whose domains are a setting."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from flyteidl2.common import list_pb2
 from flyteidl2.project import project_service_connect, project_service_pb2
 from flyteidl2.task import run_pb2
 
-from runs import database, registry
 from runs.api import wire
-from runs.errors import Invalid
+from runs.api.door import visible_to
+from runs.domain.errors import Invalid
+from runs.engine import registry
 from runs.queries import registry as queries
 from runs.queries.filters import Condition, ListQuery, Test
+from runs.store import database
 
 _FILTER = re.compile(r"(eq|ne|contains|value_in)\(\s*(\w+)\s*,\s*([^()]*?)\s*\)\Z")
 _TESTS = {"eq": Test.EQUAL, "ne": Test.NOT_EQUAL, "contains": Test.CONTAINS, "value_in": Test.VALUE_IN}
@@ -72,7 +74,7 @@ class Projects(project_service_connect.ProjectService):
             offset=wire.offset(request.token),
             sort=((sort.key, descending),) if sort.key else (),
         )
-        found, following = await database.read(queries.list_projects, query)
+        found, following = await database.read(queries.list_projects, query, visible_to(ctx))
         return project_service_pb2.ListProjectsResponse(
             projects=project_service_pb2.Projects(
                 projects=[_project(one, request.org) for one in found], token=wire.token(following)
@@ -81,7 +83,7 @@ class Projects(project_service_connect.ProjectService):
 
 
 def read_filters(text: str) -> tuple[Condition, ...]:
-    """The old filter language: `eq(state, 0)+contains(name, x)`; the values of value_in stand between ";"."""
+    """The old filter language: `eq(state, 0)+contains(name, x)`; ";" separates the values of value_in."""
     conditions = []
     for part in filter(None, text.split("+")):
         match = _FILTER.match(part.strip())

@@ -12,25 +12,28 @@ from connectrpc.request import RequestContext
 from django.conf import settings
 from flyteidl2.workflow import run_definition_pb2, run_service_connect, run_service_pb2
 
-from runs import conditions, database, events, operations, specs
 from runs.api import wire
-from runs.api.creation import read_request
+from runs.api.create_run import read_request
 from runs.api.dataproxy import data_uris
-from runs.api.identity import actor_of
-from runs.api.watch import watch
-from runs.errors import Invalid
-from runs.names import ROOT, ActionRef, RunRef, check_scope
-from runs.phases import Phase
+from runs.api.door import FORCE_HEADER, visible_to
+from runs.api.identity import actor_of, owner_of
+from runs.domain import conditions, specs
+from runs.domain.errors import Invalid
+from runs.domain.names import ROOT, ActionRef, RunRef, check_scope
+from runs.domain.phases import Phase
+from runs.engine.aborts import request_abort
+from runs.engine.conditions import signal_condition
+from runs.engine.creation import create_run
 from runs.queries import api as queries
 from runs.queries import filters
 from runs.queries.filters import Condition, Test
+from runs.store import database, hints
+from runs.store.watch import watch
 
 Context = RequestContext[Any, Any]
-# AbortRunResponse has no fields, so what the abort found is said in a header, e.g. "already_ended".
+# AbortRunResponse has no fields, so the outcome of the abort is in a header, e.g. "already_ended".
 OUTCOME_HEADER = "x-flyteui-outcome"
 PHASE_HEADER = "x-flyteui-phase"
-# Flyte's requests have no field for it: "1" means, do not wait for the grace periods of what runs.
-FORCE_HEADER = "x-flyteui-force"
 _WATCH_CHUNK = 500
 
 
@@ -40,8 +43,8 @@ class Runs(run_service_connect.RunService):
     async def create_run(
         self, request: run_service_pb2.CreateRunRequest, ctx: Context
     ) -> run_service_pb2.CreateRunResponse:
-        new = await read_request(request, created_by=actor_of(ctx))
-        ref = await database.write(operations.create_run, new)
+        new = await read_request(request, created_by=owner_of(ctx))
+        ref = await database.write(create_run, new)
         root = await database.read(queries.get_action, ActionRef(ref))
         return run_service_pb2.CreateRunResponse(run=wire.run(root))
 
@@ -83,6 +86,7 @@ class Runs(run_service_connect.RunService):
             replace(query, conditions=(*scope, *query.conditions)),
             domains=settings.DOMAINS,
             paused_only=request.paused_actions_only,
+            projects=visible_to(ctx),
         )
         return run_service_pb2.ListRunsResponse(
             runs=[wire.run(view) for view in page.actions], token=wire.token(page.next_offset)
@@ -104,17 +108,17 @@ class Runs(run_service_connect.RunService):
         """All actions, then those that changed; ends with the run."""
         root = await _root(specs.read_run_ref(request.run_id))
         conditions = wire.conditions(request.filter)
-        seen = -1
-        async with watch(events.run_group(root.run_id)) as change:
+        sent_seq = -1
+        async with watch(hints.run_group(root.run_id)) as change:
             while True:
-                changed = await database.read(queries.list_changed, root.run_id, after=seen)
+                changed = await database.read(queries.list_changed, root.run_id, after=sent_seq)
                 for start in range(0, len(changed), _WATCH_CHUNK):
                     yield run_service_pb2.WatchActionsResponse(
                         enriched_actions=[
                             _enrich(view, conditions) for view in changed[start : start + _WATCH_CHUNK]
                         ]
                     )
-                seen = changed[-1].changed_seq if changed else seen
+                sent_seq = changed[-1].changed_seq if changed else sent_seq
                 if any(view.ref.name == ROOT and view.is_terminal for view in changed):
                     return
                 await change.wait()
@@ -135,7 +139,7 @@ class Runs(run_service_connect.RunService):
         self, request: run_service_pb2.SignalEventRequest, ctx: Context
     ) -> run_service_pb2.SignalEventResponse:
         await database.write(
-            operations.signal_condition,
+            signal_condition,
             specs.read_action_ref(request.action_id),
             conditions.read_payload(request.payload),
             actor=actor_of(ctx),
@@ -157,30 +161,28 @@ async def _root(ref: RunRef) -> queries.ActionView:
 
 async def _abort(target: RunRef | ActionRef, reason: str, ctx: Context) -> None:
     force = _is_forced(ctx)
-    answer = await database.write(
-        operations.request_abort, target, reason=reason, actor=actor_of(ctx), force=force
-    )
+    answer = await database.write(request_abort, target, reason=reason, actor=actor_of(ctx), force=force)
     ctx.response_headers()[OUTCOME_HEADER] = answer.outcome
     ctx.response_headers()[PHASE_HEADER] = Phase(answer.phase).slug
 
 
 def _is_forced(ctx: Context) -> bool:
-    said = ctx.request_headers().get(FORCE_HEADER, "0")
-    if said not in {"0", "1"}:
-        raise Invalid(f"the header {FORCE_HEADER} is {said!r}; it must be 1 to force the abort, or 0")
-    return said == "1"
+    force = ctx.request_headers().get(FORCE_HEADER, "0")
+    if force not in {"0", "1"}:
+        raise Invalid(f"the header {FORCE_HEADER} is {force!r}; it must be 1 to force the abort, or 0")
+    return force == "1"
 
 
 async def _watch_details(ref: ActionRef) -> AsyncIterator[queries.ActionDetails]:
     """The details now and after each change; ends after a terminal phase, which the client waits for."""
     action = await database.read(queries.get_action, ref)
-    seen = -1
-    async with watch(events.run_group(action.run_id)) as change:
+    sent_seq = -1
+    async with watch(hints.run_group(action.run_id)) as change:
         while True:
-            # Most hints are about other actions of the run, so look at one column before reading all.
-            if await database.read(queries.get_changed_seq, action.id) != seen:
+            # Most hints are about other actions of the run, so read one column before all.
+            if await database.read(queries.get_changed_seq, action.id) != sent_seq:
                 details = await database.read(queries.get_action_details, ref)
-                seen = details.action.changed_seq
+                sent_seq = details.action.changed_seq
                 yield details
                 if details.action.is_terminal:
                     return

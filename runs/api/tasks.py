@@ -11,16 +11,19 @@ from connectrpc.request import RequestContext
 from django.conf import settings
 from flyteidl2.task import task_definition_pb2, task_service_connect, task_service_pb2
 
-from runs import database, registry, specs
 from runs.api import wire
-from runs.api.identity import actor_of
-from runs.names import check_scope
+from runs.api.door import visible_to
+from runs.api.identity import owner_of
+from runs.domain import specs
+from runs.domain.names import check_scope
+from runs.engine import registry
 from runs.queries import registry as queries
 from runs.queries.filters import Condition, Test
+from runs.store import database
 
 
 class Tasks(task_service_connect.TaskService):
-    """Triggers are not supported yet, and a deployment that has some says so instead of dropping them."""
+    """Triggers are not supported yet, and a deployment that has some is refused."""
 
     async def deploy_task(
         self, request: task_service_pb2.DeployTaskRequest, ctx: RequestContext[Any, Any]
@@ -36,7 +39,7 @@ class Tasks(task_service_connect.TaskService):
             asked.name,
             asked.version,
             specs.read_task_message(request.spec),
-            deployed_by=actor_of(ctx),
+            deployed_by=owner_of(ctx),
             domains=settings.DOMAINS,
         )
         return task_service_pb2.DeployTaskResponse()
@@ -65,7 +68,12 @@ class Tasks(task_service_connect.TaskService):
             conditions=(*query.conditions, *(Condition("deployed_by", Test.EQUAL, (who,)) for who in owners)),
         )
         found, following = await database.read(
-            queries.list_tasks, scope.name, scope.domain, query, entrypoint=asked[-1] if asked else None
+            queries.list_tasks,
+            scope.name,
+            scope.domain,
+            query,
+            entrypoint=asked[-1] if asked else None,
+            projects=visible_to(ctx),
         )
         return task_service_pb2.ListTasksResponse(
             tasks=[

@@ -1,4 +1,4 @@
-"""PUT /upload/<token>: the other end of CreateUploadLocation. Plain ASGI, because a bundle is read in pieces.
+"""PUT /upload/<token>: the URL that CreateUploadLocation gives. Plain ASGI, because a bundle is read in pieces.
 
 A file appears under its name only when its size and its MD5 are right and, if it is a bundle, when it can be unpacked.
 """
@@ -11,14 +11,17 @@ import gzip
 import hashlib
 import re
 import tarfile
+import zlib
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 import structlog
 
-from runs import storage
-from runs.errors import FlyteUIError, Invalid, Unauthenticated
+from runs.api import door
+from runs.domain.errors import Conflict, FlyteUIError, Invalid, Unauthenticated
+from runs.store import storage
 
 PREFIX = "/upload/"
 _TGZ_BUNDLE = re.compile(r"fast[0-9a-zA-Z_=-]*\.tar\.gz\Z")
@@ -27,6 +30,8 @@ MAX_UNPACKED_BYTES = 2 * 1024**3
 MAX_MEMBERS = 200_000
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Reply = Callable[[int, str], Awaitable[None]]
+# Bundles that unpack to gigabytes keep these busy, and nobody who reads the storage.
+_unpackers = ThreadPoolExecutor(2, thread_name_prefix="unpacker")
 log = structlog.get_logger(__name__)
 
 
@@ -42,14 +47,19 @@ async def put(scope: dict[str, Any], receive: Receive, reply: Reply) -> None:
     temporary: Path | None = None
     try:
         upload = storage.check_upload(scope["path"].removeprefix(PREFIX))
-        _check_headers(upload, dict(scope["headers"]))
+        headers = dict(scope["headers"])
+        _check_headers(upload, headers)
+        await door.check_same(upload.subject, headers.get(b"authorization", b"").decode("latin-1"))
         temporary = await asyncio.to_thread(storage.new_temporary_file)
         await _receive_file(receive, temporary, upload)
-        await asyncio.to_thread(check_bundle, temporary, PurePosixPath(upload.uri).name)
-        await asyncio.to_thread(storage.put_file, temporary, upload.uri)
+        name = PurePosixPath(upload.uri).name
+        await asyncio.get_running_loop().run_in_executor(_unpackers, check_bundle, temporary, name)
+        await asyncio.to_thread(storage.put_file, temporary, upload.uri, replaces=upload.replaces)
     except Unauthenticated as error:
-        # The client tells an old address from a wrong one by the words that object stores use.
+        # The client detects an expired URL by the text that object stores use.
         await reply(403, f"Request has expired: {error}" if "expired" in str(error) else str(error))
+    except Conflict as error:
+        await reply(409, str(error))
     except FlyteUIError as error:
         await reply(400, str(error))
     except _Gone:
@@ -69,9 +79,9 @@ def _check_headers(upload: storage.Upload, headers: dict[bytes, bytes]) -> None:
     length = headers.get(b"content-length", b"").decode("latin-1")
     if length.isdigit() and int(length) > upload.max_bytes:
         raise Invalid(f"the file has {length} bytes, at most {upload.max_bytes} are allowed")
-    if said := headers.get(b"content-md5"):
+    if encoded := headers.get(b"content-md5"):
         try:
-            digest = base64.b64decode(said, validate=True).hex()
+            digest = base64.b64decode(encoded, validate=True).hex()
         except ValueError as error:
             raise Invalid("Content-MD5 is not base64") from error
         if upload.md5 and digest != upload.md5:
@@ -105,7 +115,7 @@ def _append(file: Any, digest: Any, chunk: bytes) -> None:
 def check_bundle(path: Path, name: str) -> None:
     """Raise Invalid when a code bundle could not be unpacked, or would write outside of its folder.
 
-    Other files are the users' data and are not looked into.
+    Other files are the users' data and are not inspected.
     """
     try:
         if _TGZ_BUNDLE.match(name):
@@ -114,7 +124,7 @@ def check_bundle(path: Path, name: str) -> None:
         elif name == _PKL_BUNDLE:
             with gzip.open(path) as packed:
                 packed.read(1)
-    except (tarfile.TarError, EOFError, OSError) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, zlib.error) as error:
         raise Invalid(f"bundle {name!r} is not a gzipped archive: {error}") from error
 
 

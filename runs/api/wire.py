@@ -1,4 +1,4 @@
-"""Between our dataclasses and flyteidl2 messages. No database, no decisions."""
+"""Translates between our dataclasses and flyteidl2 messages, both ways. No database, no decisions."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from flyteidl2.task import common_pb2, run_pb2, task_definition_pb2
 from flyteidl2.workflow import run_definition_pb2, state_service_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from runs import storage
-from runs.errors import Invalid
-from runs.executor.frames import AbortNote, abort_text
-from runs.names import ROOT, ActionRef, RunRef
-from runs.phases import SUCCESS, TERMINAL, Kind, Phase
+from runs.domain.errors import Invalid
+from runs.domain.names import ROOT, ActionRef, RunRef
+from runs.domain.phases import SUCCESS, TERMINAL, Kind, Phase
+from runs.protocol.abort_texts import abort_text
+from runs.protocol.frames import AbortNote
 from runs.queries.api import ActionDetails, ActionView, AttemptView, ErrorFacts
 from runs.queries.filters import DEFAULT_LIMIT, MAX_LIMIT, Condition, ListQuery, Test
+from runs.store import storage
 
 _ERROR_KINDS = {
     "user": run_definition_pb2.ErrorInfo.KIND_USER,
@@ -207,7 +208,7 @@ def run_details(details: ActionDetails) -> run_definition_pb2.RunDetails:
 
 
 def child_update(view: ActionView) -> actions_service_pb2.WatchForUpdatesResponse:
-    """What a parent hears of a child: phase, error and outputs together, because its client merges them so."""
+    """The update of a child for its parent: phase, error and outputs together, because its client merges them so."""
     update = state_service_pb2.ActionUpdate(
         action_id=action_id(view.ref, view.org), phase=number(view.phase), output_uri=view.output_uri
     )
@@ -242,7 +243,7 @@ def _aborted(view: ActionView) -> execution_pb2.ExecutionError:
         )
     at = int(abort.requested_at.timestamp() * 1e6)
     note = AbortNote(abort.cause, abort.actor, abort.reason, abort.target, at)
-    # An isolated parent takes the facts from the message again, so it is the one that `frames` knows.
+    # An isolated parent parses the facts out of the message, so `frames` makes it and reads it.
     return execution_pb2.ExecutionError(
         code="ActionAbortedError",
         message=abort_text(view.ref.name, note),

@@ -1,4 +1,4 @@
-"""What the tasks of a demonstration take and give, as the files that pages show; and the report of its root."""
+"""Inputs and outputs of a demonstration's tasks, as the files that pages show, and the report of its root."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from zlib import crc32
 
 from flyteidl2.task import common_pb2
 
-from runs import conditions, storage
 from runs.demo.scripts import Script
+from runs.domain import conditions
+from runs.store import storage
 
 File = tuple[str, bytes]  # its address, its content
 

@@ -1,4 +1,4 @@
-"""What each action of a demonstration does: how long it takes, what it comes to, whom it waits for. Pure.
+"""What each action of a demonstration does: how long it takes, how it ends, for what it waits. Pure.
 
 The same numbers and the same seed give the same scripts.
 """
@@ -9,7 +9,7 @@ import random
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from runs.names import ROOT
+from runs.domain.names import ROOT
 
 MAX_ACTIONS = 200_000
 CHILDREN = 20  # of each branch, when only the number of actions is given
@@ -44,7 +44,7 @@ ERRORS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Take:
+class ScriptedAttempt:
     """One attempt. seconds: of work beside waiting for children; error: (code, message), or None when it succeeds."""
 
     seconds: float
@@ -55,7 +55,7 @@ class Take:
 class Script:
     """An action. waits: whether it waits for its children before it ends; else it leaves them behind.
 
-    prompt: of a condition, which somebody has to answer with yes or no; it has no takes. cache_key: of a call whose outputs
+    prompt: of a condition, which must be answered with yes or no; it has no attempts. cache_key: of a call whose outputs
     are kept.
     """
 
@@ -63,7 +63,7 @@ class Script:
     parent: str | None
     task: str
     group: str
-    takes: tuple[Take, ...]
+    attempts: tuple[ScriptedAttempt, ...]
     children: tuple[str, ...] = ()
     waits: bool = True
     aborted_after: float | None = None  # seconds after its start, when somebody aborts it
@@ -113,7 +113,7 @@ def _ask_once(scripts: dict[str, Script]) -> None:
     for script in scripts.values():
         last = script.children[-1] if len(script.children) > 1 else None
         if last and not scripts[last].children:
-            scripts[last] = replace(scripts[last], task=CONDITION, takes=(), prompt=PROMPT)
+            scripts[last] = replace(scripts[last], task=CONDITION, attempts=(), prompt=PROMPT)
             return
 
 
@@ -123,26 +123,26 @@ def _branch(
     task = TASKS[min(level, len(TASKS) - 1)]
     group = f"round-{place // ROUND + 1}" if level == 1 else ""
     if level == len(widths):
-        yield Script(name, parent, task, group, _takes(rng))
+        yield Script(name, parent, task, group, _attempts(rng))
         return
     stem = "" if name == ROOT else f"{name}."
     children = tuple(f"{stem}{task[0]}{number}" for number in range(widths[level]))
     chance = rng.random() if level else 1.0
     yield Script(
         name, parent, task, group, children=children, waits=chance > 0.02,
-        takes=(Take(0.4 if chance <= 0.02 else 0.05, ERRORS[0] if chance <= 0.02 else None),),
+        attempts=(ScriptedAttempt(0.4 if chance <= 0.02 else 0.05, ERRORS[0] if chance <= 0.02 else None),),
         aborted_after=rng.uniform(0.2, 2.0) if 0.02 < chance < 0.08 else None,
     )  # fmt: skip
     for number, child in enumerate(children):
         yield from _branch(child, name, number, level + 1, widths, rng)
 
 
-def _takes(rng: random.Random) -> tuple[Take, ...]:
-    """The attempts of a leaf: most succeed, some at the second try, a few never."""
+def _attempts(rng: random.Random) -> tuple[ScriptedAttempt, ...]:
+    """The attempts of a leaf: most succeed, some at the second attempt, a few never."""
     seconds = min(rng.lognormvariate(-0.4, 0.7), 12.0)
     chance = rng.random()
     if chance < 0.015:
-        return (Take(seconds, rng.choice(ERRORS)),)
+        return (ScriptedAttempt(seconds, rng.choice(ERRORS)),)
     if chance < 0.04:
-        return (Take(seconds / 2, rng.choice(ERRORS)), Take(seconds))
-    return (Take(seconds),)
+        return (ScriptedAttempt(seconds / 2, rng.choice(ERRORS)), ScriptedAttempt(seconds))
+    return (ScriptedAttempt(seconds),)

@@ -1,4 +1,4 @@
-"""The tasks of demonstrations, as a client would serialise them. They have no code: only a play can run them."""
+"""The tasks of demonstrations, as a client would serialise them. They have no code: only a ScriptedExecutor can run them."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from flyteidl2.core import types_pb2
 from flyteidl2.task import task_definition_pb2
 
 from runs.demo.scripts import Script
-from runs.names import RunRef
+from runs.domain.names import RunRef
 
 ENVIRONMENT = "demo"
 # No executor can load it, so one that is started for this pool by mistake says at once what is wrong.
@@ -42,7 +42,7 @@ def child_message(script: Script, ref: RunRef, input_uri: str, *, patience_secon
         condition.timeout.seconds = patience_seconds
     else:
         message.input_uri = input_uri
-        spec = task_message(script.task, retries=len(script.takes) - 1, is_cached=bool(script.cache_key))
+        spec = task_message(script.task, retries=len(script.attempts) - 1, is_cached=bool(script.cache_key))
         message.task.spec.CopyFrom(spec)
         if script.cache_key:
             message.task.cache_key.value = script.cache_key

@@ -1,12 +1,13 @@
 """Keeps a loop fair: thousands of small pieces of work that become ready together run a few per turn of the loop.
 
-asyncio runs all that is ready before it looks for anything else. A fan-out of 5,000 children would so hold up cancels
-and neighbours for seconds, and look like a loop that user code blocks.
+asyncio runs all callbacks that are ready before it polls again. Without this, a fan-out of 5,000 children would delay
+cancels and other actions for seconds, and the probe would take it for user code that blocks the loop.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextvars
 from collections import deque
 from collections.abc import Callable
 from typing import Any
@@ -21,13 +22,14 @@ class Pace:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self._context = contextvars.Context()  # a turn belongs to no action, whoever asked for it
         self._waiting: deque[tuple[Callable[..., object], tuple[Any, ...]]] = deque()
 
     def soon(self, function: Callable[..., object], *args: Any) -> None:
         """Call the function in one of the next turns, in order."""
         self._waiting.append((function, args))
         if len(self._waiting) == 1:
-            self._loop.call_soon(self._turn)
+            self._loop.call_soon(self._turn, context=self._context)
 
     async def turn(self) -> None:
         """Wait for a turn."""
@@ -48,7 +50,7 @@ class Pace:
             finally:
                 self._waiting.popleft()
         if self._waiting:
-            self._loop.call_soon(self._turn)
+            self._loop.call_soon(self._turn, context=self._context)
 
 
 def resolve(waiter: asyncio.Future[None]) -> None:

@@ -1,82 +1,104 @@
-"""An executor process: puts its parts together, and decides when it ends.
+"""An executor process: builds its parts, passes the server's frames to them, and runs the user's loop.
 
 Three threads: the main one runs the user's loop, the link's has a loop of its own, and the SDK may start one for
-synchronous calls of tasks.
+synchronous calls of tasks. `shutdown.py` decides when the process ends.
 """
 
 from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
 import sys
-import time
 import traceback
-from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import TextIO
 
-from runs.executor import bundles, frames, tasks
-from runs.executor.config import ExecutorConfig
-from runs.executor.environ import lay_over_environ, variables_of_server
-from runs.executor.forker import Forker
-from runs.executor.held import Ending, Held
-from runs.executor.host import Host, task_factory
-from runs.executor.isolation import Isolation
-from runs.executor.link import BAD_TOKEN, Link
-from runs.executor.modules import forget_ourselves
-from runs.executor.output import Output, capture
-from runs.executor.probe import LoopProbe
-from runs.executor.runner import Runner
+from runs.executor import home
+from runs.executor.attempt.attempt import Attempt
+from runs.executor.attempt.descriptors import Descriptors
+from runs.executor.attempt.environ import hide_own_packages, overlay_environ, variables_of_server
+from runs.executor.attempt.long_steps import COLLECTIONS
+from runs.executor.attempt.output import Output, capture
+from runs.executor.attempt.record import Record
+from runs.executor.attempt.working_folder import WorkingFolders
+from runs.executor.flyte import bundles, sdk, tasks
+from runs.executor.link.client import Link
+from runs.executor.link.config import ExecutorConfig
+from runs.executor.loop import starts
+from runs.executor.loop.folders import CurrentFolders
+from runs.executor.loop.guards import Guards
+from runs.executor.loop.host import Host, task_factory
+from runs.executor.loop.leftovers import reap_orphans
+from runs.executor.loop.probe import Block, LoopProbe
+from runs.executor.loop.runner import Runner
+from runs.executor.loop.steps import Steps
+from runs.executor.processes.forker import Forker
+from runs.executor.processes.protocol import STACK_SIGNAL
+from runs.executor.processes.table import read_table
+from runs.executor.processes.termination import adopt_orphans
+from runs.executor.shutdown import Shutdown, run_or_exit
+from runs.protocol import frames
 
-STOP_SECONDS = 2.0
-CLOSE_AFTER_SECONDS = 1.5  # of them: what did not let itself be interrupted until then is closed
-# After the last step of an escalation the server has this process ended by its worker. When nobody does, it ends itself.
-ABANDONED_SECONDS = 10.0
-LAST_WORDS_SECONDS = 1.0
-# How long before its lease runs out an executor out of reach begins to end; for a short lease, half of it.
-FENCE_SECONDS = 10.0
+DESCRIPTORS_SECONDS = 0.1
+IDLE_SECONDS = 1.0  # the same while nothing runs
+REAP_SECONDS = (0.5, 5.0)  # after the end of a zygote, what it has left is reaped
 
 
 class Process:
-    """The whole of it. Its public methods are the link's `Receiver`."""
+    """Owns the parts. As the link's `Receiver`, it is called on the link's thread."""
 
-    def __init__(self, config: ExecutorConfig, forker: Forker) -> None:
+    def __init__(
+        self, config: ExecutorConfig, forker: Forker, record: Record, descriptors: Descriptors
+    ) -> None:
+        self._descriptors = descriptors
         self._config = config
+        self._zygote_pid = forker.zygote_pid
+        forker.on_lost = self._zygote_lost
         self._loop = asyncio.new_event_loop()
         self._loop.set_task_factory(task_factory)
         asyncio.set_event_loop(self._loop)
-        self._link = Link(config.url, self)
-        self._output = Output(self._link.outbox, self._call_later_on_link)
-        self._isolation = Isolation(
-            forker,
-            self._link.outbox,
+        self._link = Link(config.url, config.token, self, tls_cert=config.tls_cert)
+        self._output = Output(self._link.outbox, self._link.schedule)
+        self._host = Host(
+            self._loop,
+            self._link,
             self._output,
+            forker,
             variables=variables_of_server(config.endpoint),
-            finish=self._finish,
+            processes=config.processes,
+            on_end=self._attempt_ended,
+            on_last_step=self._last_step_taken,
         )
-        self._host = Host(self._loop, self._link, self._output, self._isolation)
-        self._host.on_end = self._one_has_ended
-        self._host.escalation.on_last_step = self._stop_if_nobody_does
-        self._idle_seconds = config.idle_seconds
-        self._idle_since = time.monotonic()
-        self._lease_seconds = 600.0  # until the server says otherwise
-        self._is_draining = False
-        self._stopping: asyncio.Task[None] | None = None
-        self._quiet = asyncio.Event()  # of the link's loop: no code of an action runs
-        self._tasks: list[asyncio.Task[None]] = []
+        self._shutdown = Shutdown(config.executor, self._host, self._link, idle_seconds=config.idle_seconds)
+        self._record = record
+        self._steps = Steps(self._loop, record)
+        self._probe = LoopProbe(self._loop, self._steps, record.beat, self._loop_changed)
 
     def run(self) -> None:
+        """Never returns: `Shutdown` ends the process from the link's thread."""
+        self._descriptors.redirect(self._host.write_unattributed)
+        self._output.read_descriptors = self._descriptors.read
         log_stream = capture(self._output)
-        lay_over_environ()
+        overlay_environ()
+        self._record.catch_fatal_signals(STACK_SIGNAL)
+        COLLECTIONS.watch(self._record.mark_collection)
+        adopt_orphans()
+        starts.install([self._zygote_pid], self._open_output, self._record.works)
         controller = tasks.install(self._host.children)
-        self._listen_to_signals()
-        probe = LoopProbe(self._loop, self._loop_changed)
-        self._link.call_soon(self._start_loops, probe)
+        self._shutdown.watch_signals()
+        Guards(self._loop, lambda: self._link.descriptor).install()
+        self._link.call_soon(self._start_on_link)
         self._link.start()
-        forget_ourselves()
-        problem = self._loop.run_until_complete(self._enter_bundle())
-        self._host.open(Runner(self._link.outbox, controller, self._config.endpoint, log_stream, problem))
+        hide_own_packages()
+        folders, problem = self._loop.run_until_complete(self._enter_bundle(log_stream))
+        current = CurrentFolders(folders, sdk.ASKING_FOR_BUNDLE)
+        current.install()
+        self._steps.install(current.enter, self._host.holds_up)
+        note_module = partial(home.note_module, self._config.bundle_uri, Path(self._config.home))
+        runner = Runner(self._link.outbox, controller, problem, note_module, self._config.storage_url)
+        self._host.open(runner, folders)
         while True:
             try:
                 self._loop.run_forever()
@@ -84,202 +106,102 @@ class Process:
                 # asyncio lets these two out of any task; a task of user code may not end its neighbours.
                 traceback.print_exc()
 
-    def _finish(self, held: Held, ending: Ending) -> None:
-        self._host.finish(held, ending)
-
-    async def _enter_bundle(self) -> bundles.InvalidBundle | None:
+    async def _enter_bundle(self, log_stream: TextIO) -> tuple[WorkingFolders, bundles.InvalidBundle | None]:
         folder, problem = Path(self._config.home), None
         try:
-            folder = await bundles.prepare_bundle(self._config.bundle_uri, folder)
+            bundle = await bundles.prepare_bundle(self._config.bundle_uri, folder, self._config.storage_url)
         except bundles.InvalidBundle as invalid:
-            problem = invalid
-        tasks.enter(folder)
-        return problem
+            bundle, problem = folder, invalid
+        tasks.enter(bundle)
+        await tasks.initialise(self._config.endpoint, log_stream)
+        root = WorkingFolders.root_of(self._config.home, self._config.executor)
+        return WorkingFolders(bundle, root), problem
 
     # The link's `Receiver`.
 
     def hello(self, epoch: int) -> frames.Hello:
         return frames.Hello(
-            token=self._config.token,
             executor=self._config.executor,
             pool=self._config.pool,
             epoch=epoch,
             host=socket.gethostname(),
             pid=os.getpid(),
             capacity=self._config.capacity,
-            held=[frames.Held(held.key, held.lease.epoch) for held in list(self._host.held.values())],
+            held=self._host.list_held(),
         )
 
     def welcomed(self, welcome: frames.Welcome) -> None:
-        self._idle_seconds, self._lease_seconds = welcome.idle_seconds, welcome.lease_seconds
-        self._isolation.grace_seconds = self._host.escalation.grace_seconds = welcome.grace_seconds
+        self._shutdown.configure(idle_seconds=welcome.idle_seconds, lease_seconds=welcome.lease_seconds)
+        self._host.set_grace(welcome.grace_seconds)
         self._host.kill(welcome.kill)
 
     def received(self, message: frames.ToExecutor) -> None:
         match message:
             case frames.Leases():
-                self._idle_since = time.monotonic()
+                self._shutdown.restart_idle_timer()
                 self._host.take(message)
             case frames.Cancels():
                 self._host.cancel(message)
             case frames.Children():
                 self._host.children.apply(message.updates)
             case frames.Drain():
-                self._is_draining = True
-                self._host.takes_leases = False
-                self._look_if_quiet()
+                self._shutdown.drain()
 
     def committed(self) -> None:
         self._host.children.wake()
 
-    def refused(self, code: int, reason: str) -> None:
+    def refused(self, reason: str, exit_code: int) -> None:
         print(
-            f"flyteui executor {self._config.executor}: refused by the server ({code} {reason})",
-            file=sys.__stderr__,
+            f"flyteui executor {self._config.executor}: refused by the server: {reason}", file=sys.__stderr__
         )
-        os._exit(77 if code == BAD_TOKEN else 0)
+        os._exit(exit_code)
 
-    # Any thread.
+    # Callbacks of the parts.
 
-    def _one_has_ended(self) -> None:
-        # Looking at all that is held after each end would make the end of a fan-out quadratic.
-        if self._stopping is not None or self._is_draining or not self._host.held:
-            self._link.call_soon(self._look_if_quiet)
+    def _open_output(self, attempt: Attempt) -> starts.ActionOutput:
+        return starts.ActionOutput(partial(self._output.write, attempt), self._link.call_soon)
 
-    # The link's thread.
-
-    def _call_later_on_link(self, seconds: float, function: object) -> None:
-        self._link.call_soon(self._link.call_later, seconds, function)
-
-    def _start_loops(self, probe: LoopProbe) -> None:
-        loop = asyncio.get_running_loop()
-        self._isolation.open()
-        self._tasks = [
-            loop.create_task(watched(probe.run()), name="loop-probe"),
-            loop.create_task(watched(self._exit_when_idle()), name="idle-exit"),
-            loop.create_task(watched(self._exit_when_forgotten()), name="fence"),
-        ]
-
-    def _loop_changed(self, responsive: bool, stack: str) -> None:
-        self._link.outbox.put(frames.LoopState(responsive=responsive, at=frames.now_us(), stack=stack))
-        self._host.escalation.is_loop_blocked = not responsive
-        self._host.takes_leases = responsive and not self._is_draining and self._stopping is None
-        if not responsive:
-            self._host.give_back()
-            self._look_if_quiet()
-
-    def _look_if_quiet(self) -> None:
-        if not any(self._may_end(held) for held in list(self._host.held.values())):
-            self._quiet.set()
-        if self._host.held:
-            self._idle_since = time.monotonic()
-        elif self._is_draining:
-            self._idle_seconds = 0
-
-    def _may_end(self, held: Held) -> bool:
-        """Whether it is worth to wait for: what runs on a loop that is blocked does not end before that is free again."""
-        return held.may_speak and (held.is_isolated or not self._host.escalation.is_loop_blocked)
-
-    async def _exit_when_idle(self) -> None:
+    async def _read_descriptors(self) -> None:
         while True:
-            await asyncio.sleep(min(1.0, max(0.05, self._idle_seconds / 4)))
-            if self._host.held:
-                self._idle_since = time.monotonic()
-            elif time.monotonic() - self._idle_since >= self._idle_seconds and self._link.outbox.is_empty:
-                await self._exit()
+            await asyncio.sleep(DESCRIPTORS_SECONDS if self._host.attempts else IDLE_SECONDS)
+            self._descriptors.read()
 
-    def _seconds_to_fence(self) -> float:
-        margin = min(FENCE_SECONDS, self._lease_seconds / 2)
-        return self._lease_seconds - margin - self._link.silent_seconds
-
-    async def _exit_when_forgotten(self) -> None:
-        """Law 11: the server gives away the work of an executor that it cannot reach. By then none of it may run here."""
-        while True:
-            left = self._seconds_to_fence()
-            if left <= 0:
-                break
-            await asyncio.sleep(min(1.0, left))
-        print(
-            f"flyteui executor {self._config.executor}: out of reach for {self._link.silent_seconds:.0f} s; its lease "
-            "runs out, so it ends",
-            file=sys.__stderr__,
+    def _start_on_link(self) -> None:
+        self._host.open_processes()
+        self._probing = asyncio.get_running_loop().create_task(
+            run_or_exit(self._probe.run()), name="loop-probe"
         )
-        self._begin_stop()
+        self._reading = asyncio.get_running_loop().create_task(
+            run_or_exit(self._read_descriptors()), name="descriptors"
+        )
+        self._shutdown.start()
 
-    async def _stop(self) -> None:
-        """An orderly stop: interrupt what runs, report it, and end. The server starts it again elsewhere.
-
-        What does not let itself be interrupted runs until this process ends. So nothing is said of it here, and its exit
-        code tells that it was stopped.
-        """
-        self._host.takes_leases = False
-        self._host.children.is_stopping = True
-        self._quiet.clear()
-        self._host.give_back()
-        self._loop.call_soon_threadsafe(self._host.interrupt_all)
-        self._isolation.stop()
-        self._look_if_quiet()
-        await self._gets_quiet(CLOSE_AFTER_SECONDS)
-        self._loop.call_soon_threadsafe(self._host.close_all)
-        await self._gets_quiet(STOP_SECONDS - CLOSE_AFTER_SECONDS)
-        goes_on = any(held.may_speak for held in list(self._host.held.values()))
-        await self._exit(frames.STOPPED if goes_on else 0)
-
-    async def _gets_quiet(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds):
-                await self._quiet.wait()
-
-    def _stop_if_nobody_does(self) -> None:
-        self._link.call_later(ABANDONED_SECONDS, self._begin_stop)
-
-    def _begin_stop(self) -> bool:
-        """Begin an orderly stop; False when one has begun already."""
-        if self._stopping is not None:
-            return False
-        self._stopping = asyncio.get_running_loop().create_task(watched(self._stop()), name="stop")
-        return True
-
-    async def _exit(self, code: int = 0) -> None:
-        await self._link.flushed(LAST_WORDS_SECONDS)
-        await self._link.close()
-        leave(code)
-
-    # Signals.
-
-    def _listen_to_signals(self) -> None:
-        """Let the link's thread hear them: user code may keep the main thread from running any Python handler."""
-        ours, theirs = socket.socketpair()
-        for end in (ours, theirs):
-            end.setblocking(False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: None)
-        signal.set_wakeup_fd(theirs.fileno(), warn_on_full_buffer=False)
-        self._signal_sockets = ours, theirs
-        self._link.call_soon(lambda: asyncio.get_running_loop().add_reader(ours, self._heard))
-
-    def _heard(self) -> None:
-        numbers = self._signal_sockets[0].recv(64)
-        if not {signal.SIGTERM, signal.SIGINT}.intersection(numbers):
+    def _loop_changed(self, block: Block | None) -> None:
+        """The user's loop has begun or ceased to respond. On the link's thread."""
+        now = frames.now_us()
+        if block is None:
+            self._link.outbox.put(frames.LoopState(responsive=True, at=now))
+            self._host.set_responsive()
             return
-        if not self._begin_stop():
-            leave(1)
+        by = block.step.attempt if block.step else None
+        self._link.outbox.put(
+            frames.LoopState(
+                responsive=False, at=now, stack=block.stack, since=now - int(block.seconds * 1e6),
+                key=by.key if by else None, epoch=by.lease.epoch if by else 0,
+            )
+        )  # fmt: skip
+        self._host.set_blocked(by)
+        self._shutdown.check_quiet()
 
+    def _attempt_ended(self) -> None:
+        """Called on any thread."""
+        self._shutdown.attempt_ended()
 
-async def watched(loop: object) -> None:
-    """Run one of the process' own loops; a crash of it ends the process, loudly."""
-    try:
-        await loop  # type: ignore[misc]
-    except asyncio.CancelledError:
-        raise
-    except BaseException:
-        traceback.print_exc(file=sys.__stderr__)
-        os._exit(70)
+    def _zygote_lost(self) -> None:
+        """On the link's thread."""
+        for seconds in REAP_SECONDS:
+            self._link.call_later(seconds, lambda: reap_orphans(read_table()))
 
-
-def leave(code: int) -> None:
-    """End now: threads of user code must not keep the process."""
-    for stream in (sys.__stdout__, sys.__stderr__):
-        if stream is not None:
-            stream.flush()
-    os._exit(code)
+    def _last_step_taken(self) -> None:
+        """An escalation has no further step. On the link's thread."""
+        self._shutdown.begin_if_not_stopped()

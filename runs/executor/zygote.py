@@ -1,140 +1,181 @@
-"""A process with one thread and all imports done, which forks a keeper for each isolated action, as the action's parent.
+"""The zygote of a worker: a process with all imports done, which forks executors. It runs no action itself.
 
-When the executor dies, whatever the reason, it hears that on the socket between them and ends, and the keepers hear that
-on their pipes: they kill what they keep, and end. No SDK here.
+Of a pool that has run before it forks another zygote, in which the modules of the pool's code are imported, too. Neither has a
+thread or an event loop when it forks; where importing the modules leaves some behind, that zygote ends and says so.
 """
 
 from __future__ import annotations
 
-import gc
+import importlib
+import io
 import os
-import selectors
 import signal
 import socket
+import sys
 import traceback
-from collections import deque
 from contextlib import suppress
-from typing import NamedTuple, NoReturn
+from pathlib import Path
+from typing import NoReturn
 
-from runs.executor.descent import adopt_orphans, die_with_parent, sweep
-from runs.executor.forks import Ended, Refused, Reply, Signal, Start, decode_request, encode
-from runs.executor.keeper import FDS, Keeper, Work
+from runs.executor.attempt.descriptors import Descriptors
+from runs.executor.attempt.environ import hide_own_packages
+from runs.executor.attempt.output import capture, keep_output
+from runs.executor.attempt.owned import marks_of
+from runs.executor.attempt.record import Record
+from runs.executor.flyte import child_controller, tasks
+from runs.executor.link.config import ExecutorConfig
+from runs.executor.process import Process
+from runs.executor.processes.child import fork_zygote
+from runs.executor.processes.fork_server import SIGNALS, ForkServer
+from runs.executor.processes.forker import Forker
+from runs.executor.processes.termination import kill_marked
+from runs.executor.worker import locks
+from runs.executor.worker.forks import (
+    Ended,
+    Fork,
+    Forked,
+    Preload,
+    Ready,
+    Refused,
+    Reply,
+    Unfit,
+    decode_request,
+    encode,
+)
 
-_SIGNALS = {signal.SIGTERM, signal.SIGINT, signal.SIGCHLD}
+_HARMLESS = ("/", "pipe:")  # what a descriptor may be that importing has opened
 
 
-class _Kept(NamedTuple):
-    """An action that runs, seen from here."""
+def run_executor(config: ExecutorConfig, liveness_fds: list[int]) -> None:
+    """Run an executor in this process, to its end. liveness_fds: kept open by it and by all that it forks."""
+    if (lock := locks.acquire(config.home, config.executor)) is not None:
+        liveness_fds.append(lock)
+    os.environ.update(config.env)
+    descriptors = Descriptors()
+    mark = marks_of(os.getpid())
 
-    id: int
-    requests: int  # our end of the keeper's pipe
+    def clear_up() -> None:
+        kill_marked(mark)
+        descriptors.pass_on()
+
+    forker = Forker(fork_zygote(clear_up), liveness_fds)
+    Process(config, forker, Record(lock), descriptors).run()
 
 
-class Zygote:
-    """The loop of the process."""
+class Zygote(ForkServer):
+    """Forks the executors of a worker, or of one pool."""
 
-    def __init__(self, control: socket.socket, work: Work) -> None:
-        self._control = control
-        self._work = work
-        self._kept: dict[int, _Kept] = {}  # by the keeper's number
-        self._fds: deque[int] = deque()
-        self._line = b""
-        self._signals, self._wakeup = socket.socketpair()
+    def __init__(self, control: socket.socket) -> None:
+        super().__init__(control)
+        self._executors: dict[int, int] = {}  # the number of the request, by pid
 
     def serve(self) -> NoReturn:
-        with suppress(PermissionError):  # it leads a session already
+        self.prepare()
+        self._report(Ready())
+        super().serve()
+
+    def handle(self, line: bytes) -> None:
+        fd = self.fds.popleft()
+        match decode_request(line):
+            case Fork() as fork:
+                self._fork(fork, fd)
+            case Preload() as preload:
+                self._preload(preload, fd)
+        os.close(fd)
+
+    def _fork(self, fork: Fork, liveness_fd: int) -> None:
+        with self.forking():
+            try:
+                if not (pid := os.fork()):
+                    self._become_executor(fork.config, liveness_fd)
+                self._executors[pid] = fork.id
+                self._report(Forked(fork.id, pid))
+            except OSError as problem:
+                self._report(Refused(fork.id, str(problem)))
+
+    def _become_executor(self, config: ExecutorConfig, liveness_fd: int) -> NoReturn:
+        try:
             os.setsid()
-        for end in (self._signals, self._wakeup):
-            end.setblocking(False)
-        for number in _SIGNALS:
-            signal.signal(number, lambda *_: None)
-        signal.set_wakeup_fd(self._wakeup.fileno(), warn_on_full_buffer=False)
-        die_with_parent(signal.SIGTERM)
-        adopt_orphans()
-        gc.freeze()  # so that a collection in a child copies no pages of what is never garbage
-        selector = selectors.DefaultSelector()
-        selector.register(self._control, selectors.EVENT_READ, self._hear)
-        selector.register(self._signals, selectors.EVENT_READ, self._look)
-        try:
-            while True:
-                for key, _ in selector.select():
-                    key.data()
-        except (ConnectionError, EOFError):
-            pass
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            os._exit(0)
-
-    def _hear(self) -> None:
-        data, fds, _, _ = socket.recv_fds(self._control, 65536, FDS * 16)
-        if not data:
-            raise EOFError
-        self._fds += fds
-        *lines, self._line = (self._line + data).split(b"\n")
-        for line in lines:
-            match decode_request(line):
-                case Start() as start:
-                    self._start(start, [self._fds.popleft() for _ in range(FDS)])
-                case Signal() as asked:
-                    self._signal(asked)
-
-    def _signal(self, asked: Signal) -> None:
-        for kept in self._kept.values():
-            if kept.id == asked.id:
-                with suppress(BrokenPipeError):  # it has just ended
-                    os.write(kept.requests, encode(asked) + b"\n")
-
-    def _start(self, start: Start, fds: list[int]) -> None:
-        requests, ours = os.pipe()
-        # Blocked until both processes have made themselves at home: until then they would take a signal for their parent's.
-        signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
-        try:
-            pid = os.fork()
-            if not pid:
-                self._become(start, fds, requests, ours)
-            self._kept[pid] = _Kept(start.id, ours)
-        except OSError as problem:
-            os.close(ours)
-            self._tell(Refused(start.id, str(problem)))
-        finally:
-            signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
-            for fd in (*fds, requests):
-                os.close(fd)
-
-    def _become(self, start: Start, fds: list[int], requests: int, ours: int) -> NoReturn:
-        """In the child: be a keeper, which must not hold the ends of pipes whose end is to tell something."""
-        try:
-            for fd in (ours, *(kept.requests for kept in self._kept.values()), *self._fds):
-                os.close(fd)
-            self._signals.close()
-            self._wakeup.close()
-            Keeper(start, fds, requests, self._control).keep(self._work)
+            self.leave()
+            self.control.close()
+            for number in (signal.SIGTERM, signal.SIGCHLD):
+                signal.signal(number, signal.SIG_DFL)
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
+            if (numpy := sys.modules.get("numpy")) is not None:
+                numpy.random.seed()  # `random` does that itself
+            run_executor(config, [liveness_fd])
         except BaseException:
             traceback.print_exc()
         finally:
             os._exit(70)
 
-    def _look(self) -> None:
-        """Some keeper has ended, or this process is to end."""
-        if signal.SIGTERM in self._signals.recv(256):
-            raise EOFError
-        with suppress(ChildProcessError):
-            while True:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-                if not pid:
-                    return
-                if (kept := self._kept.pop(pid, None)) is not None:
-                    os.close(kept.requests)
-                    if status:
-                        self._take_over(kept)
+    def _preload(self, preload: Preload, control_fd: int) -> None:
+        with suppress(OSError):  # then its socket ends, and the worker goes on without
+            if not os.fork():
+                try:
+                    self.leave()
+                    self.control.close()
+                    zygote = Zygote(socket.socket(fileno=control_fd))
+                    if reason := import_modules(preload):
+                        zygote._report(Unfit(reason))
+                        os._exit(0)
+                    zygote.serve()
+                except BaseException:
+                    traceback.print_exc()
+                finally:
+                    os._exit(70)
 
-    def _take_over(self, kept: _Kept) -> None:
-        """The keeper was killed. The kernel has killed its child, and what that had started are children of this process
-        now: those and no others, because the other actions have their keepers.
-        """
-        sweep(spare=self._kept)
-        self._tell(Ended(kept.id, -signal.SIGKILL))
+    def reaped(self, pid: int, status: int) -> None:
+        if (number := self._executors.pop(pid, None)) is not None:
+            self._report(Ended(number, os.waitstatus_to_exitcode(status)))
 
-    def _tell(self, reply: Reply) -> None:
-        self._control.sendall(encode(reply) + b"\n")
+    def _report(self, reply: Reply) -> None:
+        self.send(encode(reply))
+
+
+def import_modules(preload: Preload) -> str:
+    """Import them; returns why this process cannot be forked then, "" if it can."""
+    os.environ.update(preload.env)
+    capture(None)
+    hide_own_packages()
+    tasks.enter(Path(preload.folder))
+    before = _open_files()
+    printed = io.StringIO()
+    try:
+        with keep_output(printed):
+            for module in preload.modules:
+                importlib.import_module(module)
+    except BaseException as problem:  # a module may do anything while it is imported, sys.exit() too
+        return f"importing its modules before a run has begun fails: {type(problem).__name__}: {problem}"
+    if printed.tell():
+        return "importing its modules prints something, which belongs into the log of each run"
+    if count_threads() > 1:
+        return "importing its modules starts threads"
+    if opened := [what for what in _open_files() - before if not what.startswith(_HARMLESS)]:
+        return f"importing its modules opens {opened[0].partition(':')[0]}"
+    return ""
+
+
+def count_threads() -> int:
+    """How many threads are left after a fork: libraries that end theirs before one do no harm."""
+    if not (pid := os.fork()):
+        os._exit(0)
+    os.waitpid(pid, 0)
+    return max(1, len(list(Path("/proc/self/task").glob("*"))))
+
+
+def _open_files() -> set[str]:
+    """What the descriptors of this process are, on Linux."""
+    found = set()
+    for fd in Path("/proc/self/fd").glob("*"):
+        with suppress(OSError):
+            found.add(str(fd.readlink()))
+    return found
+
+
+def serve(control_fd: int) -> NoReturn:
+    """Become the zygote of a worker."""
+    os.set_inheritable(control_fd, False)
+    child_controller.end_background_loop()
+    Zygote(socket.socket(fileno=control_fd)).serve()

@@ -1,7 +1,6 @@
-"""The beat of a feed: one frame under way at a time, a gap between frames, a poll behind each hint.
+"""The loop of a feed: one unacknowledged frame at a time, a gap between frames, a poll behind each hint.
 
-Frames are numbered for each socket, so that a page notices a gap; when there is nothing to say, an empty one says that the
-connection lives.
+Frames are numbered for each socket, so that a page notices a gap. An empty frame is a heartbeat, sent after a silence.
 """
 
 from __future__ import annotations
@@ -16,14 +15,15 @@ from typing import Any
 
 from django.utils import timezone
 
-from runs import database, metrics
-from runs.live.messages import Ack, Asked, Focus, Hello, Message, Select
-from runs.timeline import to_ms
+from runs.domain.timeline import to_ms
+from runs.protocol.constants import HEARTBEAT_SECONDS
+from runs.protocol.messages import Ack, Asked, Focus, Hello, Message, Select
+from runs.store import database, metrics
+from runs.tree.read_only import without_controls
 
 Send = Callable[[str], Awaitable[None]]
 
 POLL_SECONDS = 3.0
-BEAT_SECONDS = 5.0  # the longest silence of a feed that has credit; each frame says it
 MIN_GAP_SECONDS = 0.1
 MAX_GAP_SECONDS = 1.0
 BURST = 4  # frames that may follow each other without a gap, after a quiet moment
@@ -33,19 +33,20 @@ class Feed(ABC):
     """Composes a frame whenever something changed and the last frame was acknowledged."""
 
     name: str  # in the numbers of /metrics
+    reads_only = False  # whoever reads the page may not abort, answer or drain
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._greeted = asyncio.Event()
         self._dirty = asyncio.Event()
         self._dirty.set()
-        self._asked = asyncio.Event()  # by the person at the page, who does not wait for the gap
+        self._asked = asyncio.Event()  # set by a message of the page, which does not wait for the gap
         self._credit = asyncio.Event()
         self._credit.set()
         self._sent_at = 0.0
         self._number = 0  # of the last frame
         self._hellos = 0
-        self._hellos_told = 0
+        self._hellos_taken = 0
         self._gap = MIN_GAP_SECONDS
         self._frames_due = float(BURST)  # how many may go out now; one more with each gap that passes
         self._counted_at = 0.0
@@ -55,33 +56,33 @@ class Feed(ABC):
         self._dirty.set()
 
     def take(self, message: Message) -> None:
-        """Do what the page says; never waits."""
+        """Apply a message of the page; never waits."""
         match message:
             case Ack():
                 self._gap = min(max(2 * (time.monotonic() - self._sent_at), MIN_GAP_SECONDS), MAX_GAP_SECONDS)
                 self._credit.set()
             case Focus() | Select():
-                self.look(message)
+                self.apply(message)
             case _:
-                self.look(message)
+                self.apply(message)
                 self._asked.set()
                 self._dirty.set()
         if isinstance(message, Hello):
-            # A page that found a gap says hello again, and does not acknowledge what it threw away.
+            # A page that found a gap sends another hello, and does not acknowledge the frame that it dropped.
             self._hellos += 1
             self._credit.set()
             self._greeted.set()
 
-    def look(self, message: Asked) -> None:  # noqa: B027  # a feed without a view has nothing to do
-        """Change what is shown."""
+    def apply(self, message: Asked) -> None:  # noqa: B027  # a feed without a state has nothing to change
+        """Change what the page shows. Runs in the event loop, beside `compose`."""
 
-    def settle(self) -> None:  # noqa: B027  # most feeds have nothing to do
-        """Runs after `compose`, where messages are taken: it may change the view without a race."""
+    def after_compose(self) -> None:  # noqa: B027  # most feeds have nothing to do
+        """Runs after each `compose`, in the event loop: it may change what `apply` changes without a race."""
 
-    def begins(self) -> bool:
-        """Whether the page said hello since this was asked last: whatever it was told before does not count."""
-        told, self._hellos_told = self._hellos_told, self._hellos
-        return told != self._hellos_told
+    def takes_hello(self) -> bool:
+        """Whether a hello came since the last call: then the page has nothing of what was sent before."""
+        taken, self._hellos_taken = self._hellos_taken, self._hellos
+        return taken != self._hellos_taken
 
     async def run(self) -> None:
         """Stream until cancelled. Raises NotFound."""
@@ -95,33 +96,40 @@ class Feed(ABC):
             self._dirty.clear()
             self._asked.clear()
             content = await database.read(self._measured)
-            self.settle()
+            self.after_compose()
             if content is not None:
                 await self._emit({"content": content, "swap": "none", **self.extras})
                 await self._pause()
-            elif time.monotonic() - self._sent_at >= self.beat:
+            elif time.monotonic() - self._sent_at >= self.heartbeat:
                 await self._emit({})
 
     def _measured(self) -> str | None:
         begun = time.thread_time()
         content = self.compose()
+        if content is not None and self.reads_only:
+            content = without_controls(content)
         if content is not None:
             metrics.FRAME_SECONDS.labels(self.name).observe(time.thread_time() - begun)
         return content
 
     def _patience_left(self) -> float:
-        """How long to wait for a hint: until the poll, or until the next beat is due."""
-        return max(0.0, min(self.patience, self._sent_at + self.beat - time.monotonic()))
+        """How long to wait for a hint: until the poll, or until the next heartbeat is due."""
+        return max(0.0, min(self.patience, self._sent_at + self.heartbeat - time.monotonic()))
 
-    async def _emit(self, said: dict[str, Any]) -> None:
+    async def _emit(self, frame: dict[str, Any]) -> None:
         self._credit.clear()
         self._sent_at = time.monotonic()
         self._number += 1
-        when = {"seq": self.seq, "now": to_ms(timezone.now()), "number": self._number, "beat": self.beat}
-        await self._send(json.dumps(said | when))
+        when = {
+            "seq": self.seq,
+            "now": to_ms(timezone.now()),
+            "number": self._number,
+            "heartbeat": self.heartbeat,
+        }
+        await self._send(json.dumps(frame | when))
 
     async def _pause(self) -> None:
-        """Leave a gap after a frame, unless the person at the page asks for something.
+        """Leave a gap after a frame, unless a message of the page comes.
 
         A few frames may follow each other without one: a click is answered by "aborting" and a moment later by "aborted".
         After those, the next one waits only for what is missing of its own gap.
@@ -137,8 +145,8 @@ class Feed(ABC):
 
     seq = 0
     patience = POLL_SECONDS
-    beat = BEAT_SECONDS
-    extras: dict[str, Any] = {}  # noqa: RUF012  # what the last composed frame says beside its content; replaced whole
+    heartbeat = HEARTBEAT_SECONDS
+    extras: dict[str, Any] = {}  # noqa: RUF012  # fields of the last composed frame beside its content; replaced, never changed
 
     @abstractmethod
     def compose(self) -> str | None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from django.template.loader import render_to_string
 
 from runs.live.feed import Feed, Send
-from runs.live.messages import Asked, Hello, List
-from runs.queries import executors, lists
-from runs.rows import partial
+from runs.protocol.messages import Asked, Hello, List
+from runs.queries import executors, run_list
+from runs.tree.render import partial
 
 
-class FleetFeed(Feed):
-    """The executors. What they hold changes without a hint, so it is looked at often."""
+class ExecutorListFeed(Feed):
+    """The executors. What they hold changes without a hint, so they are polled often."""
 
     name = "executors"
     patience = 1.0
@@ -21,15 +21,15 @@ class FleetFeed(Feed):
         self._html = ""
 
     def compose(self) -> str | None:
-        is_new = self.begins()
-        html = render_to_string("runs/_fleet.html", {"fleet": executors.get_fleet()})
+        is_new = self.takes_hello()
+        html = render_to_string("runs/list/_executors.html", {"page": executors.get_executors_page()})
         if html == self._html and not is_new:
             return None
         self._html = html
-        return partial("fleet", html, "innerMorph")
+        return partial("executors", html, "innerMorph")
 
 
-class RunsFeed(Feed):
+class RunListFeed(Feed):
     """The first runs of a project and domain that match what the page asks for."""
 
     name = "runs"
@@ -40,13 +40,13 @@ class RunsFeed(Feed):
         self._query = ""
         self._html = ""
 
-    def look(self, message: Asked) -> None:
+    def apply(self, message: Asked) -> None:
         if isinstance(message, Hello | List):
             self._query = message.query
 
     def compose(self) -> str | None:
-        is_new = self.begins()
-        html = render_to_string("runs/_runs.html", lists.read_page(*self._scope, self._query))
+        is_new = self.takes_hello()
+        html = render_to_string("runs/list/_run_table.html", run_list.read_page(*self._scope, self._query))
         if html == self._html and not is_new:
             return None
         self._html = html

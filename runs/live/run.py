@@ -1,4 +1,4 @@
-"""The feed of a run page: the rows that changed in its window, and what stands above them."""
+"""The feed of a run page: its frames have the rows that changed in its window, the summary above them, and its log."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
-from runs.live.feed import BEAT_SECONDS, POLL_SECONDS, Feed, Send
+from runs.live.feed import POLL_SECONDS, Feed, Send
 from runs.live.logs import LogTail
-from runs.live.messages import NO_LOG, Asked, Log, Seek
+from runs.live.page_state import PageState
 from runs.live.slides import lead
-from runs.live.view import View
-from runs.queries import pages
+from runs.protocol.constants import HEARTBEAT_SECONDS
+from runs.protocol.messages import NO_LOG, Asked, Log, Seek
 from runs.queries.rows import find_seq
-from runs.rows import Window
-from runs.seen import Seen
-from runs.shapes import EVERYTHING
-from runs.snapshot import Snapshot, shared
+from runs.queries.runs import get_run_by_id
+from runs.tree.filter import EVERYTHING
+from runs.tree.page import RunPage
+from runs.tree.render import Window
+from runs.tree.snapshot import Snapshot, shared
 
 # Nothing more is expected of an ended run; its feed stays for scrolling and toggling.
 ENDED_POLL_SECONDS = 30.0
-ENDED_BEAT_SECONDS = 15.0
+ENDED_HEARTBEAT_SECONDS = 15.0
 # Each of these spaces would be one more text node beside the part, with each morph.
 SPACE = re.compile(r"(<hx-partial [^>]*>)\s+|\s+(?=</hx-partial>)")
 PART = re.compile("(?=<hx-partial )")  # no name or message can hold it: what users write is escaped
@@ -36,99 +37,99 @@ class RunFeed(Feed):
     def __init__(self, run_id: int, send: Send) -> None:
         super().__init__(send)
         self._run_id = run_id
-        self._view = View()
+        self._state = PageState()
         self._snapshot: Snapshot | None = None
         self._shown: Window | None = None
-        self._said: list[str] = []  # above the rows
-        self._panel: dict[str, object] = {}  # what was said last of an action whose row is not in the page
-        self._answered: Seek | None = None
-        self._goal: Seen | None = None  # what the last frame was sought for
-        self._kept: View | None = None  # the view of the last frame, until the page asks for another
-        self._moved: View | None = None  # it, where its rows are now
+        self._parts: list[str] = []  # of title, header and counts, as they were sent last
+        self._panel: dict[str, object] = {}  # as sent last: see _panel_news
+        self._done_seek: Seek | None = None
+        self._found: RunPage | None = None  # where the seek of the last frame went
+        self._composed: PageState | None = None  # the state of the last frame, until a message changes it
+        self._scrolled: PageState | None = None  # the same, with `first` where its rows are now
         self._tail = LogTail(run_id, NO_LOG)
 
-    def look(self, message: Asked) -> None:
-        shown = self._shown.before if self._shown else self._view.first
-        self._view = self._view.after(message, shown)
+    def apply(self, message: Asked) -> None:
+        shown = self._shown.before if self._shown else self._state.first
+        self._state = self._state.after(message, shown)
 
     def compose(self) -> str | None:
         if self._snapshot is None:
-            self._snapshot = shared.get(pages.get_run_by_id(self._run_id))
-        if self.begins():
-            self._shown, self._said, self._panel = None, [], {}
-        view = self._view
-        seen = self._seen(self._snapshot, view)
-        is_sought = view.seek is not None and view.seek is not self._answered
-        told = self._follow(view.log) | self._panel_of(seen.window, view.selected)
+            self._snapshot = shared.get(get_run_by_id(self._run_id))
+        if self.takes_hello():
+            self._shown, self._parts, self._panel = None, [], {}
+        state = self._state
+        page = self._read_page(self._snapshot, state)
+        is_sought = state.seek is not None and state.seek is not self._done_seek
+        news = self._log_news(state.log) | self._panel_news(page.window, state.selected)
         if is_sought:
-            told |= {"sought": seen.goal, "opened": sorted(seen.opened)}
-        self.extras = {"rows": [seen.start, seen.start + len(seen.window.rows)]} | told
-        self._goal = seen if is_sought else None
-        self._answered = view.seek
-        self._moved = replace(view, first=seen.start) if self._is_kept(view) else view
-        self._kept = view
-        self.seq = max(seen.seq, 0)
-        if self._shown is None and self._page_has(seen, view):
-            self._shown = seen.window
-        partials = [*lead(self._shown, seen.window), *self._above(seen)]
-        self._shown = seen.window
-        self.patience = ENDED_POLL_SECONDS if seen.summary.is_over else POLL_SECONDS
-        self.beat = ENDED_BEAT_SECONDS if seen.summary.is_over else BEAT_SECONDS
-        return "".join(partials) or ("" if told else None)
+            news |= {"sought": page.goal, "opened": sorted(page.opened)}
+        self.extras = {"rows": [page.start, page.start + len(page.window.rows)]} | news
+        self._found = page if is_sought else None
+        self._done_seek = state.seek
+        self._scrolled = replace(state, first=page.start) if self._stays_amid(state) else state
+        self._composed = state
+        self.seq = max(page.seq, 0)
+        if self._shown is None and self._has_window(page, state):
+            self._shown = page.window
+        partials = [*lead(self._shown, page.window), *self._above(page)]
+        self._shown = page.window
+        self.patience = ENDED_POLL_SECONDS if page.summary.is_over else POLL_SECONDS
+        self.heartbeat = ENDED_HEARTBEAT_SECONDS if page.summary.is_over else HEARTBEAT_SECONDS
+        return "".join(partials) or ("" if news else None)
 
-    def _panel_of(self, window: Window, selected: str) -> dict[str, Any]:
-        """What no row tells of the selected action: the number of its last change, once."""
-        is_told_by_row = not selected or selected in window.kept
-        seq = None if is_told_by_row else find_seq(self._run_id, selected)
+    def _panel_news(self, window: Window, selected: str) -> dict[str, Any]:
+        """The sequence number of the selected action when its row is not in the page; {} when it was sent before."""
+        has_row = not selected or selected in window.kept
+        seq = None if has_row else find_seq(self._run_id, selected)
         before, self._panel = self._panel, {} if seq is None else {"name": selected, "seq": seq}
         return {"panel": self._panel} if self._panel and self._panel != before else {}
 
-    def _follow(self, log: Log) -> dict[str, Any]:
-        """What was printed since; of a log that the page asks for anew, from where it says."""
+    def _log_news(self, log: Log) -> dict[str, Any]:
+        """The lines after those that were sent; a new Log message starts at its own offset."""
         if self._tail.asked is not log:
             self._tail = LogTail(self._run_id, log)
-        told = self._tail.compose()
-        return {"log": told} if told else {}
+        news = self._tail.compose()
+        return {"log": news} if news else {}
 
-    def _seen(self, snapshot: Snapshot, view: View) -> Seen:
-        first, count, shape = view.first, view.count, view.shape
-        if view.seek is not None and view.seek is not self._answered:
-            if view.seek.to:
-                return snapshot.see_action(view.seek.to, first, count, shape, focus=view.focus)
-            return snapshot.see_failure(
-                view.seek.name, first, count, shape, back=view.seek.back, focus=view.focus
+    def _read_page(self, snapshot: Snapshot, state: PageState) -> RunPage:
+        first, count, row_filter = state.first, state.count, state.filter
+        if state.seek is not None and state.seek is not self._done_seek:
+            if state.seek.to:
+                return snapshot.page_at_action(state.seek.to, first, count, row_filter, focus=state.focus)
+            return snapshot.page_at_failure(
+                state.seek.name, first, count, row_filter, back=state.seek.back, focus=state.focus
             )
-        if view.follows:
-            return snapshot.see_newest(first, count, shape, focus=view.focus)
-        if view.around:
-            return snapshot.see_around(view.around, shape, focus=view.focus)
-        anchor = self._shown.middle if self._shown and self._is_kept(view) else None
-        return snapshot.see(first, count, shape, focus=view.focus, anchor=anchor)
+        if state.follows:
+            return snapshot.page_at_newest(first, count, row_filter, focus=state.focus)
+        if state.around:
+            return snapshot.page_around(state.around, row_filter, focus=state.focus)
+        anchor = self._shown.middle if self._shown and self._stays_amid(state) else None
+        return snapshot.page_from(first, count, row_filter, focus=state.focus, anchor=anchor)
 
-    def _is_kept(self, view: View) -> bool:
-        """Whether the reader stays amid the tree: then the window goes where its rows go. At the top it is the top that stays."""
-        return view is self._kept and view.first > 0 and not (view.follows or view.around)
+    def _stays_amid(self, state: PageState) -> bool:
+        """Whether the reader stays amid the tree: then the window moves with its rows. At the top, the first rows stay in view."""
+        return state is self._composed and state.first > 0 and not (state.follows or state.around)
 
-    def settle(self) -> None:
-        """The page goes on from where it was brought, or its rows went, and hears the rest of a long log."""
+    def after_compose(self) -> None:
+        """Go on from where a seek went or the rows moved. More of a long log follows without a hint."""
         if self._tail.has_more:
             self.hint()
-        if self._view is self._kept and self._moved is not None:
-            self._view = self._kept = self._moved
-        if (goal := self._goal) is not None:
-            view, self._goal = self._view, None
-            shape = replace(view.shape, toggled=view.shape.toggled ^ goal.opened)
-            self._view = replace(view, first=goal.start, shape=shape)
+        if self._state is self._composed and self._scrolled is not None:
+            self._state = self._composed = self._scrolled
+        if (goal := self._found) is not None:
+            state, self._found = self._state, None
+            row_filter = replace(state.filter, toggled=state.filter.toggled ^ goal.opened)
+            self._state = replace(state, first=goal.start, filter=row_filter)
 
-    def _page_has(self, seen: Seen, view: View) -> bool:
-        """Whether the page came with just these rows. After a reconnect it may have asked for others in vain."""
-        if seen.waits:
+    def _has_window(self, page: RunPage, state: PageState) -> bool:
+        """Whether the page was loaded with just these rows. After a reconnect it may have asked for others in vain."""
+        if page.waits:
             return False
-        came_with = (seen.seq, seen.start, len(seen.window.rows), EVERYTHING, None)
-        return came_with == (view.since, view.first, view.count, view.shape, seen.window.pin)
+        came_with = (page.seq, page.start, len(page.window.rows), EVERYTHING, None)
+        return came_with == (state.since, state.first, state.count, state.filter, page.window.pin)
 
-    def _above(self, seen: Seen) -> list[str]:
-        """What changed of title, header and counts. Only that, because each part costs the browser a swap."""
-        html = render_to_string("runs/live/_above.html", {"seen": seen, "summary": seen.summary})
-        before, self._said = self._said, PART.split(SPACE.sub(r"\1", html))
-        return [part for part in self._said if part not in before]
+    def _above(self, page: RunPage) -> list[str]:
+        """The parts of title, header and counts that changed. Only those, because each costs the browser a swap."""
+        html = render_to_string("runs/tree/_frame_header.html", {"page": page, "summary": page.summary})
+        before, self._parts = self._parts, PART.split(SPACE.sub(r"\1", html))
+        return [part for part in self._parts if part not in before]

@@ -5,7 +5,7 @@ While somebody scrolls, most rows stay. To send and morph them again costs the b
 
 from __future__ import annotations
 
-from runs.rows import Window, partial, spacer, whole
+from runs.tree.render import Window, partial, spacer, whole
 
 # Up to so many changed rows are sent one by one; more, as one window.
 MAX_PARTIALS = 40

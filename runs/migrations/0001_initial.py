@@ -6,7 +6,7 @@ import django.db.models.deletion
 import django.utils.timezone
 from django.db import migrations, models
 
-import runs.phases
+import runs.domain.phases
 
 
 class Migration(migrations.Migration):
@@ -168,7 +168,7 @@ class Migration(migrations.Migration):
                     "kind",
                     models.SmallIntegerField(
                         choices=[(1, "task"), (2, "trace"), (3, "condition")],
-                        default=runs.phases.Kind["TASK"],
+                        default=runs.domain.phases.Kind["TASK"],
                     ),
                 ),
                 (
@@ -186,7 +186,7 @@ class Migration(migrations.Migration):
                             (9, "Paused"),
                             (10, "Recovered"),
                         ],
-                        default=runs.phases.Phase["QUEUED"],
+                        default=runs.domain.phases.Phase["QUEUED"],
                     ),
                 ),
                 ("group", models.CharField(blank=True, max_length=255)),
@@ -597,7 +597,7 @@ class Migration(migrations.Migration):
         migrations.AddIndex(
             model_name="action",
             index=models.Index(
-                condition=models.Q(("phase", runs.phases.Phase["QUEUED"])),
+                condition=models.Q(("phase", runs.domain.phases.Phase["QUEUED"])),
                 fields=["pool", "queued_at", "id"],
                 name="action_queue",
             ),
@@ -627,11 +627,11 @@ class Migration(migrations.Migration):
                         (
                             "phase__in",
                             [
-                                runs.phases.Phase["SUCCEEDED"],
-                                runs.phases.Phase["FAILED"],
-                                runs.phases.Phase["ABORTED"],
-                                runs.phases.Phase["TIMED_OUT"],
-                                runs.phases.Phase["RECOVERED"],
+                                runs.domain.phases.Phase["SUCCEEDED"],
+                                runs.domain.phases.Phase["FAILED"],
+                                runs.domain.phases.Phase["ABORTED"],
+                                runs.domain.phases.Phase["TIMED_OUT"],
+                                runs.domain.phases.Phase["RECOVERED"],
                             ],
                         ),
                     ),
@@ -640,11 +640,11 @@ class Migration(migrations.Migration):
                         (
                             "phase__in",
                             [
-                                runs.phases.Phase["QUEUED"],
-                                runs.phases.Phase["WAITING_FOR_RESOURCES"],
-                                runs.phases.Phase["INITIALIZING"],
-                                runs.phases.Phase["RUNNING"],
-                                runs.phases.Phase["PAUSED"],
+                                runs.domain.phases.Phase["QUEUED"],
+                                runs.domain.phases.Phase["WAITING_FOR_RESOURCES"],
+                                runs.domain.phases.Phase["INITIALIZING"],
+                                runs.domain.phases.Phase["RUNNING"],
+                                runs.domain.phases.Phase["PAUSED"],
                             ],
                         ),
                     ),
@@ -663,7 +663,7 @@ class Migration(migrations.Migration):
             model_name="action",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    models.Q(("phase", runs.phases.Phase["ABORTED"]), _negated=True),
+                    models.Q(("phase", runs.domain.phases.Phase["ABORTED"]), _negated=True),
                     ("abort__isnull", False),
                     _connector="OR",
                 ),

@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import runs.phases
+import runs.domain.phases
 
 
 class Migration(migrations.Migration):
@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
             name="escalation",
             field=models.SmallIntegerField(
                 choices=[(0, "none"), (1, "asked_again"), (2, "closed"), (3, "process")],
-                default=runs.phases.Escalation["NONE"],
+                default=runs.domain.phases.Escalation["NONE"],
                 help_text="what its refusal to stop has come to",
             ),
         ),

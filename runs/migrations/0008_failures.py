@@ -2,7 +2,7 @@
 
 from django.db import migrations, models
 
-import runs.phases
+import runs.domain.phases
 
 
 class Migration(migrations.Migration):
@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
             model_name="action",
             index=models.Index(
                 condition=models.Q(
-                    ("phase__in", [runs.phases.Phase["FAILED"], runs.phases.Phase["TIMED_OUT"]])
+                    ("phase__in", [runs.domain.phases.Phase["FAILED"], runs.domain.phases.Phase["TIMED_OUT"]])
                 ),
                 fields=["run", "ended_at", "id", "parent"],
                 name="action_failures",

@@ -1,8 +1,7 @@
-"""Reads for the Connect API: runs and actions as the wire shows them, children for watches, log lines."""
+"""Reads for the Connect API: runs and actions as the wire shows them, and children for watches; logs.py has the lines."""
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -10,10 +9,11 @@ from datetime import datetime
 
 from django.db.models import QuerySet
 
-from runs.errors import NotFound
+from runs.domain.errors import NotFound
+from runs.domain.names import ActionRef, RunRef
+from runs.domain.phases import TERMINAL, Cause, Kind, Phase
+from runs.engine.targets import missing_run
 from runs.models import Action, ActionEvent, Attempt, LogChunk, Project, Run
-from runs.names import ActionRef, RunRef
-from runs.phases import TERMINAL, Cause, Kind, Phase
 
 # Tasks have no detail; those of traces and conditions are small.
 LEAN = ("run__spec", "spec__spec")
@@ -21,7 +21,7 @@ LEAN = ("run__spec", "spec__spec")
 
 @dataclass(frozen=True, slots=True)
 class AbortFacts:
-    """Who asked an action to stop, why, and what was aimed at: the action itself or an ancestor."""
+    """The abort of an action. target: the name of the action that was to stop, itself or an ancestor."""
 
     cause: str
     actor: str
@@ -158,7 +158,7 @@ def _error(row: Action | Attempt) -> ErrorFacts | None:
 
 
 def get_action(ref: ActionRef) -> ActionView:
-    """One action. One statement, two more when it is not there, to say what is missing."""
+    """One action. One statement, two more when it is not there, to name what is missing."""
     return view(_get(ref, _actions(ref.run).defer(*LEAN)))
 
 
@@ -187,7 +187,9 @@ def _get(ref: ActionRef, rows: QuerySet[Action]) -> Action:
         run = Run.objects.filter(
             project__name=ref.run.project, domain=ref.run.domain, name=ref.run.name
         ).exists()
-        what = f"action {ref.name!r} in run {ref.run.name!r}" if run else f"run {ref.run.name!r}"
+        if not run:
+            raise missing_run(ref.run)
+        what = f"action {ref.name!r} in run {ref.run.name!r}"
         raise NotFound(f"there is no {what} in project {ref.run.project!r}, domain {ref.run.domain!r}")
     return row
 
@@ -249,48 +251,10 @@ def has_ended(action_id: int) -> bool:
     return Action.objects.filter(pk=action_id, phase__in=sorted(TERMINAL)).exists()
 
 
-@dataclass(frozen=True, slots=True)
-class LogLine:
-    """One printed line, with its newline. stream: out | err | log."""
-
-    at_us: int
-    stream: str
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class LogPage:
-    """Lines after some point, and whether the attempt had ended when they were read, so that no more will come."""
-
-    lines: tuple[LogLine, ...]
-    last_id: int
-    is_complete: bool
-
-
-def read_log(action_id: int, attempt: int, *, after: int, limit: int = 200) -> LogPage:
-    """Up to `limit` chunks of an attempt's log after a chunk's id. Two statements.
-
-    The phase is read first: lines come in the transaction of the end or before it, so an ended attempt misses none.
-    """
-    phase, current = Action.objects.values_list("phase", "attempt").get(pk=action_id)
-    chunks = LogChunk.objects.filter(action_id=action_id, attempt=attempt, pk__gt=after).order_by("pk")[
-        :limit
-    ]
-    lines: list[LogLine] = []
-    read = 0
-    for chunk in chunks:
-        lines.extend(
-            LogLine(int(at), str(stream), str(text)) for at, stream, text in json.loads(bytes(chunk.lines))
-        )
-        after, read = chunk.pk, read + 1
-    is_over = Phase(phase) in TERMINAL or current > attempt
-    return LogPage(tuple(lines), after, is_complete=is_over and read < limit)
-
-
 def check_project(name: str, domain: str, domains: Iterable[str]) -> None:
     """Raise NotFound when there is no such project or domain. One statement."""
     if not Project.objects.filter(name=name, is_archived=False).exists():
         raise NotFound(f"there is no project {name!r}")
-    known = list(domains)
-    if domain not in known:
-        raise NotFound(f"there is no domain {domain!r} in project {name!r}, only {', '.join(known)}")
+    names = list(domains)
+    if domain not in names:
+        raise NotFound(f"there is no domain {domain!r} in project {name!r}, only {', '.join(names)}")

@@ -1,4 +1,4 @@
-"""What the page of the executors shows: pools, who serves them, what waits for them and why, and who has left."""
+"""What the page of the executors shows: pools, their executors, what waits for them and why, and what stopped recently."""
 
 from __future__ import annotations
 
@@ -12,27 +12,31 @@ from uuid import UUID
 from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
-from runs import presence
+from runs.domain.names import RunRef
+from runs.domain.phases import LIVE, Phase
+from runs.domain.timeline import between_ms, format_duration
+from runs.domain.urls import run_path
 from runs.models import Action, Executor, Pool
-from runs.names import RunRef
-from runs.phases import LIVE, Phase
-from runs.queries.pages import run_path
 from runs.queries.waits import (
     CACHE,
     Capacity,
+    Place,
     Supply,
     capacity_of,
+    count_held,
     list_alive,
+    list_served,
     supply_of,
     why_held_back,
     why_queued,
 )
-from runs.timeline import between_ms, duration_words
+from runs.store import presence
 
-MAX_GONE = 12  # executors that have left and are still told of
-MAX_RUNS = 3  # runs that are named of what an executor holds
+MAX_STOPPED = 12  # recently stopped executors that are listed
+MAX_RUNS = 3  # runs that are named in the line of an executor
+IN_RESERVE = "in reserve for the next run"
 _State = Executor.State
-WORDS: dict[str, str] = {
+STATE_LABELS: dict[str, str] = {
     _State.STARTING: "Starting",
     _State.CONNECTED: "Connected",
     _State.BLOCKED: "Blocked",
@@ -53,13 +57,16 @@ class HeldRun:
 
 @dataclass(frozen=True, slots=True)
 class ExecutorLine:
-    """An executor. since: when its state began, None when nobody wrote that down; heard_at: when its link was last seen to be up."""
+    """An executor. since: when its state began, None when that is not recorded; heartbeat_at: when its link was last seen to be up;
+    shared_by: how many runs share it, 0 where one has it for itself.
+    """
 
     id: UUID
     short: str
     state: str
-    word: str
+    state_label: str
     note: str
+    shared_by: int
     since: datetime | None
     connected_at: datetime | None
     worker: str
@@ -69,7 +76,7 @@ class ExecutorLine:
     capacity: int
     runs: tuple[HeldRun, ...]
     more_runs: int
-    heard_at: datetime | None
+    heartbeat_at: datetime | None
     drain_asked_at: datetime | None
     drain_actor: str
 
@@ -88,8 +95,8 @@ class ExecutorLine:
 
 
 @dataclass(frozen=True, slots=True)
-class GoneLine:
-    """An executor that has left."""
+class StoppedLine:
+    """An executor that has stopped."""
 
     short: str
     pool: str
@@ -108,8 +115,8 @@ class Wait:
 
 @dataclass(frozen=True, slots=True)
 class PoolCard:
-    """A pool that is served, or waited for. label: the environment; tasks: who used it first and last; env: names only,
-    because values may be secrets.
+    """A pool that has executors, or actions that wait for one. label: the environment; tasks: who used it first and last; env: names only,
+    because values may be secrets; slow_start: why its executors start slower, "" if they do not.
     """
 
     id: int
@@ -121,6 +128,7 @@ class PoolCard:
     env: tuple[str, ...]
     executors: tuple[ExecutorLine, ...]
     waits: tuple[Wait, ...]
+    slow_start: str
 
     @property
     def waiting(self) -> int:
@@ -128,11 +136,11 @@ class PoolCard:
 
 
 @dataclass(frozen=True, slots=True)
-class Fleet:
-    """All of it."""
+class ExecutorsPage:
+    """The pools with their executors, and what stopped last. most: how many executors there may be."""
 
     pools: tuple[PoolCard, ...]
-    gone: tuple[GoneLine, ...]
+    recently_stopped: tuple[StoppedLine, ...]
     workers: int
     alive: int
     most: int
@@ -146,19 +154,23 @@ class Fleet:
         return sum(line.held for pool in self.pools for line in pool.executors)
 
 
-def get_fleet() -> Fleet:
-    """What there is now. Six statements, whatever there is."""
+def get_executors_page() -> ExecutorsPage:
+    """The page as it is now. Ten statements at most, however many executors there are."""
     alive = list(list_alive())
-    held = _list_held(alive)
+    held, served = _list_held(alive), list_served(alive)
+    sharing = _count_sharing(alive)
     lines: dict[int, list[ExecutorLine]] = defaultdict(list)
     for executor in alive:
-        lines[executor.pool_id].append(_line(executor, held[executor.pk]))
+        is_reserve = executor.pk not in served
+        line = _line(executor, held[executor.pk], sharing.get(executor.pk, 0), is_reserve=is_reserve)
+        lines[executor.pool_id].append(line)
     capacity = capacity_of(alive)
-    counts = {executor_id: sum(row[2] for row in rows) for executor_id, rows in held.items()}
-    waits = _list_waits(supply_of(alive, dict(counts)), capacity)
+    waits = _list_waits(supply_of(alive, served, count_held(alive)), capacity)
     wanted = _named(Pool.objects.filter(pk__in=lines.keys() | waits.keys()).order_by("pk"))
     pools = tuple(_card(pool, lines[pool.pk], waits.get(pool.pk, ())) for pool in wanted)
-    return Fleet(pools, _list_gone(), presence.workers_connected(), len(alive), capacity.most)
+    return ExecutorsPage(
+        pools, _list_recently_stopped(), presence.workers_connected(), len(alive), capacity.most
+    )
 
 
 Held = tuple[RunRef, int, int]  # a run, Phase, and how many actions
@@ -173,7 +185,14 @@ def _list_held(alive: Iterable[Executor]) -> defaultdict[Any, list[Held]]:
     return found
 
 
-def _line(executor: Executor, held: list[Held]) -> ExecutorLine:
+def _count_sharing(alive: Iterable[Executor]) -> dict[Any, int]:
+    """How many runs that live each of these serves. One statement."""
+    live = Q(runs__actions__parent=None, runs__actions__phase__in=sorted(LIVE))
+    counted = Executor.objects.filter(live, pk__in=[one.pk for one in alive]).annotate(n=Count("runs"))
+    return dict(counted.values_list("pk", "n").order_by())
+
+
+def _line(executor: Executor, held: list[Held], sharing: int, *, is_reserve: bool) -> ExecutorLine:
     by_run: Counter[RunRef] = Counter()
     for ref, _, count in held:
         by_run[ref] += count
@@ -183,8 +202,9 @@ def _line(executor: Executor, held: list[Held]) -> ExecutorLine:
         id=executor.pk,
         short=str(executor),
         state=executor.state,
-        word=WORDS[executor.state],
-        note=_note(executor),
+        state_label=STATE_LABELS[executor.state],
+        note=_note(executor) or (IN_RESERVE if is_reserve else ""),
+        shared_by=sharing if sharing > 1 else 0,
         since=_since(executor),
         connected_at=executor.connected_at,
         worker=executor.worker,
@@ -194,17 +214,18 @@ def _line(executor: Executor, held: list[Held]) -> ExecutorLine:
         capacity=executor.capacity,
         runs=tuple(HeldRun(ref.name, run_path(ref), count) for ref, count in first),
         more_runs=len(by_run) - len(first),
-        heard_at=executor.heard_at,
+        heartbeat_at=executor.heartbeat_at,
         drain_asked_at=executor.drain_asked_at,
         drain_actor=executor.drain_actor,
     )
 
 
 def _note(executor: Executor) -> str:
-    """What follows the word for its state."""
+    """What the page adds to the state."""
     match executor.state:
         case _State.BLOCKED:
-            return "user code blocks its loop"
+            by = executor.blocked_by
+            return f"{by} of run {by.run} blocks its event loop" if by else "user code blocks its event loop"
         case _State.STOPPING:
             return executor.end_reason
     return ""
@@ -220,22 +241,31 @@ def _since(executor: Executor) -> datetime | None:
             return executor.disconnected_at
         case _State.DRAINING:
             return executor.drain_asked_at
+        case _State.BLOCKED:
+            return executor.blocked_since
     return None
 
 
-def _list_waits(supply: defaultdict[int, Supply], capacity: Capacity) -> dict[int, list[Wait]]:
+def _list_waits(supply: defaultdict[Place, Supply], capacity: Capacity) -> dict[int, list[Wait]]:
     """What waits for each pool, by its id. Two statements, on indexes that hold only what waits."""
     waits: dict[int, list[Wait]] = defaultdict(list)
     held_back = Q(not_before__gt=timezone.now())
-    queued = Action.objects.filter(phase=Phase.QUEUED, pool__isnull=False).values_list("pool_id")
+    queued = Action.objects.filter(phase=Phase.QUEUED, pool__isnull=False).values_list("pool_id", "run_id")
     counted = queued.annotate(
         n=Count("pk"), later=Count("pk", filter=held_back), until=Min("not_before", filter=held_back)
     )
-    for pool_id, count, later, until in counted.order_by():
+    reasons: defaultdict[int, Counter[str]] = defaultdict(Counter)
+    retries: dict[int, tuple[int, datetime]] = {}
+    for pool_id, run_id, count, later, until in counted.order_by():
         if count > later:
-            waits[pool_id].append(Wait(count - later, why_queued(supply[pool_id], capacity)))
+            reasons[pool_id][why_queued(pool_id, supply[pool_id, run_id], capacity)] += count - later
         if later:
-            waits[pool_id].append(Wait(later, why_held_back(until, later)))
+            number, first = retries.get(pool_id, (0, until))
+            retries[pool_id] = number + later, min(first, until)
+    for pool_id, why in reasons.items():
+        waits[pool_id] += [Wait(number, reason) for reason, number in why.most_common()]
+    for pool_id, (number, first) in retries.items():
+        waits[pool_id].append(Wait(number, why_held_back(first, number)))
     cached = Action.objects.filter(phase=Phase.WAITING_FOR_RESOURCES, pool__isnull=False, cache_key__gt="")
     for pool_id, count in cached.values_list("pool_id").annotate(n=Count("pk")).order_by():
         waits[pool_id].append(Wait(count, CACHE))
@@ -261,6 +291,7 @@ def _card(pool: Any, lines: list[ExecutorLine], waits: Iterable[Wait]) -> PoolCa
         env=tuple(sorted(pool.env)),
         executors=tuple(lines),
         waits=tuple(waits),
+        slow_start=pool.slow_start,
     )
 
 
@@ -270,15 +301,15 @@ def label_of(pool: Any) -> str:
     return scope or pool.first_task or str(pool)
 
 
-def _list_gone() -> tuple[GoneLine, ...]:
-    gone = list(Executor.objects.filter(state=_State.GONE).order_by("-ended_at")[:MAX_GONE])
+def _list_recently_stopped() -> tuple[StoppedLine, ...]:
+    gone = list(Executor.objects.filter(state=_State.GONE).order_by("-ended_at")[:MAX_STOPPED])
     pools = {pool.pk: pool for pool in _named(Pool.objects.filter(pk__in={one.pool_id for one in gone}))}
     return tuple(
-        GoneLine(
+        StoppedLine(
             short=str(one),
             pool=label_of(pools[one.pool_id]),
             ended_at=one.ended_at or one.requested_at,
-            lasted=duration_words(between_ms(one.connected_at, one.ended_at))
+            lasted=format_duration(between_ms(one.connected_at, one.ended_at))
             if one.connected_at and one.ended_at
             else "",
             reason=one.end_reason or "it has ended",

@@ -5,7 +5,7 @@ A field that is not in the table is refused by name, so that a typing error neve
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import Enum
@@ -15,8 +15,8 @@ from django.db.models import F, Model, Q, QuerySet, TextField
 from django.db.models.fields.json import KeyTextTransform
 from django.db.models.functions import Cast, Coalesce
 
-from runs.errors import Invalid
-from runs.phases import Kind, Phase
+from runs.domain.errors import Invalid
+from runs.domain.phases import Kind, Phase
 from runs.queries.api import LEAN, ActionView, check_project, joined, view
 
 M = TypeVar("M", bound=Model)
@@ -193,13 +193,21 @@ def _page(rows: QuerySet[Any], fields: Fields, query: ListQuery) -> ActionPage:
 
 
 def list_runs(
-    project: str, domain: str, query: ListQuery, *, domains: Sequence[str], paused_only: bool = False
+    project: str,
+    domain: str,
+    query: ListQuery,
+    *,
+    domains: Sequence[str],
+    paused_only: bool = False,
+    projects: Collection[str] | None = None,
 ) -> ActionPage:
-    """Root actions. An empty project means all of them. Two statements at most."""
+    """Root actions. An empty project means all of them, or these projects. Two statements at most."""
     rows = joined().defer(*LEAN).filter(parent__isnull=True)
     if project:
         check_project(project, domain, domains)
         rows = rows.filter(run__project__name=project, run__domain=domain)
+    if projects is not None:
+        rows = rows.filter(run__project__name__in=projects)
     if paused_only:
         rows = rows.filter(run__actions__phase=Phase.PAUSED).distinct()
     return _page(rows, RUN_FIELDS, query)

@@ -1,4 +1,7 @@
-"""What an action printed."""
+"""The one reader of logs: the tail that a panel shows, what follows for frames and for the API, search, download.
+
+A log is kept in chunks, each a JSON list of lines; an offset counts chunks and lines, so a reader may stop amid a chunk.
+"""
 
 from __future__ import annotations
 
@@ -6,19 +9,28 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from django.db.models import QuerySet
 
+from runs.domain.phases import TERMINAL, Phase
 from runs.models import Action, LogChunk
-from runs.phases import Phase
 
 # What a panel shows at first; later lines are streamed, earlier ones are found by a search or in the download.
 MAX_LINES = 1000
-# What is told at once: less than 100 kB of HTML, unless one line alone is long.
-MAX_LINES_TOLD = 400
-MAX_CHARACTERS_TOLD = 45_000
 MAX_FOUND = 500
 CHUNKS_AT_ONCE = 8  # that are read from the database; each may hold thousands of lines
+
+
+class Bounds(NamedTuple):
+    """How much is read at once. One line may be longer than all that is allowed: it is read all the same."""
+
+    lines: int
+    characters: int
+
+
+IN_A_FRAME = Bounds(400, 45_000)  # less than 100 kB of HTML, unless one line alone is long
+IN_A_MESSAGE = Bounds(10_000, 1_000_000)  # of the API, where lines cost less
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +44,8 @@ class LogLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """How much of a log was told: up to this chunk, and so many lines of the one after it."""
+class LogOffset:
+    """How much of a log a reader has: all chunks up to this id, and so many lines of the one after it."""
 
     chunk: int = 0
     lines: int = 0
@@ -41,20 +53,42 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Log:
-    """Lines up to a place. is_cut: earlier lines are not in it; has_more: later ones are there already."""
+    """Lines up to an offset. is_cut: earlier lines were left out; has_more: later ones are stored already."""
 
     lines: tuple[LogLine, ...]
-    place: Place
+    offset: LogOffset
     is_cut: bool = False
     has_more: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The first lines of a log that match, and how many do."""
+    """The first lines of a log that match, and how many do. left_out: bytes that could not be searched."""
 
     lines: tuple[LogLine, ...]
     total: int
+    left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Lines that were stored together. left_out: bytes of the log that are not kept, just before them."""
+
+    id: int
+    lines: list[LogLine]
+    left_out: int
+
+    def gap(self) -> list[LogLine]:
+        """The line that says what is missing before these lines, if anything is."""
+        if not self.left_out or not self.lines:
+            return []
+        first = self.lines[0]
+        return [LogLine(first.at, "system", gap_text(self.left_out), first.attempt)]
+
+
+def gap_text(left_out: int) -> str:
+    """What a log says where its middle is missing."""
+    return f"{left_out / 1e6:.1f} MB are left out here: of a long log, its first and its last part are kept"
 
 
 def get_phase(run_id: int, action_id: int) -> Phase | None:
@@ -63,52 +97,69 @@ def get_phase(run_id: int, action_id: int) -> Phase | None:
     return None if phase is None else Phase(phase)
 
 
-def read_log(action_id: int, *, attempt: int | None = None) -> Log:
+def read_end(action_id: int, *, attempt: int | None = None) -> Log:
     """The last lines, of one attempt or of all. One statement."""
     chunks: list[list[LogLine]] = []
     last, count, is_cut = 0, 0, False
-    for chunk_id, number, data in _chunks(action_id, attempt, "-id"):
+    for chunk in _chunks(action_id, attempt, "-id"):
         if is_cut := count >= MAX_LINES:
             break
-        last = last or chunk_id
-        chunks.append(parse_lines(bytes(data), number))
+        last = last or chunk.id
+        chunks.append([*chunk.gap(), *chunk.lines])
         count += len(chunks[-1])
     lines = [line for chunk in reversed(chunks) for line in chunk]
-    return Log(tuple(lines[-MAX_LINES:]), Place(last), is_cut or count > MAX_LINES)
+    return Log(tuple(lines[-MAX_LINES:]), LogOffset(last), is_cut or count > MAX_LINES)
 
 
-def read_more(action_id: int, place: Place, *, attempt: int | None = None) -> Log:
-    """The lines that follow a place, none left out, until there are many. One statement."""
-    told, told_of = place.chunk, place.lines
+def read_after(
+    action_id: int, offset: LogOffset, *, attempt: int | None = None, most: Bounds = IN_A_FRAME
+) -> Log:
+    """The lines after an offset, none left out, up to the bounds. One statement."""
+    chunk, done = offset.chunk, offset.lines
     lines: list[LogLine] = []
     characters = 0
-    for chunk_id, number, data in _chunks(action_id, attempt, "id", after=told):
-        for index, line in enumerate(parse_lines(bytes(data), number)[told_of:], told_of):
-            if len(lines) >= MAX_LINES_TOLD or characters >= MAX_CHARACTERS_TOLD:
-                return Log(tuple(lines), Place(told, index), has_more=True)
-            lines.append(line)
+    for part in _chunks(action_id, attempt, "id", after=chunk):
+        for index, line in enumerate(part.lines[done:], done):
+            if len(lines) >= most.lines or characters >= most.characters:
+                return Log(tuple(lines), LogOffset(chunk, index), has_more=True)
+            # A gap is no line of the chunk: it comes with the first one, and is not counted in an offset.
+            lines += [*part.gap(), line] if index == 0 else [line]
             characters += len(line.text)
-        told, told_of = chunk_id, 0
-    return Log(tuple(lines), Place(told, told_of))
+        chunk, done = part.id, 0
+    return Log(tuple(lines), LogOffset(chunk, done))
+
+
+def read_attempt(action_id: int, attempt: int, offset: LogOffset) -> tuple[Log, bool]:
+    """The lines of an attempt after an offset, and whether they are its last ones. Two statements.
+
+    The phase is read first: lines come in the transaction of the end or before it, so an ended attempt misses none.
+    """
+    phase, current = Action.objects.values_list("phase", "attempt").get(pk=action_id)
+    log = read_after(action_id, offset, attempt=attempt, most=IN_A_MESSAGE)
+    has_ended = Phase(phase) in TERMINAL or current > attempt
+    return log, has_ended and not log.has_more
 
 
 def search_log(action_id: int, text: str, *, attempt: int | None = None, stream: str = "") -> Found:
     """The lines of the whole log that hold a text in any case; stream: only of this one. One statement."""
-    wanted, total = text.casefold(), 0
+    wanted, total, left_out = text.casefold(), 0, 0
     found: list[LogLine] = []
-    for line in _lines(action_id, attempt):
-        if (not stream or line.stream == stream) and wanted in line.text.casefold():
-            total += 1
-            if len(found) < MAX_FOUND:
-                found.append(line)
-    return Found(tuple(found), total)
+    for chunk in _chunks(action_id, attempt, "id"):
+        left_out += chunk.left_out
+        for line in chunk.lines:
+            if (not stream or line.stream == stream) and wanted in line.text.casefold():
+                total += 1
+                if len(found) < MAX_FOUND:
+                    found.append(line)
+    return Found(tuple(found), total, left_out)
 
 
 def read_whole_log(action_id: int, *, attempt: int | None = None) -> str:
-    """Every line as text, for a download. One statement."""
+    """Every line that is kept as text, for a download. One statement."""
     return "".join(
         f"{line.at.isoformat()} {line.attempt} {line.stream} {line.text}\n"
-        for line in _lines(action_id, attempt)
+        for chunk in _chunks(action_id, attempt, "id")
+        for line in [*chunk.gap(), *chunk.lines]
     )
 
 
@@ -120,18 +171,10 @@ def parse_lines(data: bytes, attempt: int) -> list[LogLine]:
     ]
 
 
-def _lines(action_id: int, attempt: int | None) -> Iterator[LogLine]:
-    return (
-        line
-        for _, number, data in _chunks(action_id, attempt, "id")
-        for line in parse_lines(bytes(data), number)
-    )
-
-
-def _chunks(
-    action_id: int, attempt: int | None, order: str, *, after: int = 0
-) -> Iterator[tuple[int, int, bytes | memoryview]]:
+def _chunks(action_id: int, attempt: int | None, order: str, *, after: int = 0) -> Iterator[Chunk]:
     """A few at a time: whoever has enough stops, and the rest is not read."""
     found: QuerySet[LogChunk] = LogChunk.objects.filter(action_id=action_id, id__gt=after)
     found = found if attempt is None else found.filter(attempt=attempt)
-    return found.order_by(order).values_list("id", "attempt", "lines").iterator(chunk_size=CHUNKS_AT_ONCE)
+    columns = found.order_by(order).values_list("id", "attempt", "lines", "left_out")
+    for chunk_id, number, lines, left_out in columns.iterator(chunk_size=CHUNKS_AT_ONCE):
+        yield Chunk(chunk_id, parse_lines(bytes(lines), number), left_out)

@@ -1,4 +1,4 @@
-"""When the actions of a run ran, counted by the database: what the strip over its tree is drawn from."""
+"""The sums of the minimap: how many actions of a run started and ended in which bucket, counted by the database."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from django.db import connection
 
-from runs.bulk import plain
-from runs.phases import Phase
+from runs.domain.phases import Phase
+from runs.store.bulk import plain
 
 
 class Span(NamedTuple):

@@ -1,25 +1,31 @@
-"""What the pages show of one action: its times, limits, inputs, outputs and events; see also attempts.py and chains.py."""
+"""The panel of one action: times, limits, inputs, outputs, events. attempts.py and abort_chains.py have the rest."""
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.utils import timezone
+from flyteidl2.core import literals_pb2
 
-from runs import literals, storage
-from runs.conditions import Question, read_question
-from runs.errors import NotFound
-from runs.literals import Value
-from runs.looks import LIMITS, look_of, word_of
-from runs.models import Action, ActionEvent
-from runs.phases import DEADLINE, MAX_RUNTIME, QUEUED_TIMEOUT, TERMINAL, Cause, Kind, Phase
-from runs.queries.answers import Answer, find_answer
+from runs.domain import literals
+from runs.domain.conditions import Question, read_question
+from runs.domain.errors import Invalid, NotFound
+from runs.domain.limits import DEADLINE, MAX_RUNTIME, QUEUED_TIMEOUT
+from runs.domain.literals import Value
+from runs.domain.names import RunRef
+from runs.domain.phases import HELD, TERMINAL, UNHELD, Cause, Kind, Phase
+from runs.domain.status import LIMITS, display_status, status_label
+from runs.domain.timeline import between_ms, format_duration
+from runs.domain.urls import run_path
+from runs.domain.variables.isolation import Isolation
+from runs.models import Action, ActionEvent, Manner
+from runs.queries.abort_chains import AbortChain, count_neighbours, find_chain
 from runs.queries.attempts import AttemptLine, list_attempts
-from runs.queries.chains import AbortChain, find_chain
-from runs.queries.sources import Source, read_source
+from runs.queries.rows import Block, Blocked, Source, block_of, read_source
 from runs.queries.waits import why_it_waits
-from runs.timeline import between_ms, duration_words
+from runs.store import storage
 
 MAX_EVENTS = 200
 
@@ -28,9 +34,47 @@ MAX_EVENTS = 200
 class Limit:
     """A limit of time. until: the moment when a deadline passes."""
 
-    word: str
+    label: str
     text: str
     until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The value that a condition was signalled with, by whom and when."""
+
+    text: str
+    actor: str
+    at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class BlockDetails:
+    """That the event loop of its executor is blocked. stack: by what; neighbours: how many others are there."""
+
+    now: Block
+    stack: str
+    neighbours: int
+
+
+@dataclass(frozen=True, slots=True)
+class GoesOn:
+    """What its end waits for, as a clause, since when its code has ended, and the stack of that."""
+
+    what: str
+    since: datetime
+    stack: str
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """That an action of this task runs alone, and why: FLYTEUI_ISOLATE demands it, or the task `did` something in that run."""
+
+    when: str  # what stands before "alone"
+    is_demanded: bool = False
+    did: str = ""
+    run: str = ""
+    run_path: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +87,8 @@ class Panel:
     task_name: str
     kind: str
     group: str
-    look: str
-    word: str
+    status: str
+    status_label: str
     phase: Phase
     parent: str
     attempt: int
@@ -60,6 +104,7 @@ class Panel:
     cache: str
     source: Source | None
     executor: str
+    slow_start: str
     input_uri: str
     output_uri: str
     abort: AbortChain | None
@@ -68,7 +113,10 @@ class Panel:
     limits: tuple[Limit, ...]
     retries_at: datetime | None
     waits: str  # why it has not started
+    block: BlockDetails | None
+    goes_on: GoesOn | None
     deadline_at: datetime | None
+    alone: Alone | None
     attempts: tuple[AttemptLine, ...]
     changed_seq: int
 
@@ -97,9 +145,11 @@ CACHE_WORDS = {
 
 
 def get_panel(run_id: int, name: str) -> Panel:
-    """Two statements, and one each for what a refusal would cost, who answered a condition, and why it waits."""
+    """Three statements; one more each for the neighbours of a refusal, the answer of a condition, why it waits, and the
+    neighbours on an event loop that is blocked.
+    """
     action = _action(run_id, name)
-    look = _look(action)
+    status = _status(action)
     is_condition = action.kind == Kind.CONDITION and bool(action.detail)
     began, ended = action.started_at, action.ended_at
     waited_until = began or ended
@@ -110,8 +160,10 @@ def get_panel(run_id: int, name: str) -> Panel:
         task_name=action.task_name,
         kind=Kind(action.kind).name.lower(),
         group=action.group,
-        look=look,
-        word=word_of(look, action.attempt, action.max_attempts),
+        status=status,
+        status_label=status_label(
+            status, action.attempt, action.max_attempts, is_ending=bool(_goes_on(action))
+        ),
         phase=Phase(action.phase),
         parent=action.parent.name if action.parent else "",
         attempt=action.attempt,
@@ -119,37 +171,45 @@ def get_panel(run_id: int, name: str) -> Panel:
         created_at=action.created_at,
         started_at=began,
         ended_at=ended,
-        waited=duration_words(between_ms(action.created_at, waited_until)) if waited_until else "",
-        ran=duration_words(between_ms(began, ended)) if began and ended else "",
+        waited=format_duration(between_ms(action.created_at, waited_until)) if waited_until else "",
+        ran=format_duration(between_ms(began, ended)) if began and ended else "",
         error_code=action.error_code,
         error_kind=action.error_kind,
         error_message=action.error_message,
         cache=CACHE_WORDS.get(action.cache_status, ""),
         source=read_source(action.source),
         executor=str(action.executor_id or "")[:8],
+        slow_start=action.pool.slow_start if action.pool is not None else "",
         input_uri=action.input_uri,
         output_uri=action.output_uri,
-        abort=find_chain(action, look),
+        abort=find_chain(action, status),
         question=read_question(bytes(action.detail)) if is_condition else None,
-        answer=find_answer(action) if is_condition else None,
+        answer=_find_answer(action) if is_condition else None,
         limits=_limits(action),
-        retries_at=_retries_at(action) if look == "retrying" else None,
+        retries_at=_retries_at(action) if status == "retrying" else None,
         waits=why_it_waits(action),
+        block=_block(action),
+        goes_on=_goes_on(action),
         deadline_at=action.deadline_at,
-        attempts=list_attempts(action.pk, look),
+        alone=_find_alone(action) if action.kind == Kind.TASK else None,
+        attempts=list_attempts(action.pk, status),
         changed_seq=action.changed_seq,
     )
 
 
 def _action(run_id: int, name: str) -> Action:
-    found = Action.objects.filter(run_id=run_id, name=name).select_related("abort__target", "parent").first()
+    found = (
+        Action.objects.filter(run_id=run_id, name=name)
+        .select_related("abort__target", "parent", "pool", "run__project", "executor__blocked_by__run")
+        .first()
+    )
     if found is None:
         raise NotFound(f"action {name!r} does not exist in this run")
     return found
 
 
-def _look(action: Action) -> str:
-    return look_of(
+def _status(action: Action) -> str:
+    return display_status(
         Phase(action.phase),
         is_asked=action.abort_id is not None,
         exceeded=action.exceeded,
@@ -157,6 +217,54 @@ def _look(action: Action) -> str:
         is_held_back=action.not_before is not None,
         cache_status=action.cache_status,
     )
+
+
+def _block(action: Action) -> BlockDetails | None:
+    """One statement while its loop is blocked, else none."""
+    executor = action.executor
+    if executor is None or executor.blocked_since is None or action.phase not in HELD or action.is_isolated:
+        return None
+    by = executor.blocked_by
+    facts = Blocked(executor.blocked_since, None, "", "", "")
+    if by is not None:
+        facts = Blocked(executor.blocked_since, by.pk, by.name, by.short_name, by.run.name)
+    now = block_of(action.pk, action.run.name, facts)
+    return BlockDetails(now, executor.blocked_in, count_neighbours(action)) if now else None
+
+
+def _goes_on(action: Action) -> GoesOn | None:
+    if not action.goes_on or action.code_ended_at is None or action.phase not in HELD:
+        return None
+    return GoesOn(action.goes_on, action.code_ended_at, action.stuck_in)
+
+
+def _find_answer(action: Action) -> Answer | None:
+    """The answer of a condition. One statement, none when there is no answer."""
+    if not action.value:
+        return None
+    plain = literals.to_plain(literals_pb2.Literal.FromString(bytes(action.value)))
+    text = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, default=str)
+    event = ActionEvent.objects.filter(action_id=action.pk, cause=Cause.SIGNALLED).order_by("id").last()
+    return Answer(text, event.actor if event else "", event.at if event else action.ended_at)
+
+
+def _find_alone(action: Action) -> Alone | None:
+    """Whether it runs alone, and why. One statement, none when its task decides."""
+    when = "The next action of this task will run"
+    if action.is_alone:
+        when = "Ran" if action.phase in TERMINAL else "Runs"
+    elif action.phase in UNHELD:
+        when = "Will run"
+    if action.isolation != Isolation.AUTO:
+        return Alone(when, is_demanded=True) if action.isolation == Isolation.ALWAYS else None
+    run = action.run
+    manner = Manner.objects.filter(
+        project_id=run.project_id, domain=run.domain, task_name=action.task_name
+    ).first()
+    if manner is None:
+        return Alone(when) if action.is_alone else None
+    seen_in = RunRef(run.project.name, run.domain, manner.run_name)
+    return Alone(when, did=manner.detail, run=manner.run_name, run_path=run_path(seen_in))
 
 
 def _retries_at(action: Action) -> datetime | None:
@@ -174,7 +282,11 @@ def _limits(action: Action) -> tuple[Limit, ...]:
     return tuple(found)
 
 
-NOTES: dict[str, str] = {Cause.REFUSED: "Refused to stop", Cause.FORCED: "Forced to stop"}
+NOTES: dict[str, str] = {
+    Cause.REFUSED: "Refused to stop",
+    Cause.HELD_UP: "Could not be told to stop",
+    Cause.FORCED: "Forced to stop",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +296,7 @@ class EventLine:
     seq: int
     at: datetime
     text: str
-    look: str
+    status: str
     attempt: int
     cause: str
     actor: str
@@ -204,11 +316,11 @@ def _event(event: ActionEvent, first: datetime) -> EventLine:
         seq=event.seq,
         at=event.at,
         text=NOTES.get(event.cause, "Asked to stop") if is_request else phase.label,
-        look="aborting" if is_request else phase.slug,
+        status="aborting" if is_request else phase.slug,
         attempt=event.attempt,
         cause=event.cause,
         actor=event.actor,
-        after=f"after {duration_words(between_ms(first, event.at))}",
+        after=f"after {format_duration(between_ms(first, event.at))}",
     )
 
 
@@ -228,4 +340,7 @@ def read_outputs(panel: Panel) -> tuple[Value, ...] | None:
 
 
 def _bytes(uri: str) -> bytes | None:
-    return storage.read_bytes(uri) if uri else None
+    try:
+        return storage.read_bytes(uri) if uri else None
+    except Invalid:  # written when the storage was elsewhere
+        return None

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db.models import Max, QuerySet
 
-from runs.errors import NotFound
+from runs.domain.errors import NotFound
+from runs.domain.specs import is_entrypoint
 from runs.models import DeployedTask, Project
 from runs.queries.filters import Fields, ListQuery, apply, order, read_moment
-from runs.specs import is_entrypoint
 
 TASK_FIELDS: Fields = {
     "name": ("name", str),
@@ -69,9 +70,12 @@ def get_project(name: str) -> ProjectView:
     return _project(row)
 
 
-def list_projects(query: ListQuery) -> tuple[list[ProjectView], int | None]:
-    """Projects, archived ones too when no filter says else, and the offset of the next page. One statement."""
-    rows = order(apply(Project.objects.all(), PROJECT_FIELDS, query.conditions), PROJECT_FIELDS, query.sort)
+def list_projects(
+    query: ListQuery, projects: Collection[str] | None = None
+) -> tuple[list[ProjectView], int | None]:
+    """Projects (of these), archived ones too unless a filter excludes them, and the offset of the next page. One statement."""
+    found_projects = Project.objects.all() if projects is None else Project.objects.filter(name__in=projects)
+    rows = order(apply(found_projects, PROJECT_FIELDS, query.conditions), PROJECT_FIELDS, query.sort)
     found = list(rows[query.offset : query.offset + query.limit + 1])
     more = query.offset + query.limit if len(found) > query.limit else None
     return [_project(row) for row in found[: query.limit]], more
@@ -108,10 +112,17 @@ def get_task(project: str, domain: str, name: str, version: str) -> TaskView:
 
 
 def list_tasks(
-    project: str, domain: str, query: ListQuery, *, entrypoint: bool | None = None
+    project: str,
+    domain: str,
+    query: ListQuery,
+    *,
+    entrypoint: bool | None = None,
+    projects: Collection[str] | None = None,
 ) -> tuple[list[TaskView], int | None]:
-    """The latest version of each task. One statement, two with `entrypoint`, which only the specs tell."""
+    """The latest version of each task (in these projects). One statement, two with `entrypoint`, which needs their specs."""
     rows = _tasks(project, domain)
+    if projects is not None:
+        rows = rows.filter(project__name__in=projects)
     newest = rows.values("project_id", "domain", "name").annotate(newest=Max("pk")).values("newest")
     latest = rows.filter(pk__in=newest.order_by())
     if entrypoint is not None:

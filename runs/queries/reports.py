@@ -1,12 +1,12 @@
-"""The report of an action: a page of HTML that its task wrote (flyte.report), which is never to be trusted."""
+"""The report of an action: a page of HTML that its task wrote (flyte.report), which must never be trusted."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runs import storage
-from runs.errors import Invalid, NotFound
+from runs.domain.errors import Invalid, NotFound
 from runs.queries.panels import Panel
+from runs.store import storage
 
 FILE = "report.html"
 MAX_BYTES = 20_000_000
@@ -32,10 +32,17 @@ def find_report(panel: Panel) -> Report | None:
     folders = dict.fromkeys([panel.output_uri, *(line.output_uri for line in reversed(panel.attempts))])
     for folder in [folder for folder in folders if folder][:MAX_LOOKED_AT]:
         uri = storage.join(folder, FILE)
-        size = storage.find_size(uri)
+        size = _find_size(uri)
         if size is not None:
             return Report(uri, size)
     return None
+
+
+def _find_size(uri: str) -> int | None:
+    try:
+        return storage.find_size(uri)
+    except Invalid:  # written when the storage was elsewhere
+        return None
 
 
 def read_report(panel: Panel) -> bytes:

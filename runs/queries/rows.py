@@ -12,14 +12,13 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Max, Q
 
-from runs.conditions import Question, read_question
-from runs.errors import NotFound
-from runs.looks import LIMITS, look_of, word_of
+from runs.domain.conditions import Question, read_question
+from runs.domain.names import ActionRef, RunRef
+from runs.domain.phases import HELD, TERMINAL, Cause, Escalation, Kind, Phase
+from runs.domain.status import LIMITS, display_status, status_label
+from runs.domain.timeline import AttemptSpan
+from runs.domain.urls import action_path
 from runs.models import Action
-from runs.phases import TERMINAL, Cause, Escalation, Kind, Phase
-from runs.queries.sources import Source, read_source
-from runs.selections import Selection
-from runs.timeline import Try
 
 MAX_ERROR = 200
 
@@ -34,7 +33,7 @@ class AbortMark:
 
     @property
     def by(self) -> str:
-        """What follows the word Aborted: `by ann`, or the cause when no person asked."""
+        """What follows *Aborted*: `by ann`, or the cause when no person asked."""
         return f"by {self.actor}" if self.cause is Cause.EXTERNAL_ABORT else f"· {self.cause}"
 
 
@@ -47,7 +46,7 @@ class Refusal:
     next_at: datetime | None
 
     @property
-    def next_word(self) -> str:
+    def next_step(self) -> str:
         """What comes next, before `in 18 s`."""
         return "closed" if self.step < Escalation.CLOSED else "its process ends"
 
@@ -58,13 +57,35 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class Block:
+    """The event loop on which an action runs is blocked, since when, and by whom; by: "" where that is no action's code."""
+
+    since: datetime
+    is_own: bool
+    by: str
+
+    @property
+    def held_up_by(self) -> str:
+        return self.by or "code of no action"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """The action that made them: one of which the cache has kept them, or the one that was recovered."""
+
+    run: str
+    action: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class ActionRow:
-    """What a row of the tree is made of. Equal rows look equal, so that their HTML can be kept.
+    """What a row of the tree is made of. Equal rows have equal HTML, so that it can be cached.
 
     label: the function; scope: its environment; exceeded: the limit for which it is being stopped; not_before: until
     when a retry waits; deadline_at: of a condition, until when it can be answered.
-    was_queued_again: it may have more than one try; tries: the newest of them, where they were read (runs/queries/tries.py);
-    waits: why it is queued or what it waits for, where that was read (runs/queries/waits.py).
+    was_queued_again: it may have more than one attempt; attempts: the newest of them, where they were read (runs/queries/attempts.py);
+    waits: why it is queued or what it waits for, where that was read (runs/queries/waits.py); goes_on: what its end waits for.
     """
 
     id: int
@@ -91,28 +112,30 @@ class ActionRow:
     question: Question | None
     changed_seq: int
     pool_id: int | None = None
+    run_id: int = 0
     was_queued_again: bool = False
-    tries: tuple[Try, ...] = ()
+    attempts: tuple[AttemptSpan, ...] = ()
     waits: str = ""
+    block: Block | None = None
+    goes_on: str = ""
 
     @property
     def is_terminal(self) -> bool:
         return self.phase in TERMINAL
 
     @property
-    def why(self) -> str:
-        """`waits` as it follows the word: *Queued, slots full*, but *Waiting for an equal call*."""
-        joint = " " if self.look == "waiting-for-resources" else ", "
-        return joint + self.waits if self.waits else ""
+    def joint(self) -> str:
+        """What is between the status and `waits`: *Queued, slots full*, but *Waiting for an equal call*."""
+        return " " if self.status == "waiting-for-resources" else ", "
 
     @property
     def is_aborting(self) -> bool:
         return self.abort is not None and not self.is_terminal
 
     @property
-    def look(self) -> str:
+    def status(self) -> str:
         """The slug that picks mark and colour."""
-        return look_of(
+        return display_status(
             self.phase,
             is_asked=self.abort is not None,
             exceeded=self.exceeded,
@@ -122,12 +145,12 @@ class ActionRow:
         )
 
     @property
-    def word(self) -> str:
-        return word_of(self.look, self.attempt, self.max_attempts)
+    def status_label(self) -> str:
+        return status_label(self.status, self.attempt, self.max_attempts, is_ending=bool(self.goes_on))
 
     @property
     def limit(self) -> str:
-        """The limit for which it is being stopped, in words."""
+        """The name of the limit for which it is being stopped."""
         return LIMITS.get(self.exceeded, "limit")
 
     @property
@@ -167,33 +190,52 @@ ROW_FIELDS = (
     "lease_epoch",
     "queued_at",
     "pool_id",
+    "run_id",
+    "is_isolated",
+    "executor__blocked_since",
+    "executor__blocked_by_id",
+    "executor__blocked_by__name",
+    "executor__blocked_by__short_name",
+    "executor__blocked_by__run__name",
+    "goes_on",
+    "run__name",
 )
 
 
+class Blocked(NamedTuple):
+    """What the executor of an action has of a block, as the columns of ROW_FIELDS."""
+
+    since: datetime | None
+    by_id: int | None
+    name: str
+    short_name: str
+    run: str
+
+
 class Node(NamedTuple):
-    """What the tree and the counts need of an action; the rest is read for those that are seen."""
+    """What the tree and the counts need of an action. All of them are in memory; other columns are read for visible rows only."""
 
     id: int
     parent_id: int | None
     changed_seq: int
-    sign: int  # what its look is made of
+    status_bits: int  # what its status is made of
 
     @property
     def phase(self) -> Phase:
-        return Phase(self.sign & 15)
+        return Phase(self.status_bits & 15)
 
     @property
     def is_aborting(self) -> bool:
-        return bool(self.sign & 16) and self.phase not in TERMINAL
+        return bool(self.status_bits & 16) and self.phase not in TERMINAL
 
 
 # One small number instead of six columns: a run may have 100,000 of them, and each column costs 20 ms.
-SIGN = """phase
+STATUS_BITS = """phase
         + CASE WHEN abort_id IS NULL THEN 0 ELSE 16 END + CASE exceeded WHEN '' THEN 0 ELSE 32 END
         + CASE WHEN refusing_since IS NULL THEN 0 ELSE 64 END + CASE WHEN not_before IS NULL THEN 0 ELSE 128 END
         + 256 * cache_status"""
 _NODES = f"""
-    SELECT id, parent_id, changed_seq, {SIGN}
+    SELECT id, parent_id, changed_seq, {STATUS_BITS}
     FROM runs_action WHERE run_id = %s AND changed_seq > %s ORDER BY id
 """  # noqa: S608 -- of constants
 
@@ -210,15 +252,15 @@ def list_changed_nodes(run_id: int, *, since: int) -> list[Node]:
 
 
 @lru_cache(maxsize=4096)
-def look_of_sign(sign: int) -> str:
-    """The look of a node."""
-    return look_of(
-        Phase(sign & 15),
-        is_asked=bool(sign & 16),
-        exceeded="some" if sign & 32 else "",
-        is_refusing=bool(sign & 64),
-        is_held_back=bool(sign & 128),
-        cache_status=sign >> 8,
+def status_of_bits(status_bits: int) -> str:
+    """The status of a node."""
+    return display_status(
+        Phase(status_bits & 15),
+        is_asked=bool(status_bits & 16),
+        exceeded="some" if status_bits & 32 else "",
+        is_refusing=bool(status_bits & 64),
+        is_held_back=bool(status_bits & 128),
+        cache_status=status_bits >> 8,
     )
 
 
@@ -247,27 +289,6 @@ def find_seq(run_id: int, name: str) -> int | None:
     return Action.objects.filter(run_id=run_id, name=name).values_list("changed_seq", flat=True).first()
 
 
-def list_selected(run_id: int, selection: Selection) -> dict[str, int]:
-    """The ids of what is selected, by name. A phase or a group never selects the root. One statement for each 900 names."""
-    if selection.names:
-        return find_ids(run_id, selection.names)
-    if selection.beside:
-        return _list_beside(run_id, selection.beside)
-    wanted = Q(group=selection.group) if selection.phase is None else Q(phase=selection.phase)
-    below_root = Action.objects.filter(run_id=run_id, parent_id__isnull=False)
-    return dict(below_root.filter(wanted).values_list("name", "pk"))
-
-
-def _list_beside(run_id: int, name: str) -> dict[str, int]:
-    """The ids of the other actions with the parent of this one, which must be there. Two statements."""
-    one = Action.objects.filter(run_id=run_id, name=name).values_list("pk", "parent_id").first()
-    if one is None:
-        raise NotFound(f"the run has no action {name!r}")
-    own, parent = one
-    beside = Action.objects.filter(run_id=run_id, parent_id=parent, parent_id__isnull=False)
-    return dict(beside.exclude(pk=own).values_list("name", "pk"))
-
-
 def search(run_id: int, text: str) -> list[int]:
     """The ids of the actions with this text in a name: of function, environment, action or group. One statement."""
     match = Q(task_name__icontains=text) | Q(short_name__icontains=text) | Q(name__icontains=text)
@@ -293,6 +314,7 @@ def to_row(*values: Any) -> ActionRow:
         id_, name, parent_id, kind, phase, short_name, task_name, group, attempt, max_attempts, created_at, started_at,
         ended_at, error_code, error_message, actor, cause, requested_at, exceeded, escalation, refusing_since,
         escalates_at, not_before, deadline_at, cache_status, source, detail, changed_seq, leases, queued_at, pool_id,
+        run_id, is_isolated, *blocked, goes_on, run,
     ) = values  # fmt: skip
     scope, _, function = task_name.rpartition(".")
     is_condition = kind == Kind.CONDITION and bool(detail)
@@ -321,8 +343,29 @@ def to_row(*values: Any) -> ActionRow:
         question=read_question(detail) if is_condition else None,
         changed_seq=changed_seq,
         pool_id=pool_id,
+        run_id=run_id,
         was_queued_again=leases > 1 or (leases == 1 and queued_at > created_at),
+        block=block_of(id_, run, Blocked(*blocked)) if phase in HELD and not is_isolated else None,
+        goes_on=goes_on if phase in HELD else "",
     )
+
+
+def block_of(action_id: int, run: str, blocked: Blocked) -> Block | None:
+    """What blocks the loop of an action that an executor holds, by these columns of the executor."""
+    since, by_id, name, short_name, by_run = blocked
+    if since is None:
+        return None
+    of = f" of {by_run}" if by_run != run else ""
+    by = f"{short_name} ({name}){of}" if short_name else f"{name}{of}"
+    return Block(since, by_id == action_id, by if by_id is not None else "")
+
+
+def read_source(text: str) -> Source | None:
+    """Read project/domain/run/action/attempt, or nothing."""
+    if not text:
+        return None
+    project, domain, run, action, _ = text.split("/")
+    return Source(run, action, action_path(ActionRef(RunRef(project, domain, run), action)))
 
 
 def refusal_of(step: int, since: datetime | None, next_at: datetime | None) -> Refusal | None:
@@ -331,7 +374,7 @@ def refusal_of(step: int, since: datetime | None, next_at: datetime | None) -> R
 
 
 def error_line(code: str, message: str) -> str:
-    """The error in one line: its code and the message's last line, which is where tracebacks say what happened."""
+    """The error in one line: its code and the message's last line, where tracebacks have the error."""
     lines = message.strip().splitlines()
     last = lines[-1].strip() if lines else ""
     if code and last and not last.startswith(code):

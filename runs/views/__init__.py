@@ -1,3 +1,3 @@
-"""Pages and their fragments, one module for each room. Writes go through operations."""
+"""Pages and their fragments, a module for each subject (routes: flyteui/urls.py). Writes go through the engine."""
 
 from __future__ import annotations

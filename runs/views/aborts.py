@@ -1,4 +1,4 @@
-"""Aborts: the form with its preview, and what is answered; as fragments for the pages, and as JSON."""
+"""Aborts in one run: the abort dialog and its answer, as fragments and pages, and the JSON API of bulk aborts."""
 
 from __future__ import annotations
 
@@ -8,26 +8,29 @@ from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
-from django.shortcuts import render
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from runs import database, errors, operations
-from runs.looks import HAD_ENDED
-from runs.names import ROOT, ActionRef, RunRef
-from runs.queries import pages, previews
-from runs.selections import Selection, select
-from runs.timeline import duration_words
-from runs.views.answers import actor_of, error_page, is_fragment, json_error, page
+from runs.domain import errors
+from runs.domain.names import ROOT, ActionRef, RunRef
+from runs.domain.selections import Selection, select
+from runs.domain.status import HAD_ENDED
+from runs.domain.timeline import format_duration
+from runs.engine import aborts
+from runs.queries import abort_previews
+from runs.queries.runs import get_run
+from runs.store import database
+from runs.views.errors import error_page, json_error, reader_view
+from runs.views.requests import actor_of, respond
 
 KEYS = ("phase", "group", "beside", "reason")  # the texts of a JSON body
 
 
 @require_http_methods(["GET", "POST"])
 async def abort(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
-    """GET: what an abort would stop, and the form. POST: ask for it; the answer says what was found.
+    """GET: the form, with counts of what an abort would stop. POST: request the abort; the answer has what it found.
 
-    What is meant is the run, or `action`, or one of `names` (separated by spaces), `phase`, `group` and `beside`.
+    The target is the run, or `action`, or one of `names` (separated by spaces), `phase`, `group` and `beside`.
     """
     ref = RunRef(project, domain, run)
     if request.method == "GET":
@@ -38,22 +41,24 @@ async def abort(request: HttpRequest, *, project: str, domain: str, run: str) ->
     except errors.FlyteUIError as error:
         return error_page(request, error)
     is_late = answer.get("outcome") == "already_ended"
-    template = "runs/_abort_answer.html" if is_fragment(request) else "runs/abort.html"
     context = {**answer, "project": project, "domain": domain, "run": run}
-    return render(request, template, context, status=HTTPStatus.CONFLICT if is_late else HTTPStatus.OK)
+    status = HTTPStatus.CONFLICT if is_late else HTTPStatus.OK
+    return respond(
+        request, context, fragment="runs/dialogs/_abort_answer.html", page="runs/abort.html", status=status
+    )
 
 
 async def ask_for_one(request: HttpRequest, ref: RunRef) -> dict[str, Any]:
     """Abort the run, or the action that is named; the answer as the template wants it."""
     action = request.POST.get("action", "")
     answer = await database.write(
-        operations.request_abort,
+        aborts.request_abort,
         ActionRef(ref, action) if action else ref,
         reason=request.POST.get("reason", "").strip(),
         actor=await actor_of(request),
         force=request.POST.get("force") == "1",
     )
-    before = duration_words(answer.ended_ago_ms) if answer.ended_ago_ms is not None else ""
+    before = format_duration(answer.ended_ago_ms) if answer.ended_ago_ms is not None else ""
     return {
         "answer": answer, "name": action or ref.name, "outcome": answer.outcome, "before": before,
         "had_ended": HAD_ENDED.get(answer.phase, ""),
@@ -63,7 +68,7 @@ async def ask_for_one(request: HttpRequest, ref: RunRef) -> dict[str, Any]:
 async def ask_for_many(request: HttpRequest, ref: RunRef, selection: Selection) -> dict[str, Any]:
     """Abort what is selected; the answer as the template wants it."""
     bulk = await database.write(
-        operations.request_aborts,
+        aborts.request_aborts,
         ref,
         selection,
         reason=request.POST.get("reason", "").strip(),
@@ -72,30 +77,30 @@ async def ask_for_many(request: HttpRequest, ref: RunRef, selection: Selection) 
     return {"bulk": bulk, "outcome": "requested" if bulk.reached else "nothing"}
 
 
-@page
+@reader_view
 def abort_form(request: HttpRequest, *, ref: RunRef) -> HttpResponse:
-    head = pages.get_run(ref)
-    said = request.GET
+    head = get_run(ref)
+    fields = request.GET
     context: dict[str, Any] = {"head": head, "project": ref.project, "domain": ref.domain}
-    if selection := read_fields(said):
-        counts = previews.preview_aborts(head.id, ref.name, selection)
+    if selection := read_fields(fields):
+        counts = abort_previews.preview_aborts(head.id, ref.name, selection)
         context |= {"counts": counts, "selection": selection, "kept": ("names", "phase", "group", "beside")}
         if selection.beside:
-            context["place"] = previews.get_place(head.id, selection.beside)
+            context["place"] = abort_previews.get_place(head.id, selection.beside)
     else:
-        preview = previews.preview_abort(head.id, ActionRef(ref, said.get("action") or ROOT))
+        preview = abort_previews.preview_abort(head.id, ActionRef(ref, fields.get("action") or ROOT))
         context |= {"counts": preview.counts, "preview": preview, "kept": ("action",)}
-    context["kept"] = [(name, said.get(name, "")) for name in context["kept"]]
-    return render(request, "runs/_abort_form.html" if is_fragment(request) else "runs/abort.html", context)
+    context["kept"] = [(name, fields.get(name, "")) for name in context["kept"]]
+    return respond(request, context, fragment="runs/dialogs/_abort_form.html", page="runs/abort.html")
 
 
-def read_fields(said: QueryDict) -> Selection | None:
+def read_fields(fields: QueryDict) -> Selection | None:
     """The selection in a form's fields; None when they mean the run or one action. Raises Invalid."""
-    names, phase = said.get("names", "").split(), said.get("phase", "")
-    group, beside = said.get("group", ""), said.get("beside", "")
+    names, phase = fields.get("names", "").split(), fields.get("phase", "")
+    group, beside = fields.get("group", ""), fields.get("beside", "")
     if not (names or phase or group or beside):
         return None
-    if said.get("action"):
+    if fields.get("action"):
         raise errors.Invalid("abort either one action or a selection")
     return select(names=names, phase=phase, group=group, beside=beside)
 
@@ -108,14 +113,14 @@ async def preview_aborts(request: HttpRequest, *, project: str, domain: str, run
     It sets the cookie whose value the POST sends back as X-CSRFToken, so that a script needs no page.
     """
 
-    def count() -> previews.BulkPreview:
+    def count() -> abort_previews.BulkPreview:
         selection = select(
             names=request.GET.getlist("name"),
             phase=request.GET.get("phase", ""),
             group=request.GET.get("group", ""),
             beside=request.GET.get("beside", ""),
         )
-        return previews.preview_aborts(pages.get_run(RunRef(project, domain, run)).id, run, selection)
+        return abort_previews.preview_aborts(get_run(RunRef(project, domain, run)).id, run, selection)
 
     try:
         return JsonResponse(asdict(await database.read(count)))
@@ -129,7 +134,7 @@ async def request_aborts(request: HttpRequest, *, project: str, domain: str, run
     try:
         selection, reason = read_selection(request.body)
         answer = await database.write(
-            operations.request_aborts,
+            aborts.request_aborts,
             RunRef(project, domain, run),
             selection,
             reason=reason,
@@ -143,15 +148,17 @@ async def request_aborts(request: HttpRequest, *, project: str, domain: str, run
 def read_selection(body: bytes) -> tuple[Selection, str]:
     """The selection and the reason in a JSON body, or Invalid."""
     try:
-        said = json.loads(body)
+        data = json.loads(body)
     except ValueError as error:
         raise errors.Invalid(f"the body is not JSON: {error}") from error
-    if not isinstance(said, dict) or (unknown := said.keys() - {"names", *KEYS}):
-        extra = f", not {', '.join(sorted(unknown))}" if isinstance(said, dict) else ""
+    except RecursionError as error:
+        raise errors.Invalid("the body is nested too deep") from error
+    if not isinstance(data, dict) or (unknown := data.keys() - {"names", *KEYS}):
+        extra = f", not {', '.join(sorted(unknown))}" if isinstance(data, dict) else ""
         raise errors.Invalid(
             f"the body must be an object of names, phase, group or beside, and reason{extra}"
         )
-    names, texts = said.get("names", []), [said.get(key, "") for key in KEYS]
+    names, texts = data.get("names", []), [data.get(key, "") for key in KEYS]
     if not isinstance(names, list) or not all(isinstance(one, str) for one in (*names, *texts)):
         raise errors.Invalid("names must be a list of strings; phase, group, beside and reason strings")
     phase, group, beside, reason = texts

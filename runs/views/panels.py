@@ -1,7 +1,8 @@
-"""The panel of one action, its log and its report."""
+"""The panel of one action with its tabs, its log and its report; and the fragments of a page that poll."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -9,27 +10,28 @@ from django.shortcuts import render
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
 
-from runs import errors
-from runs.names import RunRef
-from runs.queries import logs, pages, panels, previews, reports
+from runs.domain import errors
+from runs.domain.names import RunRef
+from runs.queries import abort_previews, logs, panels, reports
+from runs.queries.runs import RunHead, get_run
 from runs.queries.waits import get_unclaimed
-from runs.snapshot import FAILURES
-from runs.tabs import OVERVIEW, commands_for, make_tabs
-from runs.views.answers import page
+from runs.tree.snapshot import FAILURES
+from runs.views.errors import reader_view
 
+OVERVIEW = "overview"
 MAX_DIGITS = 6  # of the number of an attempt
 # The template of each tab; what it needs is found in _content.
 TEMPLATES = {
-    OVERVIEW: "runs/_overview.html",
-    "inputs": "runs/_inputs.html",
-    "outputs": "runs/_outputs.html",
-    "logs": "runs/_log.html",
-    "attempts": "runs/_attempts.html",
-    "events": "runs/_events.html",
-    "abort": "runs/_abort_story.html",
-    "report": "runs/_report.html",
+    OVERVIEW: "runs/panel/_overview.html",
+    "inputs": "runs/panel/_inputs.html",
+    "outputs": "runs/panel/_outputs.html",
+    "logs": "runs/log/_log.html",
+    "attempts": "runs/panel/_attempts.html",
+    "events": "runs/panel/_events.html",
+    "abort": "runs/panel/_abort.html",
+    "report": "runs/panel/_report.html",
 }
-# A report is a stranger's page. It runs its own scripts in an origin of its own, and reaches nothing: not our cookies,
+# A report is untrusted HTML. It runs its own scripts in an origin of its own, and reaches nothing: not our cookies,
 # our API, the page around it, nor any other server. What it shows must be in the file.
 REPORT_POLICY = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
@@ -38,17 +40,26 @@ REPORT_POLICY = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """One part of the panel. badge: how many there are of what it shows; 0: no number."""
+
+    key: str
+    label: str
+    badge: int = 0
+
+
 @require_GET
-@page
+@reader_view
 def panel(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
     """The panel of one action, as a fragment."""
-    head = pages.get_run(RunRef(project, domain, run))
+    head = get_run(RunRef(project, domain, run))
     context = panel_context(head, action, request.GET.get("tab", ""), request.GET.get("attempt", ""))
-    return render(request, "runs/_inspector.html", context)
+    return render(request, "runs/panel/_panel.html", context)
 
 
-def panel_context(head: pages.RunHead, action: str, tab: str, attempt: str = "") -> dict[str, Any]:
-    """What _inspector.html shows. A tab that the action has not is the overview."""
+def panel_context(head: RunHead, action: str, tab: str, attempt: str = "") -> dict[str, Any]:
+    """What runs/panel/_panel.html shows. A tab that the action has not is the overview."""
     found = panels.get_panel(head.id, action)
     report = reports.find_report(found)
     tabs = make_tabs(
@@ -64,12 +75,12 @@ def panel_context(head: pages.RunHead, action: str, tab: str, attempt: str = "")
         "template": TEMPLATES[tab],
         "attempt": number,
     }
-    if found.look in FAILURES:
-        context["beside"] = previews.count_beside(head.id, action)
+    if found.status in FAILURES:
+        context["beside"] = abort_previews.count_beside(head.id, action)
     return context | {"report": report} | _content(found, head, tab, number)
 
 
-def _content(found: panels.Panel, head: pages.RunHead, tab: str, attempt: int | None) -> dict[str, Any]:
+def _content(found: panels.Panel, head: RunHead, tab: str, attempt: int | None) -> dict[str, Any]:
     match tab:
         case "inputs":
             return {"values": panels.read_inputs(found)}
@@ -77,12 +88,39 @@ def _content(found: panels.Panel, head: pages.RunHead, tab: str, attempt: int | 
             return {"values": panels.read_outputs(found)}
         case "logs":
             numbers = list(dict.fromkeys(line.number for line in found.attempts))
-            return {"log": logs.read_log(found.id, attempt=attempt), "numbers": numbers}
+            return {"log": logs.read_end(found.id, attempt=attempt), "numbers": numbers}
         case "events":
             return {"events": panels.list_events(found.id)}
         case "overview":
             return {"commands": commands_for(head.ref.name, found.name, is_live=not found.is_terminal)}
     return {}
+
+
+def make_tabs(*, attempts: int, has_abort: bool, has_report: bool) -> tuple[Tab, ...]:
+    """The tabs of an action: Abort and Report only with content, a number of attempts only from two on."""
+    tabs = [
+        Tab(OVERVIEW, "Overview"),
+        Tab("inputs", "Inputs"),
+        Tab("outputs", "Outputs"),
+        Tab("logs", "Logs"),
+        Tab("attempts", "Attempts", attempts if attempts > 1 else 0),
+        Tab("events", "Events"),
+    ]
+    if has_abort:
+        tabs.append(Tab("abort", "Abort"))
+    if has_report:
+        tabs.append(Tab("report", "Report"))
+    return tuple(tabs)
+
+
+def commands_for(run: str, action: str, *, is_live: bool) -> tuple[str, ...]:
+    """The flyte commands that do the same from a shell."""
+    found = (
+        f"flyte get logs {run} {action}",
+        f"flyte get io {run} {action}",
+        f"flyte get action {run} {action}",
+    )
+    return (f"flyte abort {run} {action}", *found) if is_live else found
 
 
 def attempt_of(text: str) -> int | None:
@@ -95,64 +133,67 @@ def attempt_of(text: str) -> int | None:
 
 
 @require_GET
-@page
+@reader_view
 def waits(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
     """Why the action waits, as a fragment that asks again; empty once it does not."""
-    head = pages.get_run(RunRef(project, domain, run))
-    return render(request, "runs/_waits.html", {"panel": panels.get_panel(head.id, action), "head": head})
+    head = get_run(RunRef(project, domain, run))
+    return render(
+        request, "runs/panel/_waits.html", {"panel": panels.get_panel(head.id, action), "head": head}
+    )
 
 
 @require_GET
-@page
+@reader_view
 def unclaimed(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
     """Why no executor has claimed the run, as a fragment that asks again; empty once one has."""
-    head = pages.get_run(RunRef(project, domain, run))
-    return render(request, "runs/_unclaimed.html", {"unclaimed": get_unclaimed(head.id), "head": head})
+    head = get_run(RunRef(project, domain, run))
+    return render(request, "runs/tree/_unclaimed.html", {"unclaimed": get_unclaimed(head.id), "head": head})
 
 
 @require_GET
-@page
+@reader_view
 def beside(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
     """How many beside a failed action still live, as a fragment that asks again; empty once none does."""
-    head = pages.get_run(RunRef(project, domain, run))
+    head = get_run(RunRef(project, domain, run))
     found = panels.get_panel(head.id, action)
-    context = {"panel": found, "head": head, "beside": previews.count_beside(head.id, action)}
-    return render(request, "runs/_beside.html", context)
+    context = {"panel": found, "head": head, "beside": abort_previews.count_beside(head.id, action)}
+    return render(request, "runs/panel/_beside.html", context)
 
 
 @require_GET
-@page
+@reader_view
 def log_search(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
     """The lines of the whole log that hold a text, as a fragment."""
     attempt, text = attempt_of(request.GET.get("attempt", "")), request.GET.get("q", "")
     if not text:
         raise errors.Invalid("q must be the text to search for")
-    head = pages.get_run(RunRef(project, domain, run))
+    head = get_run(RunRef(project, domain, run))
     found = logs.search_log(
         panels.get_panel(head.id, action).id, text, attempt=attempt, stream=request.GET.get("stream", "")
     )
-    return render(request, "runs/_log_found.html", {"found": found, "text": text})
+    return render(request, "runs/log/_found_lines.html", {"found": found, "text": text})
 
 
 @require_GET
-@page
+@reader_view
 def log_file(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
     """The whole log, or that of one attempt, as a file of plain text."""
     attempt = attempt_of(request.GET.get("attempt", ""))
-    head = pages.get_run(RunRef(project, domain, run))
+    head = get_run(RunRef(project, domain, run))
     text = logs.read_whole_log(panels.get_panel(head.id, action).id, attempt=attempt)
     name = f"{run}-{action}-{attempt}.log.txt" if attempt else f"{run}-{action}.log.txt"
     headers = {
-        "Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "attachment"
+        "Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "attachment",
+        "Cache-Control": "no-store",
     }
     return HttpResponse(text, content_type="text/plain; charset=utf-8", headers=headers)
 
 
 @require_GET
-@page
+@reader_view
 def report(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
-    """The report of the action for the frame in its tab, with a policy that leaves it no rights of ours."""
-    head = pages.get_run(RunRef(project, domain, run))
+    """The report of the action for the iframe in its tab, under a policy that gives it no access to us."""
+    head = get_run(RunRef(project, domain, run))
     content = reports.read_report(panels.get_panel(head.id, action))
     headers = {
         "Content-Security-Policy": REPORT_POLICY,

@@ -9,6 +9,7 @@ import httpx
 import pyqwest
 import pytest
 from flyteidl2.actions.actions_service_connect import ActionsServiceClient
+from flyteidl2.auth.auth_service_connect import AuthMetadataServiceClient
 from flyteidl2.auth.identity_connect import IdentityServiceClient
 from flyteidl2.cluster.service_connect import ClusterServiceClient
 from flyteidl2.dataproxy.dataproxy_service_connect import DataProxyServiceClient
@@ -20,7 +21,7 @@ from flyteidl2.workflow.run_service_connect import RunServiceClient
 from pyqwest.testing import ASGITransport
 
 from runs.api.asgi import application
-from tests.factories import make_project
+from tests.support.factories import make_project
 
 ADDRESS = "http://localhost:8000"
 APPLICATION: Any = application
@@ -39,6 +40,7 @@ class API:
         self.projects = ProjectServiceClient(ADDRESS, **options)
         self.tasks = TaskServiceClient(ADDRESS, **options)
         self.images = ImageServiceClient(ADDRESS, **options)
+        self.auth = AuthMetadataServiceClient(ADDRESS, **options)
         self.identity = IdentityServiceClient(ADDRESS, **options)
         self.logs = RunLogsServiceClient(ADDRESS, **options)
 

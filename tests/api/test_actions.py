@@ -16,14 +16,16 @@ from flyteidl2.common import phase_pb2
 from flyteidl2.core import execution_pb2, types_pb2
 from flyteidl2.workflow import run_definition_pb2, run_service_pb2
 
-from runs import database, operations
-from runs.executor.frames import Failure
+from runs.domain.failures import Failure
+from runs.domain.names import ActionRef, RunRef
+from runs.domain.phases import Cause, Kind, Phase
+from runs.domain.specs import read_action
+from runs.engine import creation
+from runs.engine.endings import report
 from runs.models import Action
-from runs.names import ActionRef, RunRef
-from runs.phases import Cause, Kind, Phase
-from runs.specs import read_action
-from tests.api import messages
+from runs.store import database
 from tests.api.conftest import API
+from tests.support import messages
 
 RUN = RunRef("flytesnacks", "development", "run1")
 WATCH = actions_service_pb2.WatchForUpdatesRequest(parent_action_id=messages.action_id())
@@ -32,7 +34,7 @@ WATCH = actions_service_pb2.WatchForUpdatesRequest(parent_action_id=messages.act
 @pytest.fixture
 async def started(api: API) -> API:
     await api.runs.create_run(messages.create_run())
-    await database.write(operations.report, ActionRef(RUN), 1, Phase.RUNNING, failure=None, output_uri="")
+    await database.write(report, ActionRef(RUN), 1, Phase.RUNNING, failure=None, output_uri="")
     return api
 
 
@@ -41,9 +43,7 @@ async def enqueue(api: API, action: actions_service_pb2.Action) -> None:
 
 
 async def end(name: str, phase: Phase, *, failure: Failure | None = None, output_uri: str = "") -> None:
-    await database.write(
-        operations.report, ActionRef(RUN, name), 1, phase, failure=failure, output_uri=output_uri
-    )
+    await database.write(report, ActionRef(RUN, name), 1, phase, failure=failure, output_uri=output_uri)
 
 
 async def following(stream: AsyncIterator[Any]) -> Any:
@@ -88,8 +88,10 @@ async def test_a_child_is_enqueued_once(started: API) -> None:
     ],
 )
 async def test_a_bad_child_is_refused_by_name(
-    started: API, action: actions_service_pb2.Action, code: Code, words: str
+    started: API, storage_folder: Path, action: actions_service_pb2.Action, code: Code, words: str
 ) -> None:
+    if action.input_uri:  # made before this test had a storage of its own
+        action.input_uri = f"file://{storage_folder}/inputs.pb"
     with pytest.raises(ConnectError) as caught:
         await enqueue(started, action)
 
@@ -166,14 +168,14 @@ async def test_the_watch_of_a_parent_that_ended_is_cancelled_not_closed(started:
 
 
 async def test_a_poll_repairs_a_lost_hint(started: API, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("runs.api.watch.POLL_SECONDS", 0.05)
+    monkeypatch.setattr("runs.store.watch.POLL_SECONDS", 0.05)
     stream: Any = started.actions.watch_for_updates(WATCH)
     assert (await following(stream)).control_message.sentinel
     layer: Any = get_channel_layer()
     await layer.flush()
 
     # Straight to the operation: its hints go nowhere.
-    await asyncio.to_thread(operations.enqueue, ActionRef(RUN), read_action(messages.child("c1")))
+    await asyncio.to_thread(creation.enqueue, ActionRef(RUN), read_action(messages.child("c1")))
 
     assert (await following(stream)).action_update.action_id.name == "c1"
     await stream.aclose()
@@ -207,7 +209,8 @@ async def test_a_trace_is_recorded_as_it_ended(started: API, storage_folder: Pat
     await enqueue(started, failed)
 
     good, bad = await database.read(get_action, "t1"), await database.read(get_action, "t2")
-    assert (good.kind, good.phase, good.output_uri) == (Kind.TRACE, Phase.SUCCEEDED, "file:///x/outputs.pb")
+    assert (good.kind, good.phase) == (Kind.TRACE, Phase.SUCCEEDED)
+    assert good.output_uri == f"file://{storage_folder}/x/outputs.pb"
     assert good.ended_at is not None
     assert good.started_at is not None
     assert (good.ended_at - good.started_at).total_seconds() == 2

@@ -10,13 +10,14 @@ from connectrpc.errors import ConnectError
 from flyteidl2.dataproxy import dataproxy_service_pb2
 from flyteidl2.workflow import run_logs_service_pb2
 
-from runs import database, events, operations
+from runs.domain.names import ActionRef, RunRef
+from runs.domain.phases import Phase
+from runs.engine.endings import report
 from runs.models import Action
-from runs.names import ActionRef, RunRef
-from runs.phases import Phase
-from tests.api import messages
+from runs.store import database, hints
 from tests.api.conftest import API
-from tests.factories import make_log
+from tests.support import messages
+from tests.support.factories import make_log
 
 RUN = RunRef("flytesnacks", "development", "run1")
 
@@ -24,12 +25,12 @@ RUN = RunRef("flytesnacks", "development", "run1")
 def print_line(text: str) -> None:
     action = Action.objects.get(name="a0")
     make_log(action, text)
-    events.publish(events.log_group(action.pk))
+    hints.publish(hints.log_group(action.pk))
 
 
 async def test_a_tail_tells_old_lines_then_new_ones_and_ends_with_the_attempt(api: API) -> None:
     await api.runs.create_run(messages.create_run())
-    await database.write(operations.report, ActionRef(RUN), 1, Phase.RUNNING, failure=None, output_uri="")
+    await database.write(report, ActionRef(RUN), 1, Phase.RUNNING, failure=None, output_uri="")
     await database.write(print_line, "one\n")
     told: list[str] = []
 
@@ -44,7 +45,7 @@ async def test_a_tail_tells_old_lines_then_new_ones_and_ends_with_the_attempt(ap
             elif told == ["one\n", "two\n"]:
                 await database.write(print_line, "three\n")
                 await database.write(
-                    operations.report,
+                    report,
                     ActionRef(RUN),
                     1,
                     Phase.SUCCEEDED,
@@ -58,7 +59,7 @@ async def test_a_tail_tells_old_lines_then_new_ones_and_ends_with_the_attempt(ap
 async def test_the_older_service_tells_the_same(api: API) -> None:
     await api.runs.create_run(messages.create_run())
     await database.write(print_line, "one\n")
-    await database.write(operations.report, ActionRef(RUN), 1, Phase.SUCCEEDED, failure=None, output_uri="")
+    await database.write(report, ActionRef(RUN), 1, Phase.SUCCEEDED, failure=None, output_uri="")
 
     async with asyncio.timeout(10):
         stream: Any = api.logs.tail_logs(

@@ -12,8 +12,8 @@ from flyteidl2.imagebuilder import definition_pb2, payload_pb2
 from flyteidl2.project import project_service_pb2
 from flyteidl2.task import task_definition_pb2, task_service_pb2
 
-from tests.api import messages
 from tests.api.conftest import API
+from tests.support import messages
 
 
 def task_id(version: str = "v1", name: str = "env.main") -> task_definition_pb2.TaskIdentifier:

@@ -15,12 +15,13 @@ from flyteidl2.dataproxy import dataproxy_service_pb2
 from flyteidl2.task import task_definition_pb2
 from flyteidl2.workflow import run_service_pb2
 
-from runs import database, operations
+from runs.domain.names import ActionRef, RunRef
+from runs.domain.phases import Phase
+from runs.engine.endings import report
 from runs.models import Action
-from runs.names import ActionRef, RunRef
-from runs.phases import Phase
-from tests.api import messages
+from runs.store import database
 from tests.api.conftest import API
+from tests.support import messages
 
 RUN = RunRef("flytesnacks", "development", "run1")
 
@@ -329,12 +330,10 @@ async def test_a_watch_tells_each_change_and_ends_with_the_run(api: API) -> None
         ):
             phases.append(answer.details.status.phase)
             if phases == [Phase.QUEUED]:
-                await database.write(
-                    operations.report, ActionRef(RUN), 1, Phase.RUNNING, failure=None, output_uri=""
-                )
+                await database.write(report, ActionRef(RUN), 1, Phase.RUNNING, failure=None, output_uri="")
             elif phases == [Phase.QUEUED, Phase.RUNNING]:
                 await database.write(
-                    operations.report,
+                    report,
                     ActionRef(RUN),
                     1,
                     Phase.SUCCEEDED,

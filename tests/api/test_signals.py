@@ -12,10 +12,10 @@ from flyteidl2.common import list_pb2, phase_pb2
 from flyteidl2.core import literals_pb2, types_pb2
 from flyteidl2.workflow import run_definition_pb2, run_service_pb2
 
-from runs import conditions
-from runs.phases import Kind
-from tests.api import messages
+from runs.domain import conditions
+from runs.domain.phases import Kind
 from tests.api.conftest import API
+from tests.support import messages
 
 Payload = run_service_pb2.EventPayload
 

@@ -17,7 +17,7 @@ from connectrpc.code import Code
 from connectrpc.errors import ConnectError
 from flyteidl2.dataproxy import dataproxy_service_pb2
 
-from runs import storage
+from runs.store import storage
 from tests.api.conftest import API
 
 CONTENT = b"some bytes"

@@ -12,8 +12,15 @@ from collections.abc import Callable, Iterator
 
 Rule = Callable[[str], list[str]]
 
+# Modules of `runs` that import the standard library and each other only.
 PURE = frozenset(
-    {"phases", "errors", "names", "tree", "timeline", "selections", "listings", "grace", "looks", "shapes"}
+    {
+        *(f"domain.{name}" for name in ("phases", "errors", "names", "timeline", "selections")),
+        *(f"domain.{name}" for name in ("limits", "listings", "variables.grace", "status", "urls", "roles")),
+        "protocol.constants",
+        "tree.layout",
+        "tree.filter",
+    }
 )
 WRITING_METHODS = frozenset({"update", "bulk_update", "update_or_create", "update_fields"})
 SENDING_METHODS = frozenset({"group_send"})
@@ -25,7 +32,7 @@ LENGTH_WAIVER = re.compile(rf"^# Over {LONGEST_FILE} lines: \w.{{20,}}", re.MULT
 
 
 def phase_writes(source: str) -> list[str]:
-    """Writes of a phase, which only `runs/transitions.py` may do (STYLE 2.5)."""
+    """Writes of a phase, which only `runs/engine/book.py` may do (STYLE 2.5)."""
     nodes = (node for node in walk(source) if isinstance(node, ast.expr | ast.stmt))
     return [f"{node.lineno}: writes a phase" for node in nodes if writes_phase(node)]
 
@@ -70,7 +77,7 @@ def orm_access_in_template(source: str) -> list[str]:
 
 
 def private_flyte_imports(source: str) -> list[str]:
-    """Uses of private modules of the SDK, which change without notice: `executor/sdk.py` has them all."""
+    """Uses of private modules of the SDK, which change without notice: `executor/flyte/sdk.py` has them all."""
     return [f"{line}: {name}" for line, name in names_used(source) if is_private_flyte(name)]
 
 
@@ -124,7 +131,7 @@ def called_name(call: ast.Call) -> str | None:
 
 
 def channel_sends(source: str) -> list[str]:
-    """Sends to the channel layer, whose only sender is `runs/events.py`."""
+    """Sends to the channel layer, whose only sender is `runs/store/hints.py`."""
     return [
         f"{node.lineno}: {called_name(node)}"
         for node in walk(source)
@@ -133,7 +140,7 @@ def channel_sends(source: str) -> list[str]:
 
 
 def async_doors(source: str) -> list[str]:
-    """Ways from async code into the ORM beside its one door, `runs/database.py` (STYLE 2.6)."""
+    """Ways from async code into the ORM beside its one door, `runs/store/database.py` (STYLE 2.6)."""
     return [f"{line}: {name}" for line, name in names_used(source) if name.rpartition(".")[2] in ASYNC_DOORS]
 
 
@@ -143,8 +150,9 @@ def impure_imports(source: str) -> list[str]:
 
 
 def is_pure(name: str) -> bool:
-    package, *parts = name.split(".")
-    return package in sys.stdlib_module_names or (package == "runs" and parts[:1] != [] and parts[0] in PURE)
+    package, _, module = name.partition(".")
+    is_ours = package == "runs" and any(f"{module}.".startswith(f"{one}.") for one in PURE)
+    return package in sys.stdlib_module_names or is_ours
 
 
 def too_long(source: str) -> list[str]:

@@ -13,7 +13,7 @@ SKIPPED_FOLDERS = frozenset(
 PRODUCT = ("flyteui", "runs")
 ADAPTERS = (
     "runs/views",
-    "runs/consumers",
+    "runs/sockets",
     "runs/api",
     "runs/admin",
     "runs/management",

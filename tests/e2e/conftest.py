@@ -1,17 +1,36 @@
-"""One server for all end-to-end tests of a session, and a browser."""
+"""One server for all end-to-end tests of a worker of pytest-xdist, and a browser; and which files begin first."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 from tests.browser import LAUNCH_ARGS, find_chromium
-from tests.e2e.server import ROOT, RUN_URL, Server
-from tests.e2e.states import Places
+from tests.support.nets import NET_MS
+from tests.support.pages.run_page import run_url
+from tests.support.pages.states import Places, make_places
+from tests.support.server.server import Server
+from tests.support.server.shared import folder_of_all, shared_servers
+
+HERE = Path(__file__).parent
+# A file stays with one worker. Those that take longest begin first, so that no worker is left with one of them at the end.
+LONGEST = (
+    "test_long_run", "test_links", "test_every_state", "test_refusals", "test_kills", "test_alone", "test_isolated_actions",
+    "test_disks", "test_up", "test_memory", "test_aborts", "test_keyboard", "test_equivalence", "test_examples",
+)  # fmt: skip
+expect.set_options(timeout=NET_MS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Called for the tests of other folders, too; these stay where they are, behind the first."""
+    places = {name: at for at, name in enumerate(LONGEST)}
+    items.sort(
+        key=lambda item: places.get(item.path.stem, len(places)) if HERE in item.path.parents else len(places)
+    )
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +44,14 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(LAUNCH_ARGS))
+        new_context = browser.new_context
+
+        def new_patient_context(**options: Any) -> BrowserContext:
+            context = new_context(**options)
+            context.set_default_timeout(NET_MS)
+            return context
+
+        browser.new_context = new_patient_context  # type: ignore[method-assign]
         yield browser
         browser.close()
 
@@ -56,23 +83,23 @@ def failing_page(browser: Browser) -> Iterator[Page]:
 
 @pytest.fixture
 def live_url(server: Server) -> Iterator[str]:
-    """The page of a run that has just begun."""
-    command = [sys.executable, "manage.py", "demo", "--live", "--shape", "6x10", "--seed", "5"]
-    with subprocess.Popen(command, cwd=ROOT, env=server.env, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        found = RUN_URL.search(process.stdout.readline())
-        assert found
-        yield server.url + found.group(0).removeprefix(found.group(1))
-        process.kill()
+    """The page of a run that has just begun, and goes on until the test is over."""
+    run = server.submit("examples/demo.py", "main", "--trials", "3", "--seconds", "7200")
+    server.wait_running(run, "load", 1)
+    yield run_url(server, run)
+    server.abort(run)
 
 
 @pytest.fixture(scope="session")
 def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
-    """What tests of all pages look at; they change nothing there, so it is made once."""
-    busy, idle = (Server(tmp_path_factory.mktemp("home")).start() for _ in range(2))
-    yield Places(busy, idle)
-    busy.stop()
-    idle.stop()
+    """What tests of all pages look at; they change nothing there, so it is made once for all processes."""
+
+    def make() -> tuple[dict[str, Server], dict[str, str]]:
+        return make_places(*(Server(tmp_path_factory.mktemp("home")).start() for _ in range(2)))
+
+    file = folder_of_all(tmp_path_factory.getbasetemp()) / "places.json"
+    with shared_servers(file, make) as (servers, paths):
+        yield Places(servers, paths)
 
 
 @pytest.fixture

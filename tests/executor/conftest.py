@@ -12,11 +12,11 @@ from typing import Any
 
 import pytest
 
-from runs.executor.config import ExecutorConfig, encode_config
-from runs.executor.environ import clean_environment
-from runs.executor.frames import AbortNote, Key, RunInfo, now_us
-from tests.executor import flows
-from tests.executor.fake_server import FakeAction, FakeServer
+from runs.executor.link.config import ExecutorConfig, encode_config
+from runs.executor.worker.environment import clean_environment
+from runs.protocol.frames import AbortNote, Key, RunInfo, now_us
+from tests.support.executor import user_code
+from tests.support.executor.fake_server import FakeAction, FakeServer
 
 STOP_SECONDS = 10.0
 
@@ -31,6 +31,7 @@ class Bench:
     bundle_uri: str
     process: asyncio.subprocess.Process | None = None
     env: dict[str, str] = field(default_factory=dict)
+    processes: int = 8  # isolated ones, at a time
 
     async def launch(self, *, idle_seconds: float = 300.0) -> asyncio.subprocess.Process:
         config = ExecutorConfig(
@@ -42,6 +43,7 @@ class Bench:
             bundle_uri=self.bundle_uri,
             home=str(self.folder / "home"),
             capacity=1000,
+            processes=self.processes,
             idle_seconds=idle_seconds,
             env=self.env,
         )
@@ -75,8 +77,8 @@ class Bench:
         )  # fmt: skip
         self.server.runs[run] = info
         template = getattr(self.module, task)
-        uri = await flows.inputs_at(template, base / "inputs", values)
-        spec = flows.spec_of(template, self.bundle_uri)
+        uri = await user_code.inputs_at(template, base / "inputs", values)
+        spec = user_code.spec_of(template, self.bundle_uri)
         return self.server.create(Key(run, "a0"), spec, uri, f"{base.as_uri()}/a0/1")
 
     async def run(self, task: str, *, run: int = 1, **values: Any) -> FakeAction:
@@ -84,7 +86,7 @@ class Bench:
         return await self.server.until_ended(action.key)
 
     async def outputs(self, task: str, action: FakeAction) -> Any:
-        return await flows.outputs_of(getattr(self.module, task), action.output_uri)
+        return await user_code.outputs_of(getattr(self.module, task), action.output_uri)
 
     def open_gate(self) -> None:
         Path(self.env["GATE"]).touch()
@@ -106,7 +108,11 @@ async def bench(tmp_path: Path, request: pytest.FixtureRequest) -> AsyncIterator
     await server.start()
     name = getattr(request.module, "WORKFLOW", "held")
     made = Bench(
-        server, tmp_path, flows.load(name), flows.bundle(tmp_path, name), env={"GATE": str(tmp_path / "gate")}
+        server,
+        tmp_path,
+        user_code.load(name),
+        user_code.bundle(tmp_path, name),
+        env={"GATE": str(tmp_path / "gate")},
     )
     yield made
     await made.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import subprocess
 import sys
@@ -62,6 +63,32 @@ async def catches_failure() -> str:
     except flyte.errors.RuntimeUserError as error:
         return f"{type(error).__name__} {error.code} {error}"
     return "no error"
+
+
+@env.task
+async def prints_at_once(size: int) -> int:
+    print(("x" * 99 + "\n") * (size // 100), end="")
+    return size
+
+
+@env.task
+async def fails_at_length(size: int) -> int:
+    raise ValueError("it begins so: " + "é" * (size // 2) + " and ends so")
+
+
+@env.task
+async def logs_everything(n: int) -> int:
+    logging.basicConfig(level=logging.DEBUG, force=True)
+    return sum(await asyncio.gather(*(double(i) for i in range(n))))
+
+
+@env.task
+async def with_a_large_child(size: int) -> str:
+    large = double.override(env_vars={"LARGE": "x" * size})
+    try:
+        return str(await large(1))
+    except Exception as problem:
+        return f"{type(problem).__name__}: {problem}"
 
 
 @env.task

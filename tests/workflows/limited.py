@@ -8,8 +8,9 @@ import flyte
 import flyte.errors
 
 env = flyte.TaskEnvironment(name="limited")
-# Another environment variable makes another pool, which needs an executor of its own.
-elsewhere = flyte.TaskEnvironment(name="elsewhere", env_vars={"WHERE": "elsewhere"})
+# Another environment variable makes another pool, which needs an executor of its own; one of the SDK's needs a process that
+# imports the SDK first, which takes longer than `SHORT`.
+elsewhere = flyte.TaskEnvironment(name="elsewhere", env_vars={"FLYTE_WHERE": "elsewhere"})
 env.add_dependency(elsewhere)
 
 SHORT = timedelta(milliseconds=500)

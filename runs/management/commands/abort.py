@@ -13,18 +13,21 @@ import httpx
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from runs import operations
-from runs.errors import FlyteUIError
-from runs.names import ROOT, ActionRef, RunRef, check_action_name, check_run_name, check_scope
-from runs.phases import Phase
-from runs.queries import pages, previews
-from runs.selections import Selection, select
+from runs.access import gate, tokens
+from runs.domain.errors import FlyteUIError
+from runs.domain.names import ROOT, ActionRef, RunRef, check_action_name, check_run_name, check_scope
+from runs.domain.phases import Phase
+from runs.domain.selections import Selection, select
+from runs.domain.urls import run_path
+from runs.engine.aborts import request_abort, request_aborts
+from runs.queries import abort_previews
+from runs.queries.runs import get_run
+from runs.store import local_server
 
 SERVICE = "/flyteidl2.workflow.RunService/"
 TIMEOUT_SECONDS = 30.0
 REASON = "Aborted with manage.py abort"
 ACTOR = "manage.py abort"
-SERVER = f"http://{settings.HOST}:{settings.PORT}"
 NO_SERVER = f" No server listens on {settings.HOST}:{settings.PORT}; what runs hears of it when one starts."
 
 
@@ -58,20 +61,20 @@ class Command(BaseCommand):
         try:
             ref = RunRef(check_scope("project", project), check_scope("domain", domain), check_run_name(run))
             if options["dry_run"]:
-                told = preview_here(ref, select_from(options, default=action or ROOT))
+                text = preview_here(ref, select_from(options, default=action or ROOT))
             elif any(options[one] for one in ("subtree", "phase", "group", "beside")):
                 if options["force"]:
                     raise CommandError("--force works on a run or on an action, not on a selection")
-                told = abort_many(ref, select_from(options), reason)
+                text = abort_many(ref, select_from(options), reason)
             else:
-                told = abort_one(
+                text = abort_one(
                     ActionRef(ref, check_action_name(action)) if action else ref,
                     reason,
                     force=options["force"],
                 )
         except FlyteUIError as error:
             raise CommandError(str(error)) from error
-        self.stdout.write(told)
+        self.stdout.write(text)
 
 
 def select_from(options: dict[str, Any], *, default: str = "") -> Selection:
@@ -83,7 +86,7 @@ def select_from(options: dict[str, Any], *, default: str = "") -> Selection:
 
 def preview_here(run: RunRef, selection: Selection) -> str:
     """What an abort would find: a read, which needs no server."""
-    found = previews.preview_aborts(pages.get_run(run).id, run.name, selection)
+    found = abort_previews.preview_aborts(get_run(run).id, run.name, selection)
     return (
         f"An abort of {selection} of run {run} would stop {found.running} running and {found.waiting} waiting; "
         f"{found.finished} finished already, {found.already_asked} being aborted already. Nothing was changed."
@@ -102,7 +105,7 @@ def abort_many(run: RunRef, selection: Selection, reason: str) -> str:
         found = ask_server_for_many(run, selection, reason)
         note = ""
     except (httpx.ConnectError, httpx.ConnectTimeout):
-        found = asdict(operations.request_aborts(run, selection, reason=reason, actor=ACTOR))
+        found = asdict(request_aborts(run, selection, reason=reason, actor=ACTOR))
         note = NO_SERVER if found["reached"] else ""
     return (
         f"Abort of {selection} of run {run} requested: it reaches {found['reached']}, of which {found['stopped']} "
@@ -124,11 +127,13 @@ def ask_server_for_many(run: RunRef, selection: Selection, reason: str) -> dict[
         "group": asked["group"],
         "beside": asked["beside"],
     }
-    path = f"/v2/domain/{run.domain}/project/{run.project}/runs/{run.name}/aborts"
-    with httpx.Client(base_url=SERVER, timeout=TIMEOUT_SECONDS) as client:
+    path = f"{run_path(run)}/aborts"
+    with local_server.client(TIMEOUT_SECONDS, identification()) as client:
         answer = client.get(f"{path}/preview", params=query)
         if answer.status_code == httpx.codes.OK:
-            headers = {"x-flyteui-actor": ACTOR, "x-csrftoken": client.cookies.get("csrftoken") or ""}
+            token = client.cookies.get("csrftoken") or ""
+            # Behind a proxy that speaks TLS the cookie is for https only, and this is not.
+            headers = {"x-csrftoken": token, "cookie": f"csrftoken={token}", "origin": settings.LOCAL_URL}
             answer = client.post(path, json={**asked, "reason": reason}, headers=headers)
     if answer.status_code != httpx.codes.OK:
         raise CommandError(f"the server refused: {_message(answer)}")
@@ -137,24 +142,28 @@ def ask_server_for_many(run: RunRef, selection: Selection, reason: str) -> dict[
 
 
 def ask_server(target: RunRef | ActionRef, reason: str, *, force: bool) -> str:
-    """Abort through the API; raises httpx.ConnectError when nobody listens."""
+    """Abort through the API; raises httpx.ConnectError when no server listens."""
     run = target.run if isinstance(target, ActionRef) else target
     identifier: dict[str, Any] = {"project": run.project, "domain": run.domain, "name": run.name}
     if isinstance(target, ActionRef):
         method, body = "AbortAction", {"actionId": {"run": identifier, "name": target.name}}
     else:
         method, body = "AbortRun", {"runId": identifier}
-    answer = httpx.post(
-        f"{SERVER}{SERVICE}{method}",
-        json={**body, "reason": reason},
-        headers={"x-flyteui-actor": ACTOR, "x-flyteui-force": str(int(force))},
-        timeout=TIMEOUT_SECONDS,
-    )
+    headers = {"x-flyteui-force": str(int(force))}
+    with local_server.client(TIMEOUT_SECONDS, identification()) as client:
+        answer = client.post(f"{SERVICE}{method}", json={**body, "reason": reason}, headers=headers)
     if answer.status_code != httpx.codes.OK:
         raise CommandError(f"the server refused: {_message(answer)}")
     return describe(
         target, answer.headers.get("x-flyteui-outcome", ""), answer.headers.get("x-flyteui-phase", "")
     )
+
+
+def identification() -> dict[str, str]:
+    """The headers by which the server knows a command that has its secret key, and who has called it."""
+    if gate.is_open():
+        return {"x-flyteui-actor": ACTOR}
+    return {"Authorization": f"Bearer {tokens.sign_command(ACTOR)}", "x-flyteui-actor": gate.server_user()}
 
 
 def _message(answer: httpx.Response) -> str:
@@ -165,12 +174,12 @@ def _message(answer: httpx.Response) -> str:
 
 
 def abort_here(target: RunRef | ActionRef, reason: str, *, force: bool) -> str:
-    """Write the request to the database; executors hear of it when they meet the server again."""
-    answer = operations.request_abort(target, reason=reason, actor=ACTOR, force=force)
-    told = describe(target, answer.outcome, Phase(answer.phase).slug)
+    """Write the request to the database; executors get it when they connect again."""
+    answer = request_abort(target, reason=reason, actor=ACTOR, force=force)
+    text = describe(target, answer.outcome, Phase(answer.phase).slug)
     if answer.outcome in {"requested", "forced"}:
-        told += NO_SERVER
-    return told
+        text += NO_SERVER
+    return text
 
 
 def describe(target: RunRef | ActionRef, outcome: str, phase: str) -> str:

@@ -1,4 +1,4 @@
-"""`manage.py demo`: a run of any size, finished at once or performed live, for a first look at the pages."""
+"""`manage.py demo`: a run of any size, finished at once or run live, to try the pages with."""
 
 from __future__ import annotations
 
@@ -11,13 +11,15 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
+from runs.access import tokens
 from runs.demo import scripts
-from runs.demo.past import split_past
-from runs.demo.performance import Performance
-from runs.demo.rehearsal import tell
-from runs.demo.stage import begin_before, set_stage, slots_for
-from runs.names import RunRef, generate_run_name
-from runs.queries.pages import run_path
+from runs.demo.earlier_run import split_earlier_run
+from runs.demo.live_run import LiveRun
+from runs.demo.setup import SECONDS, begin_before, create_demo_run, slots_for
+from runs.demo.simulation import make_finished_run
+from runs.domain.names import RunRef, generate_run_name
+from runs.domain.urls import run_path
+from runs.store import local_server
 
 ACTIONS = 500
 ACTOR = "demo"
@@ -56,6 +58,13 @@ class Command(BaseCommand):
             help="perform it on the running server, now, as an executor would; Ctrl-C gives it up",
         )
         parser.add_argument(
+            "--seconds",
+            type=float,
+            default=SECONDS,
+            metavar="N",
+            help="about how long it takes with --live (default: %(default)g)",
+        )
+        parser.add_argument(
             "--seed",
             type=int,
             default=0,
@@ -63,44 +72,50 @@ class Command(BaseCommand):
             help="which run: the same number makes the same one (default: %(default)s)",
         )
 
-    def handle(self, *args: Any, actions: int, shape: Any, live: bool, seed: int, **options: Any) -> None:
+    def handle(
+        self, *args: Any, actions: int, shape: Any, live: bool, seconds: float, seed: int, **options: Any
+    ) -> None:
         del args, options
         widths = shape or scripts.widths_for(actions)
         made = scripts.write_scripts(widths, seed=seed)
         if live:
             self._find_server()
-        earlier, made = split_past(made, f"demonstration-{generate_run_name()}")
+        earlier, made = split_earlier_run(made, f"demonstration-{generate_run_name()}")
         now = timezone.now()
         begins_at = now if live else begin_before(now, made, slots_for(made))
-        related = earlier and tell(earlier, actor=ACTOR, ends_at=begins_at - BETWEEN, said=self._say_progress)
+        related = earlier and make_finished_run(
+            earlier, actor=ACTOR, ends_at=begins_at - BETWEEN, progress=self._show_progress
+        )
         if live:
-            self._perform(made, related or None)
+            self._run_live(made, related or None, slots_for(made, seconds))
         else:
-            ref = tell(made, actor=ACTOR, ends_at=now, said=self._say_progress, recovers=related or None)
+            ref = make_finished_run(
+                made, actor=ACTOR, ends_at=now, progress=self._show_progress, recovers=related or None
+            )
             self.stdout.write(f"\r{len(made):,} actions: {settings.PUBLIC_URL}{run_path(ref)}")
 
-    def _say_progress(self, events: int) -> None:
+    def _show_progress(self, events: int) -> None:
         if self.stdout.isatty():
             self.stdout.write(f"\r{events:,} events", ending="")
             self.stdout.flush()
 
     def _find_server(self) -> None:
         try:
-            httpx.get(f"{settings.PUBLIC_URL}/healthz", timeout=5).raise_for_status()
+            with local_server.client(5) as client:
+                client.get("/healthz").raise_for_status()
         except httpx.HTTPError as error:
             raise CommandError(
-                f"no server answers at {settings.PUBLIC_URL} ({error}); start one with `manage.py up`"
+                f"no server answers at {settings.LOCAL_URL} ({error}); start one with `manage.py up`"
             ) from error
 
-    def _perform(self, made: dict[str, scripts.Script], related: RunRef | None) -> None:
-        stage = set_stage(made, actor=ACTOR, ends_at=None, details=True, recovers=related)
-        self.stdout.write(f"{len(made):,} actions: {settings.PUBLIC_URL}{run_path(stage.ref)}")
-        socket_url = f"ws{settings.PUBLIC_URL.removeprefix('http')}/ws/executor/"
-        performance = Performance(
-            stage, socket_url=socket_url, api_url=settings.PUBLIC_URL, token=settings.EXECUTOR_TOKEN
+    def _run_live(self, made: dict[str, scripts.Script], related: RunRef | None, slots: int) -> None:
+        demo_run = create_demo_run(
+            made, actor=ACTOR, ends_at=None, details=True, slots=slots, recovers=related
         )
+        self.stdout.write(f"{len(made):,} actions: {settings.PUBLIC_URL}{run_path(demo_run.ref)}")
+        live_run = LiveRun(demo_run, token=tokens.sign_executor(demo_run.executor_id))
         try:
-            problem = performance.run()
+            problem = live_run.run()
         except KeyboardInterrupt:
             problem = "stopped; the server gives what was left of the run up"
         if problem:

@@ -1,4 +1,4 @@
-"""`manage.py doctor`: says where the database breaks the laws, and exits with 1 when it does."""
+"""`manage.py doctor`: lists where the database breaks an invariant, and exits with 1 if it does."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from runs import dispatch, liveness
-from runs.queries import doctor
-from runs.queries.findings import Finding
+from runs.doctor import checks
+from runs.doctor.findings import Finding
+from runs.engine.executors import heartbeats, scheduling
 
 READY_SECONDS = 2.0
 START_WORKER = "start one with `manage.py worker`"
@@ -37,29 +37,36 @@ class Command(BaseCommand):
         )  # fmt: skip
 
     def handle(self, *args: Any, as_json: bool, slack: float, **options: Any) -> None:
-        findings = doctor.list_findings(limits(slack))
+        findings = checks.list_findings(limits(slack))
+        alone = checks.count_tasks_alone()
         if as_json:
-            told = {"is_healthy": not findings, "findings": [asdict(finding) for finding in findings]}
-            self.stdout.write(json.dumps(told, indent=2))
+            report = {
+                "is_healthy": not findings,
+                "tasks_alone": alone,
+                "findings": [asdict(finding) for finding in findings],
+            }
+            self.stdout.write(json.dumps(report, indent=2))
         else:
             for line in render(findings):
                 self.stdout.write(line)
+            if alone:
+                self.stdout.write(f"tasks whose actions run alone because of what they did: {alone}")
         if findings:
             raise SystemExit(1)
 
 
-def limits(slack: float) -> doctor.Limits:
-    """From when on something counts as stuck, and what is known of the worker."""
+def limits(slack: float) -> checks.Limits:
+    """From which age on something counts as stuck, and why no worker can start an executor."""
     why, remedy = ask_for_worker()
-    return doctor.Limits(
+    return checks.Limits(
         now=timezone.now(),
         # Law 6: cancelled, cancelled again after one grace, and its process ended after a second one.
         refusing=timedelta(seconds=2 * settings.ABORT_GRACE_SECONDS + slack),
-        waiting=timedelta(seconds=dispatch.START_SECONDS + slack),
+        waiting=timedelta(seconds=scheduling.START_SECONDS + slack),
         lease=timedelta(seconds=settings.EXECUTOR_LEASE_SECONDS + slack),
         max_executors=settings.MAX_EXECUTORS,
         why_no_executor=why,
-        silent=timedelta(seconds=liveness.SILENT_SECONDS + slack),
+        silent=timedelta(seconds=heartbeats.SILENT_SECONDS + slack),
         remedy=remedy,
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand
 
-from runs.phases import ALLOWED, HELD, TERMINAL, UNHELD, Cause, Phase
+from runs.domain.phases import HELD, MOVES, TERMINAL, UNHELD, Cause, Phase
 
 PATH = settings.ROOT / "docs" / "states.md"
 
@@ -33,18 +33,21 @@ class Command(BaseCommand):
 
 def render() -> str:
     """The page, in Markdown with a Mermaid diagram."""
-    edges = [f"    {phase.name} --> {to.name}" for phase in Phase for to in sorted(ALLOWED[phase])]
+    edges = [
+        f"    {phase.name} --> {to.name}: {when}"
+        for phase, moves in MOVES.items()
+        for to, when in moves.items()
+    ]
     ends = [f"    {phase.name} --> [*]" for phase in sorted(TERMINAL)]
     rows = [
-        f"| {phase.label} | `{phase.name}` | {phase.value} | {_holder(phase)} | "
-        f"{', '.join(to.label for to in sorted(ALLOWED[phase])) or 'nothing: terminal is final'} |"
+        f"| {phase.label} | `{phase.name}` | {phase.value} | {_holder(phase)} | {_moves(phase)} |"
         for phase in Phase
     ]
     return "\n".join(
         [
             "# States of an action",
             "",
-            "Made by `python manage.py states` from `runs/phases.py`; do not edit. The numbers are those of Flyte's wire.",
+            "Made by `python manage.py states` from `runs/domain/phases.py`; do not edit. The numbers are those of Flyte's wire.",
             "",
             "| word | phase | number | held by | may become |",
             "|---|---|---|---|---|",
@@ -56,6 +59,7 @@ def render() -> str:
             "```mermaid",
             "stateDiagram-v2",
             "    [*] --> QUEUED",
+            "    [*] --> WAITING_FOR_RESOURCES: has a key of the cache",
             "    [*] --> PAUSED",
             *edges,
             *ends,
@@ -65,6 +69,11 @@ def render() -> str:
             "",
         ]
     )
+
+
+def _moves(phase: Phase) -> str:
+    moves = [f"{to.label} ({when})" for to, when in MOVES.get(phase, {}).items()]
+    return "; ".join(moves) or "nothing: terminal is final"
 
 
 def _holder(phase: Phase) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import shlex
-import socket
 import subprocess
 import sys
 from argparse import ArgumentParser
@@ -14,10 +13,14 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 
-from runs import dispatch, registry
-from runs.supervisor import Role, supervise
+from runs.access import gate, members
+from runs.engine import registry
+from runs.engine.executors import scheduling
+from runs.management.ports import check_port_is_free
+from runs.management.supervisor import Role, supervise
+from runs.store import local_server
 
 DEMO = Path("examples") / "demo.py"
 
@@ -35,12 +38,12 @@ class Command(BaseCommand):
         check_port_is_free()
         call_command("migrate", verbosity=0)
         registry.seed()
-        dispatch.forget_connections()
+        scheduling.forget_connections()
         config = write_client_config()
         python = [sys.executable]
         roles = [
-            Role("web", [*python, "-m", "daphne", "-b", settings.HOST, "-p", str(settings.PORT), "-v", "0",
-                         "--no-server-name", "flyteui.asgi:application"]),
+            Role("web", [*python, "-m", "flyteui.web", "-b", settings.HOST, "-p", str(settings.PORT), "-v", "0",
+                         "--no-server-name", "flyteui.asgi:application"], has_heartbeat=True),
             Role("worker", [*python, "-m", "django", "worker"]),
         ]  # fmt: skip
 
@@ -51,31 +54,19 @@ class Command(BaseCommand):
             if demo and not registry.has_runs():
                 demos.append(start_demo(config))
 
-        ready_url = f"http://{settings.HOST}:{settings.PORT}/readyz"
-        code = asyncio.run(supervise(roles, ready_url=ready_url, on_ready=ready))
+        ready_url, verify = f"{settings.LOCAL_URL}/readyz", local_server.verification()
+        code = asyncio.run(supervise(roles, ready_url=ready_url, on_ready=ready, verify=verify))
         for one in demos:  # it would ask the server that is gone again and again
             one.terminate()
         sys.exit(code)
 
 
-def check_port_is_free() -> None:
-    """Fail at once, and say how to go on, when somebody listens there already."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((settings.HOST, settings.PORT))
-        except OSError as error:
-            raise CommandError(
-                f"cannot listen on {settings.HOST}:{settings.PORT} ({error.strerror}). Is flyteui running there already? "
-                "Another port: FLYTEUI_PORT=8001 make up"
-            ) from error
-
-
 def write_client_config() -> Path:
     """A config file for the flyte client, in the home folder."""
     path = settings.HOME / "config.yaml"
+    insecure = "" if settings.IS_HTTPS else "  insecure: true\n"
     path.write_text(
-        f"admin:\n  endpoint: {settings.PUBLIC_URL}\n  insecure: true\n"
+        f"admin:\n  endpoint: {settings.PUBLIC_URL}\n{insecure}"
         f"image:\n  builder: remote\n"
         f"task:\n  org: flyteui\n  project: {settings.DEFAULT_PROJECT}\n  domain: {settings.DOMAINS[0]}\n"
     )
@@ -97,8 +88,15 @@ def welcome(config: Path) -> str:
     return (
         f"\n  flyteui is up:  {settings.PUBLIC_URL}/\n\n"
         f"  Run a flow:     {command} run examples/external_abort.py main --n 10 --sleep_for 30\n"
-        f"  Stop:           Ctrl-C\n"
+        f"  Stop:           Ctrl-C\n{nobody_yet()}"
     )
+
+
+def nobody_yet() -> str:
+    """What to do first where nobody could sign in; "" elsewhere."""
+    if settings.AUTH != "password" or members.has_users():
+        return ""
+    return "\n  Nobody can sign in yet. Make the first user:  manage.py createuser NAME --role admin\n"
 
 
 def start_demo(config: Path) -> subprocess.Popen[bytes]:
@@ -106,6 +104,11 @@ def start_demo(config: Path) -> subprocess.Popen[bytes]:
 
     With a home of its own: the client remembers for a day what it has uploaded, and this server may be a new one.
     """
+    if not gate.is_open():  # where the client would have to sign in, a made-up run does
+        command = [sys.executable, "-m", "django", "demo", "--live"]
+        return subprocess.Popen(
+            command, cwd=settings.ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+        )
     flyte = Path(sys.executable).with_name("flyte")
     home = settings.HOME / "demo"
     home.mkdir(exist_ok=True)

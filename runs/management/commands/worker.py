@@ -8,11 +8,10 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from runs.executor.launchers import LocalLauncher
-from runs.executor.worker import BadToken, Worker, WorkerConfig
-
-# An address that a server may listen on, but that nobody can connect to.
-ANY_HOST = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 -- compared with, not bound to
+from runs.executor.worker.launchers import LocalLauncher
+from runs.executor.worker.other_user import CannotBecome, OtherUser, check_start, find_user, make_folder
+from runs.executor.worker.worker import BadToken, Worker, WorkerConfig
+from runs.store import local_server
 
 
 class Command(BaseCommand):
@@ -20,28 +19,44 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        host = "127.0.0.1" if settings.HOST in ANY_HOST else settings.HOST
         parser.add_argument(
-            "--url", default=f"ws://{host}:{settings.PORT}", help="the server (default: %(default)s)"
+            "--url", default=local_server.SOCKETS,
+            help="the server, ws:// or wss:// (default: %(default)s)",
+        )  # fmt: skip
+        parser.add_argument(
+            "--user",
+            help="the user of this system that executors run as (default: the worker's own); takes root or CAP_SETUID",
         )
 
-    def handle(self, *args: Any, url: str, **options: Any) -> None:
+    def handle(self, *args: Any, url: str, user: str | None, **options: Any) -> None:
+        try:
+            other = become(user) if user else None
+        except CannotBecome as problem:
+            raise CommandError(f"--user {user}: {problem}") from problem
         config = WorkerConfig(
             base_url=url.rstrip("/"),
             endpoint=settings.PUBLIC_URL,
             token=settings.EXECUTOR_TOKEN,
-            home=str(settings.HOME),
+            home=str(other.folder if other else settings.HOME),
+            tls_cert=local_server.certificate() if url == local_server.SOCKETS else "",
         )
         try:
-            asyncio.run(run_worker(config))
+            asyncio.run(run_worker(config, LocalLauncher(umask=settings.USER_UMASK, user=other)))
         except BadToken as refused:
             raise CommandError(
                 f"the server refused the token (FLYTEUI_EXECUTOR_TOKEN): {refused}"
             ) from refused
 
 
-async def run_worker(config: WorkerConfig) -> None:
-    launcher = LocalLauncher()
+def become(name: str) -> OtherUser:
+    """The user, once it is sure that executors can start as them, in a folder of their own. Raises CannotBecome."""
+    other = find_user(name)
+    check_start(other)
+    make_folder(other)
+    return other
+
+
+async def run_worker(config: WorkerConfig, launcher: LocalLauncher) -> None:
     worker = Worker(config, launcher)
     await launcher.prepare()
     await worker.run()

@@ -1,0 +1,1 @@
+"""Terms and rules of the product, pure: no Django, no I/O. glossary.md defines the terms."""

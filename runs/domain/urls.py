@@ -1,0 +1,25 @@
+"""The paths of the pages of runs and actions: the only place that makes them. `flyteui/urls.py` routes them. Pure.
+
+They are those that the real client prints, so a link from a terminal works. Add the server's address with `PUBLIC_URL`.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from runs.domain.names import ActionRef, RunRef
+
+
+def run_list_path(project: str, domain: str) -> str:
+    """The page that lists the runs of a project and domain."""
+    return f"/v2/domain/{domain}/project/{project}/runs"
+
+
+def run_path(ref: RunRef) -> str:
+    """The page of a run."""
+    return f"{run_list_path(ref.project, ref.domain)}/{ref.name}"
+
+
+def action_path(ref: ActionRef) -> str:
+    """The page of a run with this action selected."""
+    return f"{run_path(ref.run)}?{urlencode({'action': ref.name})}"

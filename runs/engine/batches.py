@@ -1,0 +1,385 @@
+"""Use case of an executor's event batch: applied once, in one transaction, in the order in which things happened.
+
+Grouped by run: for each run one Book, a few bulk statements whatever the number of events. A batch that comes again
+(the executor did not see the acknowledgement) changes nothing and is answered from what is stored.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from uuid import UUID
+
+import structlog
+from django.db import DataError, IntegrityError, transaction
+
+from runs.domain.errors import ExecutorError, FlyteUIError, Invalid, LeaseLost, NotFound, RunEnded
+from runs.domain.names import ROOT
+from runs.domain.phases import Cause, Escalation, Phase
+from runs.domain.retries import Ending, How
+from runs.domain.specs import NewAction, read_action
+from runs.engine import logs, manners
+from runs.engine.aborts import abort_row
+from runs.engine.book import Book, Row, open_run
+from runs.engine.creation import add_action, check_open
+from runs.engine.endings import end_attempt
+from runs.engine.escalation import MAX_STACK, note_refusal, stop_executor, why_stopped
+from runs.engine.executors import blocks, heartbeats
+from runs.engine.leases import Clock, attempt_uri, free_slots, lease, lease_frame
+from runs.engine.recovery import find_recovered
+from runs.models import Abort, Attempt, Executor, Manner
+from runs.protocol import bounds, frames
+from runs.store import hints
+from runs.store.clock import wall_time
+
+log = structlog.get_logger(__name__)
+MAX_GOES_ON = 300  # characters
+_CODES: dict[type[FlyteUIError], str] = {
+    NotFound: "not_found",
+    RunEnded: "aborted",
+    Invalid: "invalid_argument",
+}
+# What a database, a clock or an enumeration says of a value that it cannot hold.
+UNSTORABLE = (DataError, IntegrityError, OverflowError, ValueError)
+_Numbered = tuple[int, frames.Event]  # an event, and its place in the batch
+_REPORTED = {str(how): how for how in How if how is not How.EXPIRED}
+
+
+@dataclass(slots=True)
+class Applied:
+    """The answer to a batch. run_ids: the runs that it touched, with their seq."""
+
+    results: list[frames.EnqueueResult] = field(default_factory=list)
+    run_seqs: dict[int, int] = field(default_factory=dict)
+
+
+def apply_batch(executor_id: UUID, epoch: int, batch: frames.Batch, *, clock: Clock = wall_time) -> Applied:
+    """Apply an executor's events.
+
+    Raises LeaseLost when the server has given this executor up, ExecutorError when an earlier batch is missing.
+    """
+    with transaction.atomic():
+        executor = Executor.objects.select_for_update().filter(pk=executor_id).first()
+        if executor is None or executor.epoch != epoch or executor.state == Executor.State.GONE:
+            raise LeaseLost(f"executor {executor_id} with epoch {epoch} has been given up")
+        repeated = batch.seq <= executor.acked_seq
+        if batch.seq > executor.acked_seq + 1:
+            raise ExecutorError(
+                f"batch {batch.seq} came before batch {executor.acked_seq + 1}; nothing of it was applied"
+            )
+        by_run: dict[int, list[_Numbered]] = defaultdict(list)
+        for index, event in enumerate(batch.events):
+            if isinstance(event, frames.Enqueue):
+                by_run[event.run].append((index, event))
+            elif repeated:
+                continue
+            elif isinstance(event, frames.LoopState):
+                _note_block(executor, event)
+            else:
+                by_run[event.key.run].append((index, event))
+        applied = Applied()
+        room = 0
+        if any(isinstance(event, frames.Enqueue) for event in batch.events):
+            room = free_slots(executor)
+        for run_id, run_events in sorted(by_run.items()):
+            # A batch that fails is sent again for ever, so what cannot be applied must not keep the others from it.
+            try:
+                room = _apply_events(applied, executor, run_id, run_events, room, clock)
+            except UNSTORABLE:
+                executor.refresh_from_db()
+                room = _apply_singly(applied, executor, run_id, run_events, room, clock)
+        heartbeats.record(executor_id, epoch, acked_seq=max(batch.seq, executor.acked_seq))
+    applied.results.sort(key=lambda result: result.index)
+    return applied
+
+
+def _apply_events(
+    applied: Applied, executor: Executor, run_id: int, events: list[_Numbered], room: int, clock: Clock
+) -> int:
+    """Apply events of one run and add the answers; returns the room that is left. Raises UNSTORABLE; then nothing is applied."""
+    try:
+        with open_run(run_id) as book:
+            page = _Page(book, executor, room, clock)
+            page.apply(events)
+    except NotFound as error:  # the run was deleted
+        _refuse(applied, events, error)
+        return room
+    applied.results.extend(page.results)
+    applied.run_seqs[run_id] = book.seq
+    return page.room
+
+
+def _apply_singly(
+    applied: Applied, executor: Executor, run_id: int, events: list[_Numbered], room: int, clock: Clock
+) -> int:
+    """The same, one after another: of one that no column can hold the bare fact is applied, and if that fails too, nothing."""
+    for index, event in events:
+        try:
+            room = _apply_events(applied, executor, run_id, [(index, event)], room, clock)
+        except UNSTORABLE as error:
+            log.warning("an event was refused", run=run_id, kind=type(event).__name__, error=str(error)[:300])
+            _refuse(applied, [(index, event)], Invalid(f"the server cannot store this action: {error}"))
+            executor.refresh_from_db()
+            if fact := bounds.bare(event):
+                with suppress(*UNSTORABLE):
+                    room = _apply_events(applied, executor, run_id, [(index, fact)], room, clock)
+    return room
+
+
+def _note_block(executor: Executor, event: frames.LoopState) -> None:
+    try:
+        with transaction.atomic():
+            blocks.note(executor, event)
+    except UNSTORABLE as error:
+        log.warning("an event was refused", kind="LoopState", error=str(error)[:300])
+        executor.refresh_from_db()
+
+
+def _refuse(applied: Applied, events: list[_Numbered], error: FlyteUIError) -> None:
+    asked = [index for index, event in events if isinstance(event, frames.Enqueue)]
+    applied.results.extend(frames.EnqueueResult(index, _CODES[type(error)], error.message) for index in asked)
+
+
+class _Page:
+    """The events of one run in one batch."""
+
+    def __init__(self, book: Book, executor: Executor, room: int, clock: Clock) -> None:
+        self.book = book
+        self._clock = clock
+        self.executor = executor
+        self.room = room
+        self.results: list[frames.EnqueueResult] = []
+        self._printed: list[logs.Printed] = []
+        self._asked: list[tuple[int, frames.Enqueue, NewAction]] = []
+        self._parents: set[int] = set()
+
+    def _when(self, at: int) -> datetime:
+        """An executor's instant, never later than the server's own clock."""
+        return min(datetime.fromtimestamp(at / 1e6, UTC), self._clock())
+
+    def apply(self, run_events: list[_Numbered]) -> None:
+        self._prefetch(run_events)
+        for index, event in run_events:
+            match event:
+                case frames.Enqueue():
+                    self._enqueue(index, event)
+                case frames.Started():
+                    self._started(event)
+                case frames.Finished():
+                    self._finished(event)
+                case frames.AbortChild():
+                    self._abort_child(event)
+                case frames.Delivered():
+                    self._delivered(event)
+                case frames.Refusing():
+                    self._refusing(event)
+                case frames.GoesOn():
+                    self._goes_on(event)
+                case frames.LogLines():
+                    self._log(event)
+                case frames.Returned():
+                    self._returned(event)
+        self._settle()
+        logs.keep(self.executor.pk, self.executor.epoch, self._printed)
+
+    def _prefetch(self, run_events: list[_Numbered]) -> None:
+        """Read all rows that the events speak of, and which of the finished ones have live children."""
+        names: list[str] = [ROOT]
+        finished: list[str] = []
+        for _, event in run_events:
+            if isinstance(event, frames.Enqueue):
+                names.append(event.parent)
+            elif not isinstance(event, frames.LoopState):
+                names.append(event.key.name)
+                if isinstance(event, frames.Finished):
+                    finished.append(event.key.name)
+                elif isinstance(event, frames.AbortChild):
+                    names.append(event.parent)
+        self.book.load(names)
+        ids = [row.id for name in finished if (row := self.book.find(name))]
+        self._parents = self.book.parents_of_live(ids) if ids else set()
+
+    # --- enqueue ------------------------------------------------------------------------------------------------
+
+    def _enqueue(self, index: int, event: frames.Enqueue) -> None:
+        """Keep the request; neighbours in the batch are then recorded and leased together by `_settle`."""
+        try:
+            new = read_action(event.action)
+            if new.failure and event.failure:
+                new = replace(new, failure=event.failure)
+            self._asked.append((index, event, new))
+        except FlyteUIError as error:
+            self._refuse(index, error)
+
+    def _refuse(self, index: int, error: FlyteUIError) -> None:
+        self.results.append(
+            frames.EnqueueResult(index, _CODES.get(type(error), "invalid_argument"), error.message)
+        )
+
+    def _settle(self) -> None:
+        """Record the requests that were kept, lease what may run here, and answer them."""
+        asked, self._asked = self._asked, []
+        if not asked:
+            return
+        book, at = self.book, self._clock()
+        book.load(new.name for _, _, new in asked)
+        created: set[str] = set()
+        recovered = find_recovered(book.run, [new for _, _, new in asked])
+        for index, event, new in asked:
+            try:
+                parent = book.get(event.parent)
+                if book.find(new.name):
+                    continue
+                self._check_holder(parent)
+                check_open(book, parent)
+                add_action(book, new, parent, at=at, recovered=recovered.get(new.name))
+                created.add(new.name)
+                self._parents.add(parent.id)
+            except FlyteUIError as error:
+                self._refuse(index, error)
+        refused = {result.index for result in self.results}
+        for index, _, new in asked:
+            if index not in refused:
+                self._answer(index, book.get(new.name), is_new=new.name in created, at=at)
+
+    def _check_holder(self, parent: Row) -> None:
+        if parent.executor_id != self.executor.pk:
+            raise RunEnded(f"action {parent.name} is not held by this executor any more")
+
+    def _answer(self, index: int, row: Row, *, is_new: bool, at: datetime) -> None:
+        """ok or already_exists, with a lease when this executor is to run it (or was, in an answer that was lost)."""
+        code = "ok" if is_new else "already_exists"
+        given: frames.Lease | None = None
+        mine = row.executor_id == self.executor.pk and row.phase is Phase.INITIALIZING
+        if row.phase is Phase.QUEUED and row.abort_id is None and self._may_run(row, at):
+            given = lease_frame(self.book, row, lease(self.book, row, self.executor.pk, at=at))
+            self.room -= 1
+        elif mine:
+            given = lease_frame(self.book, row, attempt_uri(self.book, row))
+        elif row.phase is Phase.QUEUED and row.pool_id is not None:
+            hints.publish_work(row.pool_id)
+        self.results.append(frames.EnqueueResult(index, code, lease=given))
+
+    def _may_run(self, row: Row, at: datetime) -> bool:
+        return (
+            (row.not_before is None or row.not_before <= at)
+            and row.pool_id == self.executor.pool_id
+            and self.room > 0
+            and self.executor.state == Executor.State.CONNECTED
+        )
+
+    # --- what happened to held actions --------------------------------------------------------------------------
+
+    def _held(self, key: frames.Key, epoch: int) -> Row | None:
+        """The row, when this executor holds it with this epoch; a report of an older lease is refused (law 11)."""
+        self._settle()
+        row = self.book.find(key.name)
+        if row is None or row.executor_id != self.executor.pk or row.lease_epoch != epoch or not row.is_live:
+            return None
+        return row
+
+    def _started(self, event: frames.Started) -> None:
+        if (row := self._held(event.key, event.epoch)) and row.phase is Phase.INITIALIZING:
+            at = self._when(event.at)
+            self.book.move(
+                row,
+                Phase.RUNNING,
+                cause=Cause.STARTED,
+                at=at,
+                actor=str(self.executor),
+                is_isolated=event.is_isolated,
+            )
+            self.book.set_attempt(row, started_at=at)
+
+    def _delivered(self, event: frames.Delivered) -> None:
+        # Without an abort nothing was delivered; an instant here would keep the cancel of a later one from being sent.
+        if (row := self._held(event.key, event.epoch)) and row.abort_id is not None:
+            self.book.set(row, delivered_at=self._when(event.at))
+
+    def _refusing(self, event: frames.Refusing) -> None:
+        if (row := self._held(event.key, event.epoch)) is None:
+            return
+        note_refusal(self.book, row, event, at=self._when(event.at), actor=str(self.executor))
+        if row.escalation == Escalation.PROCESS:
+            stop_executor(self.executor, why_stopped(self.executor, row, self.book.run.name))
+
+    def _goes_on(self, event: frames.GoesOn) -> None:
+        if row := self._held(event.key, event.epoch):
+            since, stack = self._when(event.since), event.stack[-MAX_STACK:]
+            self.book.set(row, goes_on=event.what[:MAX_GOES_ON], code_ended_at=since, stuck_in=stack)
+
+    def _finished(self, event: frames.Finished) -> None:
+        if row := self._held(event.key, event.epoch):
+            ending = _ending(event, attempt_uri(self.book, row))
+            is_childless = row.id not in self._parents
+            at = self._when(event.at)
+            self._note_manners(row, event, at)
+            if event.cpu_seconds or event.peak_memory_bytes:
+                self.book.set_attempt(
+                    row, cpu_seconds=event.cpu_seconds, peak_memory_bytes=event.peak_memory_bytes or None
+                )
+            end_attempt(self.book, row, ending, at=at, actor=str(self.executor), is_childless=is_childless)
+
+    def _note_manners(self, row: Row, event: frames.Finished, at: datetime) -> None:
+        if event.blocked_seconds:
+            did = f"blocked its event loop for {event.blocked_seconds:.1f} s"
+            # Alone it has held up nobody, which is a fault of a task only that has done so before.
+            manners.note(
+                self.book, row.task_name, Manner.Kind.BLOCKED, did, at=at, only_again=bool(row.is_alone)
+            )
+        if event.has_died and row.is_alone and event.failure:
+            did = f"ended its process ({event.failure.code})"
+            manners.note(self.book, row.task_name, Manner.Kind.DIED, did, at=at)
+        if event.changed:
+            did = f"changed the {event.changed} of its process"
+            manners.note(self.book, row.task_name, Manner.Kind.CHANGED, did, at=at)
+        if event.left_behind:
+            did = f"left behind {event.left_behind}"
+            manners.note(self.book, row.task_name, Manner.Kind.LEFT_BEHIND, did, at=at)
+
+    def _returned(self, event: frames.Returned) -> None:
+        if (row := self._held(event.key, event.epoch)) and row.phase is Phase.INITIALIZING:
+            ending = Ending(How.INTERRUPTED, reason="given back before it started")
+            end_attempt(self.book, row, ending, at=self._clock())
+
+    def _abort_child(self, event: frames.AbortChild) -> None:
+        self._settle()
+        row, parent = self.book.find(event.key.name), self.book.find(event.parent)
+        if row is None or parent is None or not row.is_live:
+            return
+        # Only who holds the parent speaks for it: where it runs now, it may be waiting for this child (law 11).
+        if row.parent_id != parent.id or parent.executor_id != self.executor.pk:
+            return
+        # An attempt that is stopped for a limit loses what it awaits; the next attempt will wait for it again.
+        if parent.abort_id is not None and not parent.is_ending:
+            return
+        abort_row(
+            self.book, row, scope=Abort.Scope.ACTION, cause=Cause.CANCELLED_BY_PARENT, actor=event.parent,
+            reason=f"its parent {event.parent} cancelled it", at=self._when(event.at),
+        )  # fmt: skip
+
+    # --- logs ---------------------------------------------------------------------------------------------------
+
+    def _log(self, event: frames.LogLines) -> None:
+        self._settle()
+        if (row := self.book.find(event.key.name)) and self._has_held(row, event.attempt):
+            self._printed.append(logs.Printed(row.id, event.attempt, event.lines))
+
+    def _has_held(self, row: Row, attempt: int) -> bool:
+        """Whether this executor has or had the attempt; an executor speaks for no other. One statement where it has not."""
+        is_here = row.executor_id == self.executor.pk
+        return (
+            is_here
+            or Attempt.objects.filter(action_id=row.id, number=attempt, executor_id=self.executor.pk).exists()
+        )
+
+
+def _ending(event: frames.Finished, output_uri: str) -> Ending:
+    """How an attempt ended, as its executor reports it."""
+    how = _REPORTED.get(event.outcome, How.FAILED)
+    reason = "the executor was stopped in an orderly way"
+    if how is How.LOST:
+        reason = event.failure.message if event.failure else "its process died"
+    return Ending(how, event.failure, output_uri, reason)

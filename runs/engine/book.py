@@ -1,0 +1,400 @@
+"""The only writer of phases, attempts and their times, and of the event log.
+
+All changes of a run go through one `Book`: it is opened inside a transaction by taking the run's row (so transitions of
+one run serialise and `seq` order is commit order), it is read and written in memory, and closing it writes everything
+in a few bulk statements. Every update still says which phase it expects, so a writer that came round the lock loses.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from django.db import connection, transaction
+
+from runs.domain.errors import ForbiddenTransition, NotFound, StaleTransition
+from runs.domain.phases import LIVE, TERMINAL, Cause, Escalation, Phase, may_move
+from runs.domain.retries import Standing, Stop
+from runs.engine.executors import places
+from runs.models import Abort, Action, Run
+from runs.store import hints, metrics
+from runs.store.bulk import chunks, insert, plain
+
+_LIVE = sorted(LIVE)
+
+# All descendants of the given actions, whatever their phase; the walk uses the index on parent_id.
+_DESCENDANTS = """
+WITH RECURSIVE below(id) AS (
+    SELECT id FROM runs_action WHERE parent_id IN (%s)
+    UNION ALL
+    SELECT child.id FROM runs_action child JOIN below ON child.parent_id = below.id
+)
+SELECT id FROM below
+"""
+
+
+@dataclass(slots=True)
+class Row:
+    """What a decision needs to know of an action. Owned by a Book; everyone else treats it as read-only.
+
+    `new` is set until the row is inserted, and then its id is 0: what is decided meanwhile goes into the INSERT.
+    """
+
+    id: int
+    name: str
+    parent_id: int | None
+    kind: int
+    phase: Phase
+    attempt: int
+    max_attempts: int
+    system_failures: int
+    started_at: datetime | None
+    ended_at: datetime | None
+    executor_id: Any
+    lease_epoch: int
+    abort_id: int | None
+    pool_id: int | None
+    spec_id: int | None
+    input_uri: str
+    short_name: str
+    not_before: datetime | None
+    max_runtime_seconds: float
+    queued_timeout_seconds: float
+    deadline_at: datetime | None
+    due_at: datetime | None
+    exceeded: str
+    forced_at: datetime | None
+    escalation: int
+    refusing_since: datetime | None
+    cache_key: str
+    task_name: str
+    isolation: str
+    is_alone: bool
+    updates: dict[str, Any] = field(default_factory=dict)
+    stored_phase: Phase = Phase.QUEUED
+    new: Action | None = None
+
+    @property
+    def is_live(self) -> bool:
+        return self.phase in LIVE
+
+    @property
+    def standing(self) -> Standing:
+        """What counts when its attempt ends."""
+        stop = Stop.NOTHING if self.abort_id is None else Stop.ABORT
+        if self.exceeded:
+            stop = Stop.at_limit(self.exceeded)
+        return Standing(stop, self.attempt, self.max_attempts, self.system_failures)
+
+    @property
+    def is_ending(self) -> bool:
+        """It was asked to stop, and will not be tried again."""
+        return self.standing.is_final
+
+    def due(self, phase: Phase, at: datetime) -> datetime | None:
+        """When the first of its limits passes that count in this phase, which it enters at `at`."""
+        if phase in TERMINAL or self.abort_id is not None:
+            return None
+        seconds = 0.0
+        if phase in {Phase.QUEUED, Phase.WAITING_FOR_RESOURCES}:
+            seconds = self.queued_timeout_seconds
+        elif phase is Phase.RUNNING:
+            seconds = self.max_runtime_seconds
+        if not seconds:
+            return self.deadline_at
+        limit = at + timedelta(seconds=seconds)
+        return min(limit, self.deadline_at) if self.deadline_at else limit
+
+
+# What the next attempt does not inherit.
+_NOT_REFUSING = {
+    "forced_at": None, "escalation": Escalation.NONE, "refusing_since": None, "escalates_at": None, "stuck_in": "",
+}  # fmt: skip
+_COLUMNS = [f.name for f in fields(Row) if f.name not in {"updates", "stored_phase", "new"}]
+
+# As columns of the table; Django's model objects and bulk_create cost more than the database does.
+_INSERTED = tuple(column.attname for column in Action._meta.concrete_fields if not column.primary_key)
+_TAKE_SEQ = (
+    "UPDATE runs_run SET seq = seq + 1 WHERE id = %s "
+    "RETURNING id, seq, name, base_uri, envs, relation, related_to_id, project_id, domain"
+)
+_EVENT = ["run_id", "action_id", "seq", "from_phase", "to_phase", "attempt", "cause", "actor", "at"]
+_ATTEMPT = [
+    "action_id", "number", "executor_id", "lease_epoch", "leased_at", "output_uri", "outcome", "error_code",
+    "error_kind", "error_message",
+]  # fmt: skip
+
+
+def _row(values: Sequence[Any]) -> Row:
+    row = Row(*values)
+    row.phase = row.stored_phase = Phase(row.phase)
+    return row
+
+
+class Book:
+    """One transaction's view of one run. Get one from `open_run`."""
+
+    def __init__(self, run: Run, seq: int) -> None:
+        self.run = run
+        self.seq = seq
+        self._rows: dict[int, Row] = {}
+        self._by_name: dict[str, Row] = {}
+        self._dirty: dict[int, Row] = {}
+        self._new: list[Row] = []
+        self._events: list[tuple[Row, tuple[Any, ...]]] = []
+        self._attempts: list[tuple[Row, tuple[Any, ...]]] = []
+        self._attempt_changes: dict[
+            tuple[int, int], tuple[Row, dict[str, Any]]
+        ] = {}  # by row and lease_epoch
+        self.ended: list[Row] = []
+        self.root_changed = False
+        self.made: dict[str, int] = {}  # rows that this transaction made, by key, for `creation`
+        self.alone: set[str] | None = None  # names of tasks that run alone, once `manners` has read them
+
+    # --- reading ------------------------------------------------------------------------------------------------
+
+    def load(self, names: Iterable[str]) -> None:
+        """Read the actions of these names (one statement per 900); `find` then needs no database."""
+        missing = [name for name in dict.fromkeys(names) if name not in self._by_name]
+        for chunk in chunks(missing):
+            self._remember(Action.objects.filter(run_id=self.run.pk, name__in=chunk))
+
+    def find(self, name: str) -> Row | None:
+        return self._by_name.get(name)
+
+    def get(self, name: str) -> Row:
+        """The action of this name, or NotFound."""
+        if name not in self._by_name:
+            self.flush()
+            self.load([name])
+        if (row := self._by_name.get(name)) is None:
+            raise NotFound(f"run {self.run.name} has no action {name!r}")
+        return row
+
+    def by_id(self, ids: Iterable[int]) -> list[Row]:
+        """The actions of these ids, in that order."""
+        ids = list(ids)
+        for chunk in chunks([i for i in ids if i not in self._rows]):
+            self._remember(Action.objects.filter(pk__in=chunk))
+        return [self._rows[i] for i in ids]
+
+    def live(self) -> list[Row]:
+        """All non-terminal actions of the run, in order of creation."""
+        self.flush()
+        ids = Action.objects.filter(run_id=self.run.pk, phase__in=_LIVE).order_by("id")
+        self._remember(ids)
+        return [row for row in sorted(self._rows.values(), key=lambda row: row.id) if row.is_live]
+
+    def live_descendants(self, ids: Collection[int]) -> list[Row]:
+        """All non-terminal actions below these, nearest to the top first."""
+        return [row for row in self.descendants(ids) if row.is_live]
+
+    def descendants(self, ids: Collection[int]) -> list[Row]:
+        """All actions below these, nearest to the top first: whoever creates is older than what it creates."""
+        self.flush()
+        below: list[int] = []
+        for chunk in chunks(list(ids)):
+            with connection.cursor() as cursor:
+                cursor.execute(_DESCENDANTS % ",".join(["%s"] * len(chunk)), chunk)
+                below.extend(row[0] for row in cursor.fetchall())
+        return self.by_id(sorted(set(below)))
+
+    def parents_of_live(self, ids: Collection[int]) -> set[int]:
+        """Which of these have a non-terminal child."""
+        self.flush()
+        found: set[int] = set()
+        for chunk in chunks(list(ids)):
+            found.update(
+                Action.objects.filter(parent_id__in=chunk, phase__in=_LIVE).values_list(
+                    "parent_id", flat=True
+                )
+            )
+        return found
+
+    def _remember(self, actions: Any) -> None:
+        for values in actions.values_list(*_COLUMNS):
+            if values[0] not in self._rows:
+                self._adopt(_row(values))
+
+    def _adopt(self, row: Row) -> None:
+        self._rows[row.id] = row
+        self._by_name[row.name] = row
+
+    # --- writing ------------------------------------------------------------------------------------------------
+
+    def create(self, action: Action, *, cause: Cause, actor: str, at: datetime) -> None:
+        """Insert an action in the phase that it has. Its row can be found, and moved, at once; `flush` gives it an id."""
+        action.changed_seq = self.seq
+        row = _row([0, *(getattr(action, column) for column in _COLUMNS[1:])])
+        row.new = action
+        self._new.append(row)
+        self._by_name[row.name] = row
+        self._event(row, None, row.phase, cause, actor, at)
+        self.root_changed |= action.parent_id is None
+
+    def move(
+        self, row: Row, to: Phase, *, cause: Cause, at: datetime, actor: str = "", **fields: Any
+    ) -> None:
+        """Change the phase, or raise StaleTransition (the row is terminal) or ForbiddenTransition (a bug)."""
+        if row.phase in TERMINAL:
+            when = row.ended_at.isoformat() if row.ended_at else "before"
+            raise StaleTransition(
+                f"action {row.name} was {row.phase.label.lower()} already, at {when}", row.phase
+            )
+        if not may_move(row.phase, to):
+            raise ForbiddenTransition(f"action {row.name} may not move from {row.phase.name} to {to.name}")
+        self._event(row, row.phase, to, cause, actor, at)
+        row.phase = to
+        if to in TERMINAL:
+            row.ended_at = fields["ended_at"] = max(at, row.started_at or at)
+            self.ended.append(row)
+            fields |= {"escalates_at": None} if row.escalation else {}
+            if row.cache_key:
+                hints.publish(hints.WORKERS)  # its outputs are to be kept, and others may wait for them
+        elif to is Phase.RUNNING and row.started_at is None:
+            row.started_at = fields["started_at"] = at
+        elif to is Phase.QUEUED:
+            fields = {"queued_at": at, "executor_id": None, "not_before": None, "goes_on": ""} | fields
+            fields |= _NOT_REFUSING if row.escalation or row.forced_at else {}
+        # The time that a retry holds back is not spent in the queue.
+        due_at = row.due(to, fields.get("not_before") or at)
+        if due_at != row.due_at:
+            fields["due_at"] = due_at
+        self.set(row, phase=to, **fields)
+
+    def set(self, row: Row, **fields: Any) -> None:
+        """Change other columns of a row."""
+        for name, value in fields.items():
+            if name in Row.__slots__:
+                setattr(row, name, value)
+        if row.new is not None:
+            for name, value in fields.items():
+                setattr(row.new, name, value)
+        else:
+            row.updates.update(fields)
+            self._dirty[row.id] = row
+        self.root_changed |= row.parent_id is None
+
+    def touch(self, row: Row) -> None:
+        """Have pages read the row again: something that it shows of others has changed."""
+        self._dirty[row.id] = row
+
+    def note(self, row: Row, *, cause: Cause, actor: str, at: datetime) -> None:
+        """Record something that changed no phase."""
+        self._event(row, row.phase, row.phase, cause, actor, at)
+
+    def _event(self, row: Row, was: Phase | None, to: Phase, cause: Cause, actor: str, at: datetime) -> None:
+        moved = (self.seq, was and int(was), int(to), row.attempt, str(cause), actor, plain(at))
+        self._events.append((row, moved))
+
+    def open_attempt(self, row: Row, *, at: datetime, output_uri: str) -> None:
+        """Record a start of the attempt that the row's lease_epoch stands for."""
+        number, executor = row.attempt, plain(row.executor_id)
+        opened = (number, executor, row.lease_epoch, plain(at), output_uri, "", "", "", "")
+        self._attempts.append((row, opened))
+
+    def set_attempt(self, row: Row, **fields: Any) -> None:
+        """Change the attempt that the row's lease_epoch stands for."""
+        self._attempt_changes.setdefault((id(row), row.lease_epoch), (row, {}))[1].update(fields)
+
+    # --- closing ------------------------------------------------------------------------------------------------
+
+    def flush(self) -> None:
+        """Write what is pending, so that a query sees it."""
+        self._insert_new()
+        self._update_rows()
+        insert("runs_attempt", _ATTEMPT, [(row.id, *opened) for row, opened in self._attempts])
+        self._attempts = []
+        self._update_attempts()
+        insert("runs_actionevent", _EVENT, [(self.run.pk, row.id, *moved) for row, moved in self._events])
+        self._events = []
+
+    def _insert_new(self) -> None:
+        if not self._new:
+            return
+        values = [[plain(getattr(row.new, name)) for name in _INSERTED] for row in self._new]
+        insert("runs_action", _INSERTED, values)
+        for chunk in chunks([row.name for row in self._new]):
+            made = Action.objects.filter(run_id=self.run.pk, name__in=chunk).values_list("name", "id")
+            for name, row_id in made:
+                row = self._by_name[name]
+                row.id, row.new, row.stored_phase = row_id, None, row.phase
+                self._rows[row_id] = row
+        self._new = []
+
+    def _update_rows(self) -> None:
+        by_columns: dict[tuple[str, ...], list[Row]] = defaultdict(list)
+        for row in self._dirty.values():
+            by_columns[tuple(sorted(row.updates))].append(row)
+        for columns, rows in by_columns.items():
+            assignments = "".join(f"{connection.ops.quote_name(column)} = %s, " for column in columns)
+            params = [
+                [*(plain(row.updates[column]) for column in columns), self.seq, row.id, int(row.stored_phase)]
+                for row in rows
+            ]
+            sql = f"UPDATE runs_action SET {assignments}changed_seq = %s WHERE id = %s AND phase = %s"  # noqa: S608
+            with connection.cursor() as cursor:
+                cursor.executemany(sql, params)
+                if cursor.rowcount != len(rows):
+                    raise StaleTransition(
+                        f"an action of {self.run.name} was changed past its lock", rows[0].phase
+                    )
+            for row in rows:
+                row.updates, row.stored_phase = {}, row.phase
+        self._dirty = {}
+
+    def _update_attempts(self) -> None:
+        by_columns: dict[tuple[str, ...], list[list[Any]]] = defaultdict(list)
+        for (_, epoch), (row, changed) in self._attempt_changes.items():
+            by_columns[tuple(changed)].append([*map(plain, changed.values()), row.id, epoch])
+        for columns, changes in by_columns.items():
+            assignments = ", ".join(f"{connection.ops.quote_name(column)} = %s" for column in columns)
+            sql = f"UPDATE runs_attempt SET {assignments} WHERE action_id = %s AND lease_epoch = %s"  # noqa: S608
+            with connection.cursor() as cursor:
+                cursor.executemany(sql, changes)
+        self._attempt_changes = {}
+
+    def measure(self) -> None:
+        """Count what has ended, once that is committed. One statement, when something that was held was aborted."""
+        held = [row.id for row in self.ended if row.abort_id is not None and row.executor_id is not None]
+        stopped = [
+            metrics.Stopped(*facts)
+            for chunk in chunks(held)
+            for facts in Action.objects.filter(pk__in=chunk).values_list(
+                "abort__cause", "abort__requested_at", "delivered_at", "ended_at"
+            )
+        ]
+        ended = [row.phase.slug for row in self.ended]
+        transaction.on_commit(partial(metrics.observe, ended, stopped), robust=True)
+
+
+@contextmanager
+def open_run(run_id: int) -> Iterator[Book]:
+    """Open the book of a run: takes its row lock and the next seq; closing writes, and hints on commit."""
+    with transaction.atomic():
+        taken = list(Run.objects.raw(_TAKE_SEQ, [run_id]))
+        if not taken:
+            raise NotFound(f"there is no run with id {run_id}")
+        book = Book(taken[0], taken[0].seq)
+        yield book
+        book.flush()
+        book.measure()
+        if any(row.parent_id is None for row in book.ended):
+            places.release(run_id)
+        hints.publish(hints.run_group(run_id), book.seq)
+        if book.root_changed:
+            hints.publish(hints.RUNS)
+
+
+def record_abort(
+    book: Book, target: Row, *, scope: str, cause: Cause, actor: str, reason: str, at: datetime
+) -> Abort:
+    """Insert the request; `aborts` and `limits` decide whom it reaches."""
+    return Abort.objects.create(
+        run=book.run, target_id=target.id, scope=scope, cause=cause, actor=actor, reason=reason, requested_at=at,
+    )  # fmt: skip

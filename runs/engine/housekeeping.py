@@ -1,0 +1,71 @@
+"""What is due by the clock in the whole installation. One web process at a time sweeps it.
+
+Each sweep finds with one statement or two and writes only when there is something to do. Finding and settling the same thing
+twice is harmless, so the lock saves work and is not what makes the sweeps right. `runs/live/housekeeping.py` is the loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from runs.engine import escalation, limits, locks
+from runs.engine.executors import heartbeats, scheduling
+from runs.store.clock import wall_time
+
+LOCK = "housekeeping"
+LOCK_SECONDS = 6.0  # how long nobody sweeps after the holder has died
+RENEW_SECONDS = 2.0
+_OVERLAP = timedelta(seconds=LOCK_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep:
+    """find: what is due, or something false; settle: takes it, in transactions of its own."""
+
+    name: str
+    find: Callable[[], Any]
+    settle: Callable[[Any], object]
+
+
+def take_lock(holder: str) -> bool:
+    """Whether this web process is to sweep; to be asked again every RENEW_SECONDS."""
+    return locks.take(LOCK, holder, seconds=LOCK_SECONDS)
+
+
+def release_lock(holder: str) -> None:
+    locks.release(LOCK, holder)
+
+
+class LimitSweep:
+    """Limits that have passed (queue timeouts, runtimes, deadlines), and retries whose wait has ended since the last time."""
+
+    def __init__(self) -> None:
+        self._since = wall_time() - _OVERLAP
+
+    def find(self) -> tuple[datetime, datetime] | None:
+        since, now = self._since, wall_time()
+        if limits.is_anything_due(since, now):
+            return since, now
+        self._since = now
+        return None
+
+    def settle(self, due: tuple[datetime, datetime]) -> None:
+        since, now = due
+        limits.expire(now, since=since)
+        self._since = now
+
+
+def find_overdue() -> list[escalation.Overdue]:
+    return escalation.find_overdue(wall_time())
+
+
+# In this order: an executor that was silent may be lost.
+EXECUTOR_SWEEPS = (
+    Sweep("silent executors", heartbeats.has_silent, lambda _: heartbeats.disconnect_silent()),
+    Sweep("unproved executors", heartbeats.find_unproved, heartbeats.stop_unproved),
+    Sweep("orphaned executors", scheduling.find_orphaned, scheduling.end_lost),
+    Sweep("overdue refusals", find_overdue, escalation.stop_overdue),
+)

@@ -1,0 +1,1 @@
+"""All that depends on the `flyte` SDK's internals. Only `sdk.py` imports its private modules."""

@@ -1,0 +1,144 @@
+"""Translates between Flyte's protobuf messages and ours: what a parent enqueues, a task's container, an error.
+
+Imports the public protocol (flyteidl2) only. Objects of the SDK come as arguments.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, cast
+
+from flyteidl2.actions import actions_service_pb2
+from flyteidl2.core import execution_pb2, tasks_pb2
+from flyteidl2.task import task_definition_pb2
+from flyteidl2.workflow import run_definition_pb2
+from google.protobuf.wrappers_pb2 import StringValue
+
+from runs.domain.caches import cached
+from runs.domain.failures import Failure
+from runs.executor.attempt.command import Command, parse_command
+
+KINDS = {
+    "user": execution_pb2.ExecutionError.USER,
+    "system": execution_pb2.ExecutionError.SYSTEM,
+    "unknown": execution_pb2.ExecutionError.UNKNOWN,
+}
+_UNITS = {"": 1.0, "m": 0.001, "k": 1e3}
+for _power, _letter in enumerate("KMGTP", start=1):
+    _UNITS |= {_letter: 1000.0**_power, f"{_letter}i": 1024.0**_power}
+KIND_NAMES = {number: name for name, number in KINDS.items()}
+
+
+def execution_error(failure: Failure) -> execution_pb2.ExecutionError:
+    kind = (
+        execution_pb2.ContainerError.RECOVERABLE
+        if failure.recoverable
+        else execution_pb2.ContainerError.NON_RECOVERABLE
+    )
+    return execution_pb2.ExecutionError(
+        code=failure.code,
+        message=failure.message,
+        kind=KINDS.get(failure.kind, KINDS["unknown"]),
+        recoverability=kind,
+    )
+
+
+def enqueue_message(action: Any) -> actions_service_pb2.Action:
+    """The message for what the SDK's `Action` describes."""
+    task = None
+    if action.task is not None:
+        template = action.task.task_template.id
+        task = run_definition_pb2.TaskAction(
+            id=task_definition_pb2.TaskIdentifier(
+                org=template.org,
+                project=template.project,
+                domain=template.domain,
+                name=template.name,
+                version=template.version,
+            ),
+            spec=action.task,
+            cache_key=StringValue(value=action.cache_key) if action.cache_key else None,
+            queue=action.queue,
+        )
+    return actions_service_pb2.Action(
+        action_id=action.action_id,
+        parent_action_name=action.parent_action_name,
+        task=task,
+        trace=action.trace,
+        condition=action.condition,
+        input_uri=action.inputs_uri,
+        run_output_base=action.run_output_base,
+        group=action.group.name if action.group else None,
+    )
+
+
+def container_args(spec: task_definition_pb2.TaskSpec) -> tuple[str, ...]:
+    if (container := _container_of_pod(spec)) is not None:
+        return tuple(container["args"]) if "args" in container else ()
+    return tuple(spec.task_template.container.args)
+
+
+def _container_of_pod(spec: task_definition_pb2.TaskSpec) -> Any | None:
+    """The primary container of a pod template, into which the SDK puts its command; None for a task without one."""
+    template = spec.task_template
+    if not template.HasField("k8s_pod"):
+        return None
+    containers = cast("Any", template.k8s_pod.pod_spec)["containers"]
+    primary = template.config.get("primary_container_name", "")
+    return next((container for container in containers if container["name"] == primary), {})
+
+
+def declared_cores(spec: task_definition_pb2.TaskSpec) -> float:
+    """How many cores the container requests; 0 when it requests none."""
+    return _declared(spec, "requests", "cpu")
+
+
+def memory_limit(spec: task_definition_pb2.TaskSpec) -> int:
+    """How many bytes of memory the container may take, or what it requests if it has no limit; 0 when it has neither."""
+    return int(_declared(spec, "limits", "memory") or _declared(spec, "requests", "memory"))
+
+
+def _declared(spec: task_definition_pb2.TaskSpec, kind: str, resource: str) -> float:
+    if (container := _container_of_pod(spec)) is not None:
+        return _declared_of_pod(container, kind, resource)
+    for entry in getattr(spec.task_template.container.resources, kind):
+        if tasks_pb2.Resources.ResourceName.Name(entry.name) == resource.upper():
+            return quantity(entry.value)
+    return 0.0
+
+
+def _declared_of_pod(container: Any, kind: str, resource: str) -> float:
+    try:
+        return quantity(str(container["resources"][kind][resource]))
+    except (KeyError, ValueError):  # a Struct raises the latter for what it does not have
+        return 0.0
+
+
+def quantity(text: str) -> float:
+    """The number in a quantity of Kubernetes, such as `2`, `500m`, `256Mi` or `1G`; 0 for what is none."""
+    number = text.rstrip("mkKMGTPi")
+    try:
+        return float(number) * _UNITS[text[len(number) :]]
+    except (ValueError, KeyError):
+        return 0.0
+
+
+def command_in(spec: task_definition_pb2.TaskSpec) -> Command:
+    """The command of a TaskSpec, or CommandError."""
+    return parse_command(container_args(spec), declared_cores(spec), memory_limit(spec))
+
+
+@cached(64 * 1024**2, size=lambda spec: 3 * len(spec))
+def command_of(spec: bytes) -> Command:
+    """The same of a serialised one."""
+    return command_in(task_definition_pb2.TaskSpec.FromString(spec))
+
+
+@lru_cache(maxsize=256)
+def instant(text: str) -> datetime | None:
+    """The time in an RFC 3339 text; None if it holds none."""
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""The link to the server: a thread and an event loop of its own."""

@@ -1,0 +1,118 @@
+"""Runs one attempt on the user's loop: loads its task, once per process, runs it, and returns how it ended."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from runs.domain.errors import Invalid
+from runs.domain.storage_urls import check_inside
+from runs.executor.attempt.attempt import Attempt, Ending
+from runs.executor.attempt.command import Command, CommandError
+from runs.executor.flyte import failures, tasks
+from runs.executor.flyte.bundles import InvalidBundle
+from runs.executor.flyte.controller import HostController
+from runs.executor.flyte.messages import command_of
+from runs.executor.link.outbox import Outbox
+from runs.executor.loop.guards import ProcessEnd
+from runs.protocol.frames import Lease, Started, now_us
+
+# A process of its own must run the attempt: its function is not a coroutine, or the server wants it alone.
+ISOLATE = Ending("isolate")
+
+
+class Runner:
+    """The tasks of this process' code bundle."""
+
+    def __init__(
+        self,
+        outbox: Outbox,
+        controller: HostController,
+        bundle_problem: InvalidBundle | None,
+        note_module: Callable[[str], None],
+        storage_url: str = "",
+    ) -> None:
+        self._outbox = outbox
+        self._controller = controller
+        self._bundle_problem = bundle_problem
+        self._note_module = note_module
+        self._storage_url = storage_url
+        self._loaded: dict[Command, tuple[Any, Any]] = {}
+        self._has_scope = False
+
+    async def run(self, attempt: Attempt) -> Ending:  # noqa: PLR0911 -- one return for each way in which it ends
+        uri = attempt.lease.output_uri
+        try:
+            task, bundle = await self._load(attempt)
+        except (InvalidBundle, Invalid) as problem:
+            return Ending("failed", await failures.record_failure(problem, uri, recoverable=False))
+        except CommandError as problem:
+            return Ending(
+                "failed",
+                await failures.record_failure(problem, uri, code="UnsupportedTask", recoverable=False),
+            )
+        except asyncio.CancelledError:
+            raise
+        except BaseException as problem:  # a module may do anything while it is imported, sys.exit() too
+            code = problem.code if isinstance(problem, ProcessEnd) else ""
+            return Ending(
+                "failed", await failures.record_failure(problem, uri, code=code, with_traceback=True)
+            )
+        if attempt.lease.is_alone or not tasks.runs_in_loop(task):
+            attempt.is_function = tasks.is_function(task)
+            return ISOLATE
+        try:
+            failure = await tasks.run_task(
+                task, bundle, attempt, self._controller, begin=partial(self._begin, attempt)
+            )
+        except asyncio.CancelledError as cancelled:
+            if attempt.is_stopping or not attempt.is_active:
+                raise
+            # Nobody cancelled it: its code awaited something cancelled, and did not catch that.
+            return Ending("failed", await failures.record_failure(cancelled, uri))
+        except ProcessEnd as end:
+            failure = await failures.record_failure(
+                end, uri, code=end.code, recoverable=True, with_traceback=True
+            )
+            return Ending("failed", failure)
+        except BaseException as problem:
+            # What the SDK has not recorded itself; and sys.exit(), which must not end this process.
+            return Ending("failed", await failures.record_failure(problem, uri))
+        return Ending("failed", failure) if failure else Ending("succeeded")
+
+    def _begin(self, attempt: Attempt) -> None:
+        """Its code is next, unless its lease was given back or its end was reported while its inputs were read."""
+        if not attempt.start():
+            raise asyncio.CancelledError
+        attempt.begun_ns = time.monotonic_ns()
+        self._outbox.put(Started(key=attempt.key, epoch=attempt.lease.epoch, at=now_us()))
+
+    def _check_addresses(self, lease: Lease, command: Command) -> None:
+        """Raise Invalid for inputs, outputs or pickled code elsewhere than in the storage. What user code opens is its own affair."""
+        if self._storage_url:
+            for what, address in (
+                ("inputs", lease.input_uri),
+                ("outputs", lease.output_uri),
+                ("code", command.pkl),
+            ):
+                if address:
+                    check_inside(address, self._storage_url, what=f"the address of the {what}")
+
+    async def _load(self, attempt: Attempt) -> tuple[Any, Any]:
+        if self._bundle_problem is not None:
+            raise self._bundle_problem
+        if attempt.command is None:
+            attempt.command = command_of(attempt.lease.spec)
+        self._check_addresses(attempt.lease, attempt.command)
+        if not self._has_scope:
+            tasks.set_scope(attempt.run.org, attempt.run.project, attempt.run.domain)
+            self._has_scope = True
+        loaded = self._loaded.get(attempt.command)
+        if loaded is None:
+            loaded = self._loaded[attempt.command] = await tasks.load_task(attempt.command)
+            if module := tasks.module_of(attempt.command):
+                self._note_module(module)
+        return loaded

@@ -1,0 +1,1 @@
+"""Isolated actions: what asyncio cannot cancel runs in a child process of its own."""

@@ -1,0 +1,1 @@
+"""What crosses a socket: frames of executors and workers, messages of pages."""

@@ -1,0 +1,459 @@
+"""Messages between an executor or a worker and the server: msgpack arrays inside binary WebSocket frames.
+
+Pure. Both sides encode and decode with the functions at the end. Times are microseconds since the epoch (UTC).
+An executor numbers its batches; the server applies each once, in one transaction, and acknowledges the number.
+"""
+
+# Over 400 lines: what one side of a socket says is understood beside what the other answers.
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+
+import msgspec
+
+from runs.domain.failures import Failure
+
+PROTOCOL_VERSION = 1
+# Exit codes of an executor that has ended in order. What it held then has not begun, or is interrupted: it runs again, uncharged.
+STOPPED = 75  # while code on its loop did not let itself be interrupted
+LEFT = 76  # with an end reported of all that it knew to be its own
+
+
+def now_us() -> int:
+    return time.time_ns() // 1000
+
+
+class Key(msgspec.Struct, array_like=True, frozen=True, order=True):
+    """An action: its run's database id, and its name in that run."""
+
+    run: int
+    name: str
+
+
+class AbortNote(msgspec.Struct, array_like=True, frozen=True):
+    """Who asked to stop, why, and what was aimed at (target is an action name; may be an ancestor)."""
+
+    cause: str
+    actor: str
+    reason: str
+    target: str
+    requested_at: int
+
+
+class ChildUpdate(msgspec.Struct, array_like=True, frozen=True):
+    """The latest state of a child, for its parent. phase: Flyte's number. value: a serialised Literal (conditions)."""
+
+    run: int
+    parent: str
+    name: str
+    phase: int
+    output_uri: str = ""
+    failure: Failure | None = None
+    abort: AbortNote | None = None
+    value: bytes = b""
+
+
+class RunInfo(msgspec.Struct, array_like=True, frozen=True):
+    """What all actions of a run share. started_from: RFC 3339 text of the run's start time; credential: what its code shows
+    when it calls the server, "" where nobody has to show one.
+    """
+
+    run: int
+    org: str
+    project: str
+    domain: str
+    name: str
+    base_uri: str
+    raw_data_prefix: str
+    started_from: str
+    credential: str = ""
+
+
+class Lease(msgspec.Struct, array_like=True, frozen=True):
+    """Permission to run one attempt of an action, until the server takes it back.
+
+    spec: the serialised TaskSpec; empty when the executor sent it itself with the enqueue that is answered.
+    output_uri: the directory of this attempt, no slash at the end. children: terminal children of earlier attempts.
+    is_alone: an `async def`, too, gets a process and an event loop of its own.
+    """
+
+    key: Key
+    epoch: int
+    attempt: int
+    input_uri: str
+    output_uri: str
+    spec: bytes = b""
+    prev_checkpoint: str = ""
+    children: list[ChildUpdate] = []
+    is_alone: bool = False
+
+
+# --- executor -> server ---------------------------------------------------------------------------------------------
+
+
+class Held(msgspec.Struct, array_like=True, frozen=True):
+    """An action that the executor holds when it connects."""
+
+    key: Key
+    epoch: int
+
+
+class Hello(msgspec.Struct, tag="hello"):
+    """First frame of an executor. epoch: 0 at the first connection, else that of the last Welcome."""
+
+    executor: str
+    pool: str
+    epoch: int
+    host: str
+    pid: int
+    capacity: int
+    held: list[Held] = []
+    version: int = PROTOCOL_VERSION
+
+
+class Enqueue(msgspec.Struct, tag="enqueue", array_like=True):
+    """A parent asks for a child. action: a serialised flyteidl2.actions.Action. Answered in Ack.results.
+
+    failure: of a trace that failed, for which the message has no place.
+    """
+
+    run: int
+    parent: str
+    action: bytes
+    failure: Failure | None = None
+
+
+class Started(msgspec.Struct, tag="started", array_like=True):
+    """User code begins. is_isolated: in a child process, so that the loop of the executor does not matter to it."""
+
+    key: Key
+    epoch: int
+    at: int
+    is_isolated: bool = False
+
+
+class Finished(msgspec.Struct, tag="finished", array_like=True):
+    """The attempt has stopped.
+
+    outcome: succeeded | failed | cancelled | interrupted (orderly stop) | lost (somebody killed its process).
+    left_behind: which threads and processes its code had left when it returned or raised, and which were ended then.
+    cpu_seconds: of its processes or, without peak_memory_bytes, for how long its steps had the event loop that it shares.
+    peak_memory_bytes: 0 where several actions share a process.
+    changed: what its code has changed of the process that it shared.
+    blocked_seconds: of its longest step, where that was long and others waited; alone, others would have.
+    has_died: its code has ended the process that it had for itself.
+    """
+
+    key: Key
+    epoch: int
+    at: int
+    outcome: str
+    failure: Failure | None = None
+    left_behind: str = ""
+    cpu_seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    changed: str = ""
+    blocked_seconds: float = 0.0
+    has_died: bool = False
+
+
+class AbortChild(msgspec.Struct, tag="abort_child", array_like=True):
+    """Code of the parent cancelled the asyncio task that awaits this child."""
+
+    key: Key
+    parent: str
+    at: int
+
+
+class Delivered(msgspec.Struct, tag="delivered", array_like=True):
+    """The cancel reached the asyncio task."""
+
+    key: Key
+    epoch: int
+    at: int
+
+
+class Refusing(msgspec.Struct, tag="refusing", array_like=True):
+    """What was asked to stop has not: the next step of law 6 is taken. step: a number of `Escalation`.
+
+    stack: where it is stuck. next_at: when the following step comes; 0 when this is the last.
+    is_held_up: it does not refuse; code of another action keeps the loop on which it would get its cancel.
+    """
+
+    key: Key
+    epoch: int
+    at: int
+    step: int
+    stack: str
+    next_at: int
+    is_held_up: bool = False
+
+
+class GoesOn(msgspec.Struct, tag="goes_on", array_like=True):
+    """The code of an action has ended, since, and something that it has started has not. what: a clause, "a thread in fit() goes on".
+
+    stack: where that is. Sent again when another thing goes on.
+    """
+
+    key: Key
+    epoch: int
+    since: int
+    what: str
+    stack: str
+
+
+class LogLines(msgspec.Struct, tag="log", array_like=True):
+    """Lines of one attempt: (microseconds, stream out|err|log, text with its newline)."""
+
+    key: Key
+    attempt: int
+    lines: list[tuple[int, str, str]]
+
+
+class LoopState(msgspec.Struct, tag="loop", array_like=True):
+    """The user loop stopped answering, or answers again. stack: where it is stuck.
+
+    key and epoch: whose code keeps it, None where that is no action's; since: from when on.
+    """
+
+    responsive: bool
+    at: int
+    stack: str = ""
+    key: Key | None = None
+    epoch: int = 0
+    since: int = 0
+
+
+class Returned(msgspec.Struct, tag="returned", array_like=True):
+    """A lease that has not started and that the executor gives back."""
+
+    key: Key
+    epoch: int
+
+
+Event = (
+    Enqueue
+    | Started
+    | Finished
+    | AbortChild
+    | Delivered
+    | Refusing
+    | GoesOn
+    | LogLines
+    | LoopState
+    | Returned
+)
+
+
+class Batch(msgspec.Struct, tag="batch"):
+    """Events in the order in which they happened. seq grows by one; re-sent with the same seq after a reconnect."""
+
+    seq: int
+    events: list[Event]
+
+
+class EncodedBatch(msgspec.Struct, tag="batch"):
+    """A Batch of events that were encoded before, so that their sizes are known."""
+
+    seq: int
+    events: list[msgspec.Raw]
+
+
+# --- server -> executor ---------------------------------------------------------------------------------------------
+
+
+class Welcome(msgspec.Struct, tag="welcome"):
+    """Answer to Hello. kill: what the executor holds but no longer owns. acked: the last batch that was applied.
+
+    lease_seconds: after so long without an acknowledged batch, its work is given to another executor.
+    max_frame_bytes: the longest frame that the server takes.
+    """
+
+    epoch: int
+    acked: int
+    kill: list[Key] = []
+    grace_seconds: float = 30.0
+    idle_seconds: float = 300.0
+    lease_seconds: float = 600.0
+    max_frame_bytes: int = 1024 * 1024
+
+
+class EnqueueResult(msgspec.Struct, array_like=True, frozen=True):
+    """Answer to the Enqueue at this index of the batch. code: ok | already_exists | aborted | not_found |
+    invalid_argument | resource_exhausted. lease: set when the child is to run here (the fast path).
+    """
+
+    index: int
+    code: str
+    message: str = ""
+    lease: Lease | None = None
+
+
+class Ack(msgspec.Struct, tag="ack"):
+    """The batch is committed."""
+
+    seq: int
+    results: list[EnqueueResult] = []
+
+
+class Leases(msgspec.Struct, tag="leases"):
+    """Actions to run. runs: facts of the runs that were not sent over this connection yet."""
+
+    runs: list[RunInfo]
+    leases: list[Lease]
+
+
+class Cancel(msgspec.Struct, array_like=True, frozen=True):
+    """Cancel the action's asyncio task, once. is_forced: without waiting for its grace periods; may follow later."""
+
+    key: Key
+    epoch: int
+    note: AbortNote
+    is_forced: bool = False
+
+
+class Cancels(msgspec.Struct, tag="cancels"):
+    """Actions to cancel; those of one abort come in one frame."""
+
+    cancels: list[Cancel]
+
+
+class Children(msgspec.Struct, tag="children"):
+    """Updates for parents that this executor holds."""
+
+    updates: list[ChildUpdate]
+
+
+class Drain(msgspec.Struct, tag="drain"):
+    """Take no new leases; exit when idle."""
+
+    reason: str = ""
+
+
+# --- worker <-> server ----------------------------------------------------------------------------------------------
+
+
+UNSEEN = 255  # the code of an end that nobody saw
+
+
+class WorkerHello(msgspec.Struct, tag="worker_hello"):
+    """First frame of a worker. running: executors that it started, or is about to start, and that still run."""
+
+    name: str
+    host: str
+    pid: int
+    running: list[str] = []
+    version: int = PROTOCOL_VERSION
+
+
+class WorkerLeaving(msgspec.Struct, tag="worker_leaving"):
+    """It is being stopped, and so is what it has started or is about to start. A Launch from now on is answered with Exited."""
+
+
+class SlowPool(msgspec.Struct, tag="slow_pool"):
+    """Executors of this pool start slower than others, for this reason. Sent over each connection."""
+
+    pool: str
+    reason: str
+
+
+class Launch(msgspec.Struct, tag="launch"):
+    """Start an executor for a pool. env: variables of the user's environment; processes: of isolated attempts, at a time;
+    is_reserve: it is for a run to come, so it may take its time; storage_url: the storage of the server, outside of which an
+    executor takes neither code nor inputs; token: what it shows when it connects, and no other executor.
+    """
+
+    executor: str
+    pool: str
+    bundle_uri: str
+    env: dict[str, str]
+    capacity: int
+    processes: int
+    idle_seconds: float
+    is_reserve: bool = False
+    storage_url: str = ""
+    token: str = ""
+
+
+class StopExecutor(msgspec.Struct, tag="stop"):
+    """End an executor: SIGTERM, and SIGKILL after that many seconds. Answered by Exited when all of it is gone."""
+
+    executor: str
+    kill_after_seconds: float
+    reason: str = ""
+
+
+class ExitKnown(msgspec.Struct, tag="exit_known"):
+    """The answer to Exited: the end of this executor is written down."""
+
+    executor: str
+
+
+class Culprit(msgspec.Struct, array_like=True, frozen=True):
+    """The action whose code ended the process that it shared. failure: how, with its last stack."""
+
+    key: Key
+    epoch: int
+    failure: Failure
+
+
+class Exited(msgspec.Struct, tag="exited"):
+    """An executor process has ended. code: its exit code, minus the signal's number, or UNSEEN.
+
+    culprit: None when no action did that, or nobody knows which.
+    """
+
+    executor: str
+    code: int
+    message: str = ""
+    culprit: Culprit | None = None
+
+
+class Silence(msgspec.Struct, tag="silence"):
+    """What an executor cannot report itself, because native code in it keeps Python's lock; or that it can again.
+
+    stack: empty where the action that has the lock is not the one that has the event loop.
+    """
+
+    executor: str
+    state: LoopState
+
+
+FromExecutor = Hello | Batch
+ToExecutor = Welcome | Ack | Leases | Cancels | Children | Drain
+FromWorker = WorkerHello | WorkerLeaving | SlowPool | Exited | Silence
+ToWorker = Launch | StopExecutor | ExitKnown
+
+_encoder = msgspec.msgpack.Encoder()
+encode = _encoder.encode
+_from_executor: msgspec.msgpack.Decoder[FromExecutor] = msgspec.msgpack.Decoder(FromExecutor)
+_from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)
+decode_to_executor = msgspec.msgpack.Decoder(ToExecutor).decode
+decode_to_worker = msgspec.msgpack.Decoder(ToWorker).decode
+
+
+def decode_from_executor(data: bytes) -> FromExecutor:
+    """Raises msgspec.DecodeError for what is no frame."""
+    try:
+        return _from_executor.decode(data)
+    except RecursionError as error:
+        raise msgspec.DecodeError("it is nested too deep") from error
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"a text in it is not UTF-8: {error}") from error
+
+
+def decode_from_worker(data: bytes) -> FromWorker:
+    """Raises msgspec.DecodeError for what is no frame."""
+    try:
+        return _from_worker.decode(data)
+    except RecursionError as error:
+        raise msgspec.DecodeError("it is nested too deep") from error
+    except UnicodeDecodeError as error:
+        raise msgspec.DecodeError(f"a text in it is not UTF-8: {error}") from error
+
+
+def encode_batch(seq: int, events: Iterable[bytes]) -> bytes:
+    """A Batch of these encoded events."""
+    return encode(EncodedBatch(seq, [msgspec.Raw(event) for event in events]))

@@ -1,0 +1,1 @@
+"""What a deletion, or the next round of retention, would delete."""

@@ -1,0 +1,84 @@
+"""One run as a whole: what its page needs of it, and the runs before and after it. run_list.py lists runs, rows.py reads actions."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from runs.domain.errors import NotFound
+from runs.domain.names import RunRef
+from runs.domain.urls import run_path
+from runs.engine.targets import missing_run
+from runs.models import Project, Run
+
+
+@dataclass(frozen=True, slots=True)
+class RunHead:
+    """What stays the same while a run lasts."""
+
+    id: int
+    ref: RunRef
+    created_by: str
+    created_at: datetime
+    labels: tuple[tuple[str, str], ...]
+    logs_deleted_at: datetime | None = None
+
+    @property
+    def path(self) -> str:
+        return run_path(self.ref)
+
+
+def get_run(ref: RunRef) -> RunHead:
+    """One statement."""
+    run = Run.objects.filter(project__name=ref.project, domain=ref.domain, name=ref.name)
+    if (head := _head(run)) is None:
+        raise missing_run(ref)
+    return head
+
+
+def get_run_by_id(run_id: int) -> RunHead:
+    """One statement."""
+    if (head := _head(Run.objects.filter(id=run_id).exclude(domain=""))) is None:
+        raise NotFound(f"run {run_id} does not exist")
+    return head
+
+
+def get_neighbour(head: RunHead, *, older: bool) -> str:
+    """The path of the run before this one in its project and domain, or after it; "" when there is none.
+
+    One statement, on the index run_listing.
+    """
+    runs = Run.objects.filter(project__runs=head.id, domain=head.ref.domain)
+    at = head.created_at
+    if older:
+        runs = runs.filter(Q(created_at__lt=at) | Q(id__lt=head.id), created_at__lte=at)
+    else:
+        runs = runs.filter(Q(created_at__gt=at) | Q(id__gt=head.id), created_at__gte=at)
+    order = ("-created_at", "-id") if older else ("created_at", "id")
+    name = runs.order_by(*order).values_list("name", flat=True).first()
+    return run_path(replace(head.ref, name=name)) if name else ""
+
+
+def _head(runs: QuerySet[Run]) -> RunHead | None:
+    run = runs.select_related("project").defer("spec").first()
+    if run is None:
+        return None
+    return RunHead(
+        id=run.id,
+        ref=RunRef(run.project.name, run.domain, run.name),
+        created_by=run.created_by,
+        created_at=run.created_at,
+        labels=tuple(sorted((str(key), str(value)) for key, value in run.labels.items())),
+        logs_deleted_at=run.logs_deleted_at,
+    )
+
+
+def list_projects(among: Collection[str] | None = None) -> list[str]:
+    """Names of the projects (of these) that are not archived. One statement."""
+    projects = Project.objects.filter(is_archived=False)
+    if among is not None:
+        projects = projects.filter(name__in=among)
+    return list(projects.order_by("name").values_list("name", flat=True))

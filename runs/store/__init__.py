@@ -1,0 +1,1 @@
+"""The way to everything outside of this process: database, files, hints, measures."""

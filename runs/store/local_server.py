@@ -1,0 +1,34 @@
+"""The server as the other processes of its machine reach it: management commands, the worker, demonstrations."""
+
+from __future__ import annotations
+
+import ssl
+
+import httpx
+from django.conf import settings
+
+from runs.protocol.pinning import pinned_to
+
+SOCKETS = f"ws{settings.LOCAL_URL.removeprefix('http')}"
+
+
+def certificate() -> str:
+    """The file by which the server is known there; "" where it speaks no TLS itself."""
+    found: str = settings.TLS_CERT
+    return found
+
+
+def verification() -> ssl.SSLContext | bool:
+    """httpx's `verify`."""
+    return pinned_to(certificate()) if certificate() else True
+
+
+def client(timeout_seconds: float, headers: dict[str, str] | None = None) -> httpx.Client:
+    """An HTTP client of the server, with these headers; no proxy of the environment is between the two."""
+    return httpx.Client(
+        base_url=settings.LOCAL_URL,
+        timeout=timeout_seconds,
+        verify=verification(),
+        trust_env=False,
+        headers=headers,
+    )

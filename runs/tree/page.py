@@ -1,0 +1,106 @@
+"""What the page of a run shows at one moment: its rows, and the summary above them. A snapshot or the first paint makes it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from runs.domain.phases import TERMINAL
+from runs.domain.status import STATUS_LABELS, Count
+from runs.domain.timeline import between_ms, format_duration, to_ms
+from runs.queries.rows import ActionRow, get_last_end
+from runs.queries.runs import RunHead
+from runs.tree import render
+from runs.tree.filter import RowFilter
+
+LIVE_STATUSES = frozenset(STATUS_LABELS) - {"cached", *(phase.slug for phase in TERMINAL)}
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """The summary above the tree: context of runs/tree/_run_header.html and runs/tree/_summary.html."""
+
+    head: RunHead
+    root: ActionRow
+    counts: tuple[Count, ...]
+    total: int
+    origin_ms: int
+    end_ms: int | None  # offset of the last end, once nothing is live
+    duration: str
+    cause: ActionRow | None = None  # the first that failed, with nothing below it that did
+
+    @property
+    def is_over(self) -> bool:
+        return self.end_ms is not None
+
+    @property
+    def is_unclaimed(self) -> bool:
+        """Whether the run may wait for its first executor; `get_unclaimed` has the reason."""
+        return self.root.status in {"queued", "waiting-for-resources"} and self.root.started_at is None
+
+    @property
+    def began_ms(self) -> int:
+        """When the first action started: the root, without which nothing does."""
+        started = self.root.started_at
+        return between_ms(self.head.created_at, started) if started else 0
+
+
+def summarise(
+    head: RunHead, root: ActionRow, counts: Counter[str], cause: ActionRow | None = None
+) -> Summary:
+    """Counts and times of the whole run. One statement when it is over."""
+    origin = head.created_at
+    is_over = not any(counts[status] for status in LIVE_STATUSES)
+    end = get_last_end(head.id) if is_over else None
+    shown = (
+        Count(status, label, counts[status], counts[status] - (status == root.status))
+        for status, label in STATUS_LABELS.items()
+        if counts[status]
+    )
+    return Summary(
+        head=head,
+        root=root,
+        counts=tuple(shown),
+        total=counts.total(),
+        origin_ms=to_ms(origin),
+        end_ms=between_ms(origin, end) if end else None,
+        duration=format_duration(between_ms(origin, root.ended_at)) if root.ended_at else "",
+        cause=cause,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """What the page of a run shows, all of it read at one sequence number.
+
+    start: the 0-based row with which the window begins; total: how many rows there are; matched: how many actions match the
+    filter, None without one; goal: the row that was sought, "" when there is none; opened: closed branches above it that are
+    open in this page; waits: whether a row has a reason why it waits, which changes without a change of the run.
+    """
+
+    filter: RowFilter
+    seq: int
+    start: int
+    total: int
+    matched: int | None
+    window: render.Window
+    summary: Summary
+    goal: str = ""
+    waits: bool = False
+    opened: frozenset[str] = frozenset()
+
+    @property
+    def first_row(self) -> int:
+        """1-based, of the window."""
+        return self.start + 1
+
+    @property
+    def last_row(self) -> int:
+        return self.start + len(self.window.rows)
+
+    @property
+    def chips(self) -> list[Count]:
+        """The counts of the summary, and those by which it is filtered though no action has them now."""
+        counts = {count.status: count for count in self.summary.counts}
+        shown = (status for status in STATUS_LABELS if status in counts or status in self.filter.statuses)
+        return [counts.get(status) or Count(status, STATUS_LABELS[status], 0, 0) for status in shown]

@@ -1,0 +1,354 @@
+"""A run in memory, shared by all pages that show it: tree, statuses and counts, refreshed by sequence number."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from runs.domain.errors import NotFound
+from runs.domain.phases import Phase
+from runs.domain.status import STATUS_LABELS
+from runs.queries.attempts import with_attempts
+from runs.queries.rows import (
+    ActionRow,
+    Node,
+    find_ids,
+    get_rows,
+    list_changed_nodes,
+    list_failed_by_end,
+    search,
+    status_of_bits,
+)
+from runs.queries.runs import RunHead
+from runs.queries.waits import with_reasons
+from runs.tree import render
+from runs.tree.causes import first_cause, next_failure
+from runs.tree.filter import EVERYTHING, RowFilter
+from runs.tree.layout import Layout, Place, Tree, window, window_around
+from runs.tree.page import RunPage, Summary, summarise
+
+FAILURES = frozenset({Phase.FAILED.slug, Phase.TIMED_OUT.slug})
+NOT_STARTED = frozenset({"queued", "waiting-for-resources"})
+KEPT_FILTERS = 16  # filtered trees that are cached, of a run
+KEPT_ROWS = 20_000  # of a run
+KEPT_ACTIONS = 1_000_000  # of all runs
+
+
+@dataclass(frozen=True, slots=True)
+class _FilteredTree:
+    """The layout of the rows that a filter leaves. matches: the actions that match, None without a filter."""
+
+    filter: RowFilter
+    layout: Layout
+    matches: frozenset[int] | None
+
+
+class Snapshot:
+    """The tree and the statuses of all actions of a run, and the rows of those that pages showed lately.
+
+    Any number of pages share one: what is public may be called by any thread.
+    """
+
+    def __init__(self, head: RunHead) -> None:
+        self.head = head
+        self._lock = threading.Lock()
+        self._seq = -1
+        self._tree = Tree()
+        self._statuses: dict[int, str] = {}
+        self._counts: Counter[str] = Counter()
+        self._failures_below: Counter[int] = Counter()
+        self._rows: dict[int, ActionRow] = {}
+        self._filtered: dict[RowFilter, _FilteredTree] = {}
+        self._found: dict[str, frozenset[int]] = {}  # what matches a text
+        self._summary: Summary | None = None
+        self._cause: int | None = None
+        self._is_cause_known = True  # nothing has failed yet
+
+    def __len__(self) -> int:
+        return len(self._statuses)
+
+    def page_from(
+        self, first: int, count: int, row_filter: RowFilter = EVERYTHING, *, focus: str = "",
+        anchor: tuple[str, int] | None = None,
+    ) -> RunPage:  # fmt: skip
+        """The window of about `count` rows from `first` on, and the row of the action with the focus. Raises NotFound.
+
+        anchor: instead of `first`, the action that has so many rows of the window above it, if it shows.
+        Two statements, and one for a focus elsewhere or an anchor; a few more when the filter is new, when rows are shown
+        that were not or that are queued, or when the run is over.
+        """
+        with self._lock:
+            self._refresh()
+            filtered = self._apply_filter(row_filter)
+            if anchor is not None:
+                first = self._first_with(filtered, first, *anchor)
+            return self._make_page(filtered, *window(len(filtered.layout), first, count), focus)
+
+    def _first_with(self, filtered: _FilteredTree, first: int, name: str, above: int) -> int:
+        """The first row of a window that has `above` rows above this action's; `first` when the action has no row of its own."""
+        node = find_ids(self.head.id, [name]).get(name)
+        place = filtered.layout.place_of(node) if node in self._statuses else None
+        return first if place is None or place.id != node else max(0, place.index - 1 - above)
+
+    def summarise(self) -> tuple[int, Summary]:
+        """The sequence number and the summary above the tree. Raises NotFound. One statement; up to two more when it changed."""
+        with self._lock:
+            self._refresh()
+            if self._summary is None:
+                self._summary = self._summarise()
+            return self._seq, self._summary
+
+    def page_around(self, name: str, row_filter: RowFilter = EVERYTHING, *, focus: str = "") -> RunPage:
+        """The window around an action's row, or from the top when it does not show. Raises NotFound."""
+        with self._lock:
+            self._refresh()
+            filtered = self._apply_filter(row_filter)
+            node = find_ids(self.head.id, [name]).get(name)
+            index = filtered.layout.index_of(node) if node in self._statuses else 0
+            return self._make_page(filtered, *window_around(len(filtered.layout), index), focus)
+
+    def page_at_newest(
+        self, first: int, count: int, row_filter: RowFilter = EVERYTHING, *, focus: str = ""
+    ) -> RunPage:
+        """The window around the newest running action that matches; as `page_from` when there is none. Raises NotFound."""
+        with self._lock:
+            self._refresh()
+            filtered = self._apply_filter(row_filter)
+            shown = self._statuses if filtered.matches is None else filtered.matches
+            newest = max((node for node in shown if self._statuses[node] == "running"), default=None)
+            if newest is None:
+                return self._make_page(filtered, *window(len(filtered.layout), first, count), focus)
+            return self._page_around(filtered, newest, focus)
+
+    def page_at_failure(
+        self,
+        after: str,
+        first: int,
+        count: int,
+        row_filter: RowFilter = EVERYTHING,
+        *,
+        back: bool,
+        focus: str = "",
+    ) -> RunPage:
+        """The window around the next failure after this action's row; as `page_from` when nothing that matches failed.
+
+        Closed branches above it are open in the page that is returned. Raises NotFound.
+        """
+        with self._lock:
+            self._refresh()
+            filtered = self._apply_filter(row_filter)
+            failed = self._failed if filtered.matches is None else self._failed & filtered.matches
+            current = find_ids(self.head.id, [after]).get(after) if after else None
+            node = next_failure(self._tree, failed, current if current in self._statuses else None, back=back)
+            return self._page_open_to(filtered, node, first, count, focus)
+
+    def page_at_action(
+        self, name: str, first: int, count: int, row_filter: RowFilter = EVERYTHING, *, focus: str = ""
+    ) -> RunPage:
+        """The window around this action's row; as `page_at_failure`, when it is there and matches."""
+        with self._lock:
+            self._refresh()
+            filtered = self._apply_filter(row_filter)
+            node = find_ids(self.head.id, [name]).get(name)
+            is_shown = node in (self._statuses if filtered.matches is None else filtered.matches)
+            return self._page_open_to(filtered, node if is_shown else None, first, count, focus)
+
+    def _page_open_to(
+        self, filtered: _FilteredTree, node: int | None, first: int, count: int, focus: str
+    ) -> RunPage:
+        """The window around a node whose closed branches are open; from `first` on when there is none."""
+        if node is None:
+            return self._make_page(filtered, *window(len(filtered.layout), first, count), focus)
+        opened, row_filter = self._closed_above(filtered, node), filtered.filter
+        shown = (
+            self._apply_filter(replace(row_filter, toggled=row_filter.toggled ^ opened))
+            if opened
+            else filtered
+        )
+        return replace(self._page_around(shown, node, focus), opened=opened)
+
+    @property
+    def _failed(self) -> set[int]:
+        return {node for node, status in self._statuses.items() if status in FAILURES}
+
+    def _closed_above(self, filtered: _FilteredTree, node: int) -> frozenset[str]:
+        closed = [one for one in self._tree.ancestors(node) if filtered.layout.is_closed(one)]
+        self._read_rows(closed)
+        return frozenset(self._rows[one].name for one in closed)
+
+    def _page_around(self, filtered: _FilteredTree, node: int, focus: str) -> RunPage:
+        index = filtered.layout.index_of(node)
+        page = self._make_page(filtered, *window_around(len(filtered.layout), index), focus)
+        return replace(page, goal=list(page.window.rows)[index - page.start])
+
+    def _refresh(self) -> None:
+        """Read what changed after `_seq`. Call it with the lock held, before anything is answered."""
+        changed = list_changed_nodes(self.head.id, since=self._seq)
+        if not changed:
+            return
+        structure = self._tree.structure
+        if self._statuses:
+            for node in changed:
+                self._put(node)
+        else:
+            self._begin(changed)
+        if self._tree.structure != structure:
+            self._filtered.clear()
+            self._found.clear()
+        else:
+            self._filtered = {
+                key: kept for key, kept in self._filtered.items() if not (key.statuses or key.started)
+            }
+        self._seq = max(node.changed_seq for node in changed)
+        self._summary = None
+
+    def _begin(self, nodes: Sequence[Node]) -> None:
+        """The same as `_put` of each node of a new snapshot, in a quarter of the time."""
+        self._tree = Tree((node.id, node.parent_id) for node in nodes)
+        self._statuses = {node.id: status_of_bits(node.status_bits) for node in nodes}
+        self._counts = Counter(self._statuses.values())
+        self._is_cause_known = not any(self._counts[status] for status in FAILURES)
+        for node_id, status in self._statuses.items():
+            if status in FAILURES:
+                self._failures_below.update(self._tree.ancestors(node_id))
+
+    def _put(self, node: Node) -> None:
+        status, old = status_of_bits(node.status_bits), self._statuses.get(node.id)
+        self._rows.pop(node.id, None)
+        if old is None:
+            self._tree.add(node.id, node.parent_id)
+        if status == old:
+            return
+        self._statuses[node.id] = status
+        self._counts[status] += 1
+        if old is not None:
+            self._counts[old] -= 1
+        if status in FAILURES:
+            self._is_cause_known = False
+            self._failures_below.update(self._tree.ancestors(node.id))
+
+    def _apply_filter(self, row_filter: RowFilter) -> _FilteredTree:
+        """What a filter leaves of the tree, cached until a change may have changed it."""
+        if (filtered := self._filtered.get(row_filter)) is None:
+            if len(self._filtered) >= KEPT_FILTERS:
+                self._filtered.clear()
+            matches = self._matches(row_filter) if row_filter.is_filter else None
+            shown = self._tree if matches is None else self._tree.kept(matches)
+            toggled = (
+                set(find_ids(self.head.id, row_filter.toggled).values()) if row_filter.toggled else set()
+            )
+            closed = shown.below_level(row_filter.depth) ^ toggled
+            filtered = self._filtered[row_filter] = _FilteredTree(row_filter, Layout(shown, closed), matches)
+        return filtered
+
+    def _matches(self, row_filter: RowFilter) -> frozenset[int]:
+        wanted = (row_filter.statuses or frozenset(STATUS_LABELS)) - (
+            NOT_STARTED if row_filter.started else frozenset()
+        )
+        if not row_filter.text:
+            return frozenset(node for node, status in self._statuses.items() if status in wanted)
+        if (found := self._found.get(row_filter.text)) is None:
+            if len(self._found) >= KEPT_FILTERS:
+                self._found.clear()
+            found = self._found[row_filter.text] = frozenset(search(self.head.id, row_filter.text))
+        statuses = self._statuses
+        return frozenset(node for node in found if statuses.get(node) in wanted)
+
+    def _make_page(self, filtered: _FilteredTree, start: int, stop: int, focus: str = "") -> RunPage:
+        places = filtered.layout.window(start, stop)
+        read = self._rows_with_reasons([place.id for place in places])
+        shown = {read[place.id].name: self._html(place, read[place.id], filtered.matches) for place in places}
+        pin = None if not focus or focus in shown else self._pin(filtered, focus, shown)
+        shown_rows = render.Window(shown, start, max(0, len(filtered.layout) - stop), pin)
+        if self._summary is None:
+            self._summary = self._summarise()
+        matched = None if filtered.matches is None else len(filtered.matches)
+        waits = any(row.waits for row in read.values())
+        return RunPage(
+            filtered.filter,
+            self._seq,
+            start,
+            len(filtered.layout),
+            matched,
+            shown_rows,
+            self._summary,
+            waits=waits,
+        )
+
+    def _pin(self, filtered: _FilteredTree, focus: str, shown: Collection[str]) -> render.Pin | None:
+        """The row with the focus, or of the closed branch that hides it; None when the window has it."""
+        node = find_ids(self.head.id, [focus]).get(focus)
+        place = filtered.layout.place_of(node) if node in self._statuses else None
+        if place is None:
+            return None
+        row = self._rows_with_reasons([place.id])[place.id]
+        if row.name in shown:
+            return None
+        return render.Pin(place.index - 1, row.name, self._html(place, row, filtered.matches, " data-pinned"))
+
+    def _rows_with_reasons(self, ids: Sequence[int]) -> dict[int, ActionRow]:
+        """The rows of these actions, with the reasons why they wait, which are read anew: they change without the action."""
+        self._read_rows(ids)
+        return with_reasons({one: self._rows[one] for one in ids})
+
+    def _read_rows(self, ids: Sequence[int]) -> None:
+        missing = [one for one in ids if one not in self._rows]
+        if not missing:
+            return
+        if len(self._rows) + len(missing) > KEPT_ROWS:
+            self._rows.clear()
+            missing = list(ids)
+        read = get_rows(missing)
+        if len(read) < len(missing):
+            raise NotFound(f"run {self.head.ref} was deleted")
+        self._rows.update(with_attempts(read))
+
+    def _html(self, place: Place, row: ActionRow, matches: frozenset[int] | None, more: str = "") -> str:
+        hidden = self._failures_below[place.id] if place.is_collapsed else 0
+        is_context = matches is not None and place.id not in matches
+        return render.render(
+            row, place, self.head.created_at,
+            hidden_failures=hidden, is_context=is_context, more=more,
+        )  # fmt: skip
+
+    def _summarise(self) -> Summary:
+        if not (roots := self._tree.children(None)):
+            raise NotFound(f"run {self.head.ref} has no root action")
+        self._read_rows(roots[:1])
+        return summarise(self.head, self._rows[roots[0]], self._counts, self._find_cause())
+
+    def _find_cause(self) -> ActionRow | None:
+        """The first failure with none below it. One statement after something has failed, else none."""
+        if not self._is_cause_known:
+            by_end = list_failed_by_end(self.head.id)
+            self._cause = first_cause(by_end, self._failed, self._failures_below.__getitem__)
+            self._is_cause_known = True
+        if self._cause is None:
+            return None
+        self._read_rows([self._cause])
+        return self._rows[self._cause]
+
+
+class Snapshots:
+    """The snapshots of this process, so that a run is read once for all who open its page."""
+
+    def __init__(self, max_actions: int = KEPT_ACTIONS) -> None:
+        self._max_actions = max_actions
+        self._lock = threading.Lock()
+        self._kept: dict[int, Snapshot] = {}
+
+    def get(self, head: RunHead) -> Snapshot:
+        """The run's snapshot. Those not asked for the longest are dropped when there are too many actions."""
+        with self._lock:
+            snapshot = self._kept.pop(head.id, None)
+            if snapshot is None or snapshot.head != head:
+                snapshot = Snapshot(head)
+            self._kept[head.id] = snapshot
+            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > self._max_actions:
+                del self._kept[next(iter(self._kept))]
+        return snapshot
+
+
+shared = Snapshots()

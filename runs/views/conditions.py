@@ -1,0 +1,56 @@
+"""The dialog that answers a condition."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.views.decorators.http import require_http_methods
+
+from runs.domain import conditions, errors
+from runs.domain.names import ActionRef, RunRef
+from runs.domain.urls import action_path
+from runs.engine.conditions import signal_condition
+from runs.queries import panels
+from runs.queries.runs import get_run
+from runs.store import database
+from runs.views.errors import error_page, reader_view
+from runs.views.requests import actor_of, is_fragment
+
+
+@require_http_methods(["GET", "POST"])
+async def signal(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
+    """GET: what the condition asks, and the form. POST: give it its value, the field `value`, as a person typed it.
+
+    A POST is answered with 204 to a script; without one, both lead to the action.
+    """
+    ref = ActionRef(RunRef(project, domain, run), action)
+    if request.method == "GET":
+        return await question(request, ref=ref)
+    if (text := request.POST.get("value")) is None:
+        return error_page(request, errors.Invalid("the field `value` is missing"))
+    try:
+        await database.write(signal_condition, ref, conditions.Typed(text), actor=await actor_of(request))
+    except errors.FlyteUIError as error:
+        return error_page(request, error)
+    if is_fragment(request):
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    return to_action(ref)
+
+
+@reader_view
+def question(request: HttpRequest, *, ref: ActionRef) -> HttpResponse:
+    """What the dialog shows: the form of the panel, or what became of the question."""
+    head = get_run(ref.run)
+    panel = panels.get_panel(head.id, ref.name)
+    if panel.question is None:
+        raise errors.NotFound(f"action {ref.name!r} is not a condition")
+    if not is_fragment(request):
+        return to_action(ref)
+    return render(request, "runs/dialogs/_answer_dialog.html", {"head": head, "panel": panel})
+
+
+def to_action(ref: ActionRef) -> HttpResponseRedirect:
+    """The run's page with this action in the panel."""
+    return HttpResponseRedirect(action_path(ref), status=HTTPStatus.SEE_OTHER)

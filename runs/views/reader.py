@@ -1,0 +1,51 @@
+"""What every template may know of who reads the page: a context processor. What it hides, the gate refuses anyway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.conf import settings
+from django.http import HttpRequest
+
+from runs.access import exposure, gate
+from runs.domain.roles import Role, Subject, Way, has_role
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Who reads a page. may_operate, may_delete: in its project, or, on a page of none, in all; sees_all: something in all projects."""
+
+    name: str
+    title: str
+    is_signed_in: bool
+    is_admin: bool
+    sees_all: bool
+    may_operate: bool
+    may_delete: bool
+
+
+def reader(request: HttpRequest) -> dict[str, Any]:
+    """`reader` is None where nobody is signed in; `insecure` is the address that is open to everybody, or ""."""
+    subject: Subject | None = getattr(request, "subject", None)
+    found = reader_of(subject, project_of(request)) if subject else None
+    return {"reader": found, "insecure": exposure.find_open_address()}
+
+
+def project_of(request: HttpRequest) -> str | None:
+    match = request.resolver_match
+    return match.kwargs.get("project") if match else None
+
+
+def reader_of(subject: Subject, project: str | None) -> Reader:
+    here = max((role for role in Role if has_role(subject, role, project)), default=None)
+    where = f"in project {project}" if project else "in all projects"
+    return Reader(
+        name=subject.name,
+        title=f"{subject.id}: {here.label if here else 'no role'} {where}",
+        is_signed_in=not gate.is_open() and subject.way is Way.PAGE and settings.AUTH != "none",
+        is_admin=gate.is_admin_somewhere(subject),
+        sees_all=has_role(subject, Role.VIEWER, None),
+        may_operate=has_role(subject, Role.OPERATOR, project),
+        may_delete=has_role(subject, Role.ADMIN, project),
+    )

@@ -1,0 +1,58 @@
+"""The page that lists the runs of a project and domain."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from runs.domain import errors
+from runs.domain.listings import PHASES, SORTS
+from runs.domain.roles import Role, projects_with
+from runs.domain.timeline import to_ms
+from runs.domain.urls import run_list_path
+from runs.queries.run_list import read_page
+from runs.queries.runs import list_projects
+from runs.views.errors import reader_view
+from runs.views.requests import subject_of
+
+
+@require_GET
+@reader_view
+def home(request: HttpRequest) -> HttpResponse:
+    """The runs of the default project, or of the first one that one may see, in the first domain."""
+    visible = projects_with(subject_of(request), Role.VIEWER)
+    project = settings.DEFAULT_PROJECT
+    if visible is not None and project not in visible:
+        if not visible:
+            raise errors.Forbidden(subject_of(request).name, Role.VIEWER, project)
+        project = min(visible)
+    return HttpResponseRedirect(run_list_path(project, settings.DOMAINS[0]))
+
+
+@require_GET
+@reader_view
+def run_list(request: HttpRequest, *, project: str, domain: str) -> HttpResponse:
+    """The runs that the query asks for (runs/domain/listings.py); ?before= is the cursor of a later page."""
+    projects = list_projects(projects_with(subject_of(request), Role.VIEWER))
+    if project not in projects and project != settings.DEFAULT_PROJECT:
+        raise errors.NotFound(f"project {project!r} does not exist")
+    if domain not in settings.DOMAINS:
+        raise errors.NotFound(f"domain {domain!r} does not exist; there are {', '.join(settings.DOMAINS)}")
+    before = request.GET.get("before", "")
+    found = read_page(project, domain, request.META["QUERY_STRING"], before)
+    listing = found["listing"]
+    context = found | {
+        "phases": [(phase, phase in listing.phases) for phase in PHASES],
+        "sorts": SORTS.items(),
+        "projects": [(name, run_list_path(name, domain)) for name in projects],
+        "domains": [(name, run_list_path(project, name)) for name in settings.DOMAINS],
+        "is_first": not before,
+        "now_ms": to_ms(timezone.now()),
+    }
+    status = HTTPStatus.BAD_REQUEST if found["problem"] else HTTPStatus.OK
+    return render(request, "runs/run_list.html", context, status=status)

@@ -1,0 +1,72 @@
+"""The page of one run, and its minimap."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from runs.domain.names import ROOT, RunRef
+from runs.domain.timeline import between_ms, to_ms
+from runs.queries.runs import RunHead, get_neighbour, get_run
+from runs.queries.waits import get_unclaimed
+from runs.tree import minimap
+from runs.tree.filter import make_filter
+from runs.tree.first_paint import read_first_paint
+from runs.tree.render import window_html
+from runs.tree.snapshot import shared
+from runs.views.errors import reader_view
+from runs.views.panels import panel_context
+
+
+@require_GET
+@reader_view
+def run_page(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
+    """The run page; ?action= selects an action, ?tab= a tab of its panel; ?q=, ?look= and ?started= filter the rows."""
+    selected = request.GET.get("action", "")
+    snapshot = shared.get(get_run(RunRef(project, domain, run)))
+    row_filter = make_filter(
+        text=request.GET.get("q", ""),
+        statuses=request.GET.getlist("look"),
+        started=request.GET.get("started") == "1",
+    )
+    # Only a snapshot has the place of a row. Without one, the page of a long run opens at the top, and its feed then moves
+    # the window to the selected action.
+    first_paint = None if row_filter.is_filter or len(snapshot) else read_first_paint(snapshot.head)
+    page = first_paint or snapshot.page_around(selected or ROOT, row_filter)
+    context = {
+        "page": page,
+        "filter": row_filter,
+        "summary": page.summary,
+        "project": project,
+        "domain": domain,
+        "window_html": window_html(page.window),
+        "first": page.start,
+        "shown": len(page.window.rows),
+        "seq": page.seq,
+        "now_ms": to_ms(timezone.now()),
+        "selected": selected,
+        "is_elsewhere": bool(first_paint and selected and selected not in page.window.rows),
+        "unclaimed": get_unclaimed(snapshot.head.id) if page.summary.is_unclaimed else None,
+        "older": get_neighbour(snapshot.head, older=True),
+        "newer": get_neighbour(snapshot.head, older=False),
+        **(_panel(snapshot.head, selected, request) if selected else {}),
+    }
+    return render(request, "runs/run_detail.html", context)
+
+
+def _panel(head: RunHead, selected: str, request: HttpRequest) -> dict[str, Any]:
+    return panel_context(head, selected, request.GET.get("tab", ""), request.GET.get("attempt", ""))
+
+
+@require_GET
+@reader_view
+def minimap_fragment(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
+    """The minimap as it is now, as a fragment: the page asks for it once it shows, and when the run has changed."""
+    head = get_run(RunRef(project, domain, run))
+    now_ms = between_ms(head.created_at, timezone.now())
+    found = minimap.shared.get(shared.get(head), now_ms)
+    return render(request, "runs/time/_minimap_drawing.html", {"minimap": found})

@@ -1,0 +1,128 @@
+// <run-list>: the list of runs. Its filter applies as one types; checked runs can be aborted or deleted together.
+
+import { announce } from "../page/announcer.js";
+import { send } from "../page/socket.js";
+
+const WAIT_MS = 250;
+
+export class RunList extends HTMLElement {
+  connectedCallback() {
+    this.list = this.querySelector("#runs");
+    this.form = /** @type {HTMLFormElement} */ (document.getElementById("run-filters"));
+    this.bar = this.querySelector(".bulk");
+    this.picked = new Set();
+    this.anchor = "";
+    this.list.hello = () => ({ kind: "hello", since: -1, query: queryOf(this.form) });
+    this.list.afterFrame = () => this.settle();
+    this.form.addEventListener("input", () => this.applyLater());
+    this.form.addEventListener("submit", (event) => this.submitted(event));
+    this.list.addEventListener("click", (event) => this.clicked(event));
+    this.bar.addEventListener("click", (event) => this.pressed(event));
+    this.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
+    for (const done of ["abort-asked", "runs-deleted"]) document.addEventListener(done, () => this.clear());
+    this.settle();
+  }
+
+  applyLater() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.apply(), WAIT_MS);
+  }
+
+  /** @param {SubmitEvent} event */
+  submitted(event) {
+    event.preventDefault();
+    clearTimeout(this.timer);
+    this.apply();
+  }
+
+  /** Ask for the runs that match; over HTTP when the socket is not open, as on later pages. */
+  apply() {
+    const query = queryOf(this.form);
+    const url = query ? `?${query}` : location.pathname;
+    if (!send(this.list, { kind: "list", query })) return location.assign(url);
+    history.replaceState(null, "", url);
+    this.isAsked = true;
+  }
+
+  /** @param {MouseEvent} event */
+  clicked(event) {
+    /** @type {HTMLInputElement | null} */
+    const box = event.target.closest(".pick > input");
+    if (!box) return;
+    const boxes = this.boxes;
+    if ("pickAll" in box.dataset) this.pick(boxes, box.checked);
+    else this.pick(event.shiftKey ? between(boxes, this.anchor, box) : [box], box.checked);
+    this.anchor = box.value || this.anchor;
+  }
+
+  /** @param {MouseEvent} event */
+  pressed(event) {
+    if (event.target.closest("[data-unpick]")) this.clear();
+    if (event.target.closest("[data-abort-picked]")) {
+      document.querySelector("abort-dialog").open({ names: [...this.picked].join(" ") });
+    }
+    if (event.target.closest("[data-delete-picked]")) {
+      document.querySelector("delete-dialog").open({ names: [...this.picked].join(" ") });
+    }
+  }
+
+  /** @param {HTMLInputElement[]} boxes @param {boolean} on */
+  pick(boxes, on) {
+    for (const box of boxes) {
+      if (on) this.picked.add(box.value);
+      else this.picked.delete(box.value);
+    }
+    this.settle();
+    announce(`${this.picked.size} selected`);
+  }
+
+  clear() {
+    this.picked.clear();
+    this.settle();
+  }
+
+  /** @returns {HTMLInputElement[]} those of the runs */
+  get boxes() {
+    /** @type {NodeListOf<HTMLInputElement>} */
+    const found = this.list.querySelectorAll("tbody .pick > input");
+    return [...found];
+  }
+
+  /** After runs came, went or ended: only runs in the list stay picked. */
+  settle() {
+    const { boxes } = this;
+    const here = new Set(boxes.map((box) => box.value));
+    for (const name of this.picked) if (!here.has(name)) this.picked.delete(name);
+    for (const box of boxes) box.checked = this.picked.has(box.value);
+    /** @type {HTMLInputElement | null} */
+    const all = this.list.querySelector("[data-pick-all]");
+    if (all) {
+      all.disabled = boxes.length === 0;
+      all.checked = boxes.length > 0 && this.picked.size === boxes.length;
+      all.indeterminate = this.picked.size > 0 && !all.checked;
+    }
+    this.bar.hidden = this.picked.size === 0;
+    this.bar.querySelector("[data-count]").textContent = String(this.picked.size);
+    if (this.isAsked) this.announceCount();
+  }
+
+  announceCount() {
+    this.isAsked = false;
+    const count = this.list.querySelectorAll("tbody tr").length;
+    announce(count === 1 ? "1 run" : `${count} runs`);
+  }
+}
+
+/** The query of the form, without what is empty or default. @param {HTMLFormElement} form */
+function queryOf(form) {
+  const fields = /** @type {[string, string][]} */ ([...new FormData(form)]);
+  const set = fields.filter(([name, value]) => value.trim() && !(name === "sort" && value === "newest"));
+  return new URLSearchParams(set).toString();
+}
+
+/** The boxes from the last one that was picked to this one. @param {HTMLInputElement[]} boxes */
+function between(boxes, anchor, box) {
+  const to = boxes.indexOf(box);
+  const from = boxes.findIndex((one) => one.value === anchor);
+  return from < 0 ? [box] : boxes.slice(Math.min(from, to), Math.max(from, to) + 1);
+}

@@ -1,0 +1,43 @@
+// The focus is never lost: when its element goes away, is hidden or disabled, the nearest usable one around it gets it.
+
+/** From the element that had the focus last, up to the page. @type {HTMLElement[]} */
+let chain = [];
+
+/** The nearest id around what had the focus before a dialog: a frame may have replaced the element itself meanwhile. */
+let before = "";
+
+const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
+
+/** @param {HTMLElement} element */
+function isUsable(element) {
+  return element.isConnected && !element.matches(":disabled") && element.checkVisibility({ visibilityProperty: true });
+}
+
+/** The element itself where it can have the focus, else the first in it that Tab would reach. @param {HTMLElement} element */
+function targetIn(element) {
+  if (element.matches("[tabindex]")) return element;
+  return [...element.querySelectorAll(FOCUSABLE)].find((one) => one.tabIndex >= 0 && isUsable(one));
+}
+
+function recover() {
+  const [last, ...around] = chain;
+  if (!last || document.activeElement !== document.body || isUsable(last)) return;
+  const opener = last.closest("dialog") && document.getElementById(before);
+  for (const element of opener ? [opener, ...around] : around) {
+    const target = isUsable(element) && targetIn(element);
+    if (target) return target.focus({ preventScroll: true });
+  }
+}
+
+/** After what happens now, and what follows from it at once. */
+function recoverSoon() {
+  requestAnimationFrame(recover);
+}
+
+document.addEventListener("focusin", (event) => {
+  chain = [];
+  if (!event.target.closest("dialog")) before = event.target.closest("[id]")?.id ?? "";
+  for (let at = /** @type {HTMLElement | null} */ (event.target); at && at !== document.body; at = at.parentElement) chain.push(at);
+});
+for (const kind of ["focusout", "htmx:after:swap", "htmx:ws:after:message:incoming", "abort-asked"]) document.addEventListener(kind, recoverSoon);
+document.addEventListener("close", recoverSoon, true); // of dialogs: it does not bubble

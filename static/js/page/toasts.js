@@ -1,0 +1,25 @@
+// Toasts: messages over the page, which go by themselves or stay until they are closed.
+// Short, because every part of the page shows them and owns none.
+
+const TOAST_MS = 6000;
+
+/** @param {string} html that the server rendered @param {boolean} stays until it is closed */
+export function toast(html, stays = false) {
+  const box = document.createElement("div");
+  box.className = "toast";
+  box.innerHTML = `<div>${html}</div>`;
+  if (stays) box.append(closeButton(box));
+  else setTimeout(() => box.remove(), TOAST_MS);
+  document.getElementById("toasts").append(box);
+}
+
+/** @param {HTMLElement} box */
+function closeButton(box) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "icon-button";
+  button.setAttribute("aria-label", "Close the message");
+  button.innerHTML = '<svg class="icon" aria-hidden="true"><use href="#i-close"></use></svg>';
+  button.addEventListener("click", () => box.remove());
+  return button;
+}

@@ -1,0 +1,115 @@
+// <run-filter>: the text and the status chips that filter the tree. The server filters; the address keeps the filter.
+
+import { announce } from "../page/announcer.js";
+import { setQuery } from "../page/persistence.js";
+
+const TYPING_MS = 250;
+
+export class RunFilter extends HTMLElement {
+  connectedCallback() {
+    /** @type {HTMLInputElement} */
+    this.input = this.querySelector("input[type=search]");
+    this.statuses = new Set([...this.chips].filter((chip) => chip.ariaPressed === "true").map((chip) => chip.value));
+    this.text = this.input.value.trim();
+    this.started = this.startedChip.ariaPressed === "true";
+    this.addEventListener("submit", (event) => this.submitted(event));
+    this.input.addEventListener("input", () => this.typed());
+    this.input.addEventListener("keydown", (event) => this.pressed(event));
+    document.addEventListener("click", (event) => this.clicked(event));
+  }
+
+  /** @returns {NodeListOf<HTMLButtonElement>} */
+  get chips() {
+    return this.querySelectorAll("button.status-chip");
+  }
+
+  get startedChip() {
+    return this.querySelector("button[name=started]");
+  }
+
+  /** As the server takes it. */
+  get shape() {
+    return { text: this.text, looks: [...this.statuses], started: this.started };
+  }
+
+  /** A chip, or Enter in the text. @param {SubmitEvent} event */
+  submitted(event) {
+    event.preventDefault();
+    const { name, value: status } = /** @type {HTMLButtonElement | null} */ (event.submitter) ?? { name: "", value: "" };
+    if (name === "started") this.toggleStarted();
+    else if (status) this.toggle([status]);
+    else this.apply();
+  }
+
+  typed() {
+    clearTimeout(this.timer);
+    this.timer = window.setTimeout(() => this.apply(), TYPING_MS);
+  }
+
+  /** @param {KeyboardEvent} event */
+  pressed(event) {
+    if (event.key !== "Escape") return;
+    event.preventDefault();
+    if (this.input.value) {
+      this.input.value = "";
+      this.apply();
+    } else this.tree.focusTabStop();
+  }
+
+  /** @param {MouseEvent} event */
+  clicked(event) {
+    if (!event.target.closest("[data-clear]") || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    this.input.value = "";
+    this.statuses.clear();
+    this.started = false;
+    this.apply();
+    this.focus();
+  }
+
+  /** Press or release chips together. @param {string[]} statuses */
+  toggle(statuses) {
+    const on = statuses.some((status) => !this.statuses.has(status));
+    for (const status of statuses) {
+      if (on) this.statuses.add(status);
+      else this.statuses.delete(status);
+    }
+    this.apply();
+  }
+
+  /** Hide what has not started, or show it again. */
+  toggleStarted() {
+    this.started = !this.started;
+    this.apply();
+  }
+
+  /** Show only what failed, or everything again. */
+  toggleFailed() {
+    const failed = [...this.chips].map((chip) => chip.value).filter((status) => status === "failed" || status === "timed-out");
+    if (failed.length) this.toggle(failed);
+    else announce("No action has failed");
+  }
+
+  apply() {
+    clearTimeout(this.timer);
+    this.text = this.input.value.trim();
+    this.settle();
+    setQuery({ q: this.text, look: [...this.statuses], started: this.started ? "1" : "" });
+    this.tree.filter(this.shape, Boolean(this.text || this.statuses.size || this.started));
+  }
+
+  focus() {
+    this.input.select();
+  }
+
+  /** Chips may have come with a frame. */
+  settle() {
+    this.startedChip.setAttribute("aria-pressed", String(this.started));
+    for (const chip of this.chips) chip.setAttribute("aria-pressed", String(this.statuses.has(chip.value)));
+  }
+
+  /** @returns {import("./run-tree.js").RunTree} */
+  get tree() {
+    return document.querySelector("run-tree");
+  }
+}

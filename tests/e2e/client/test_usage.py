@@ -1,0 +1,28 @@
+"""What actions print below Python's streams, and what their processes use, with the real server."""
+
+from __future__ import annotations
+
+import re
+
+from runs.domain.phases import Phase
+from tests.support.server.server import Server
+
+
+def test_output_that_no_stream_of_python_has_seen_is_in_the_log_of_its_action(server: Server):
+    run = server.submit("tests/workflows/writing.py", "writes_everywhere")
+
+    assert server.wait_ended(run) is Phase.SUCCEEDED
+    lines = set(server.output(run).splitlines())
+    assert {"run", "to stderr", "asyncio", "system", "spawn", "worker", "thread", "write", "native"} <= lines
+
+
+def test_a_function_that_takes_more_memory_than_it_declares_is_killed_and_its_use_is_kept(server: Server):
+    run = server.submit("tests/workflows/hungry.py", "takes", "--megabytes", "500")
+
+    assert server.wait_ended(run) is Phase.FAILED
+    action = server.actions(run)["a0"]
+    assert action["error_code"] == "OOMKilled"
+    assert re.search(r"asked for 256 MiB of memory, and its processes had \d+ MiB", action["error_message"])
+    (attempt,) = server.query("SELECT * FROM runs_attempt WHERE action_id = ?", action["id"])
+    assert attempt["peak_memory_bytes"] > 256 * 2**20
+    assert attempt["cpu_seconds"] > 0

@@ -1,0 +1,201 @@
+"""Every page in every state: axe-core finds nothing to mend, it fits its window, and Tab reaches every control.
+
+A state is loaded once for all of its tests, and each of them begins with the same window and colours. On demand (`make screenshots`)
+some of the states are also the pictures of the documents, docs/screenshots/<name>-<scheme>[-narrow].png, of demonstrations whose seed
+makes them the same each time.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.support.pages.axe import OF_COLOURS, OPTIONS, SCHEMES, violations
+from tests.support.pages.states import STATES, Places, State
+from tests.support.server.server import ROOT
+
+DESKTOP, PHONE, NARROWEST = (1280, 800), (390, 780), (320, 640)
+# Django's admin is Django's.
+OURS = [state for state in STATES if not state.name.startswith("admin")]
+IS_PICTURED = os.environ.get("FLYTEUI_SCREENSHOTS") == "1"
+PICTURES = {
+    "runs": "runs", "runs, none": "empty", "run, ended": "run", "run, abort dialog": "abort", "run, delete dialog": "delete",
+    "panel, refusing": "action", "executors": "executors",
+}  # fmt: skip
+
+MOST_STOPS = 120
+NON_TEXT_CONTRAST = 3.0
+
+# What Tab must reach: inside the dialog where one is open, else on the page. A summary's details may be shut, then what is
+# in it does not show.
+WANTED = """() => {
+  const within = document.querySelector("dialog[open]") ?? document.body;
+  const all = within.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea, summary, [tabindex]");
+  window.visited = [];
+  window.stops = [...all].filter((one) => one.tabIndex >= 0 && !one.disabled && one.checkVisibility({ visibilityProperty: true }));
+  return window.stops.map((one) => one.outerHTML.slice(0, 120));
+}"""
+
+# Tab goes on from where the focus was, or where one clicked; from here on, that is the top of the page.
+BEGIN = (
+    "() => { document.body.tabIndex = -1; document.body.focus(); document.body.removeAttribute('tabindex'); }"
+)
+
+# Where the focus is, and how much its ring stands out from what is around it; the ring of a hidden checkbox is its label's.
+HERE = """() => {
+  const at = document.activeElement;
+  if (!at || at === document.body) return null;
+  window.visited.push(at);
+  const rgb = (colour) => {
+    const pen = new OffscreenCanvas(1, 1).getContext("2d", { willReadFrequently: true });
+    pen.fillStyle = colour;
+    pen.fillRect(0, 0, 1, 1);
+    return [...pen.getImageData(0, 0, 1, 1).data];
+  };
+  const light = (colour) => rgb(colour).slice(0, 3)
+    .map((part) => part / 255).map((part) => (part <= 0.04045 ? part / 12.92 : ((part + 0.055) / 1.055) ** 2.4))
+    .reduce((sum, part, index) => sum + part * [0.2126, 0.7152, 0.0722][index], 0);
+  const isRinged = (one) => getComputedStyle(one).outlineStyle !== "none" && parseFloat(getComputedStyle(one).outlineWidth) >= 2;
+  const ringed = [at, at.closest("label")].find((one) => one && isRinged(one));
+  let ground = ringed && parseFloat(getComputedStyle(ringed).outlineOffset) < 0 ? ringed : ringed?.parentElement;
+  while (ground && rgb(getComputedStyle(ground).backgroundColor)[3] < 255) ground = ground.parentElement;
+  const [a, b] = ringed ? [light(getComputedStyle(ringed).outlineColor), light(getComputedStyle(ground ?? document.documentElement).backgroundColor)] : [0, 0];
+  const box = (ringed ?? at).getBoundingClientRect();
+  const isScroller = at.scrollHeight > at.clientHeight || at.scrollWidth > at.clientWidth;
+  return {
+    index: window.stops.indexOf(at), html: at.outerHTML.slice(0, 120), isScroller,
+    contrast: (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05),
+    isInView: box.width > 0 && box.bottom > 0 && box.top < innerHeight && box.right > 0 && box.left < innerWidth,
+  };
+}"""
+
+# The same of each where Tab has been. The focus shows as it does after Tab, since that was the last key.
+AGAIN = f"() => window.visited.splice(0).map((one) => {{ one.focus(); return ({HERE})(); }})"
+
+
+def name_of(state: State) -> str:
+    return re.sub(r"\W+", "_", state.name)
+
+
+@pytest.fixture(scope="module", params=STATES, ids=name_of)
+def state(request: pytest.FixtureRequest) -> State:
+    found: State = request.param
+    return found
+
+
+@pytest.fixture(scope="module")
+def loaded(browser: Browser, places: Places, state: State) -> Iterator[Page]:
+    """Without motion: a colour that fades is no colour to measure. What the console says does not matter here."""
+    context = browser.new_context(reduced_motion="reduce")
+    page = context.new_page()
+    resize(page, DESKTOP)
+    places.show(page, state)
+    yield page
+    context.close()
+
+
+@pytest.fixture
+def shown(loaded: Page) -> Page:
+    loaded.emulate_media(color_scheme="light")
+    resize(loaded, DESKTOP)
+    return loaded
+
+
+def resize(page: Page, size: tuple[int, int]) -> None:
+    page.set_viewport_size({"width": size[0], "height": size[1]})
+
+
+def test_axe_finds_no_violation(shown: Page):
+    """Light and dark, on a desktop and on a phone."""
+    found = []
+    for scheme in SCHEMES:
+        shown.emulate_media(color_scheme=scheme)
+        for size in (DESKTOP, PHONE):
+            resize(shown, size)
+            options = OPTIONS if scheme == "light" else OF_COLOURS
+            found += [f"{scheme}, {size[0]} px: {line}" for line in violations(shown, options)]
+
+    assert not found, "\n".join(found)
+
+
+@pytest.mark.parametrize("state", OURS, ids=name_of, indirect=True)
+def test_it_fits_its_window(shown: Page, state: State):
+    for size in (DESKTOP, PHONE, NARROWEST):
+        resize(shown, size)
+
+        assert shown.evaluate("document.documentElement.scrollWidth") <= size[0], size
+
+        if IS_PICTURED and size != NARROWEST and (name := PICTURES.get(state.name)):
+            for scheme in SCHEMES:
+                shown.emulate_media(color_scheme=scheme)
+                narrow = "-narrow" if size == PHONE else ""
+                take(shown, ROOT / "docs" / "screenshots" / f"{name}-{scheme}{narrow}.png")
+
+
+@pytest.mark.parametrize("state", OURS, ids=name_of, indirect=True)
+def test_tab_reaches_every_control_in_order_and_shows_where_it_is(shown: Page):
+    wanted = shown.evaluate(WANTED)
+
+    stops = walk(shown)
+
+    indices = [stop["index"] for stop in stops if stop["index"] >= 0]
+    if shown.locator("dialog[open]").count():  # where it begins in a dialog is the dialog's choice
+        start = indices.index(0)
+        indices = indices[start:] + indices[:start]
+    assert indices == list(range(len(wanted))), [wanted[at] for at in set(range(len(wanted))) - set(indices)]
+    assert [stop["html"] for stop in stops if stop["index"] < 0 and not stop["isScroller"]] == []
+    assert [stop["html"] for stop in stops if not stop["isInView"]] == []
+    assert dim(stops) == []
+    shown.emulate_media(color_scheme="dark")
+    again = shown.evaluate(AGAIN)
+    assert None not in again
+    assert dim(again) == []
+
+
+def test_axe_sees_what_is_wrong(still_page: Page, places: Places):
+    """A check that cannot fail is no check: it must find what this page is made to do wrong."""
+    still_page.goto(places.servers["busy"].url + places.paths["runs"])
+
+    still_page.evaluate("document.querySelector('.bar').append(document.createElement('button'))")
+
+    assert any(line.startswith("button-name") for line in violations(still_page))
+
+
+def walk(page: Page) -> list[dict[str, Any]]:
+    """Press Tab until the focus leaves the page, or comes round in a dialog."""
+    stops: list[dict[str, Any]] = []
+    in_dialog = page.locator("dialog[open]").count() > 0
+    if not in_dialog:
+        page.evaluate(BEGIN)
+    for _ in range(MOST_STOPS):
+        page.keyboard.press("Tab")
+        here = page.evaluate(HERE)
+        if here is None and stops and not in_dialog:
+            return stops
+        if here is None:  # from the last control of a dialog, Tab goes to the browser and comes back
+            continue
+        if stops and here["index"] == stops[0]["index"]:
+            return stops
+        stops.append(here)
+    raise AssertionError(f"still in the page after {MOST_STOPS} times Tab")
+
+
+def dim(stops: list[dict[str, Any]]) -> list[tuple[str, float]]:
+    """Where one hardly sees that the focus is."""
+    return [(stop["html"], stop["contrast"]) for stop in stops if stop["contrast"] < NON_TEXT_CONTRAST]
+
+
+def take(page: Page, file: Path) -> None:
+    """The picture, with a palette of 256 colours where pngquant is installed: a third of the size."""
+    page.screenshot(path=file, animations="disabled", caret="hide")
+    if quant := shutil.which("pngquant"):
+        command = [quant, "--force", "--skip-if-larger", "--strip", "--output", str(file), str(file)]
+        subprocess.run(command, check=False, timeout=180)

@@ -1,7 +1,0 @@
-"""The product's settings, but for how hints travel."""
-
-from __future__ import annotations
-
-from flyteui.settings import *  # noqa: F403
-
-CHANNEL_LAYERS = {"default": {"BACKEND": "tests.e2e.hints.FaultyLayer"}}

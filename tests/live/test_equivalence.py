@@ -1,0 +1,190 @@
+"""A page that took all frames shows what a page that is loaded now shows, whatever happened in between.
+
+Random changes of the run, random moves of the reader, and hints that are lost, doubled or late: a hint only says when to read.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Callable
+
+import pytest
+from django.template.loader import render_to_string
+from django.utils import timezone
+
+from runs.domain.phases import Phase
+from runs.live.run import SPACE, RunFeed
+from runs.models import Action, Attempt, Run
+from runs.protocol.constants import WINDOW_ROWS
+from runs.protocol.messages import Filter, Focus, Hello, Levels, Scroll, Toggle
+from runs.queries.runs import get_run_by_id
+from runs.tree import render
+from runs.tree.snapshot import Snapshot
+from tests.support import factories
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+STEPS = 100
+PARTIAL = re.compile(r'<hx-partial id="([^"]+)" hx-swap="([^"]+)">(.*?)</hx-partial>', re.DOTALL)
+ROW = re.compile(r'(?=<div role="row" id="action-|<div id="rows-)')
+INDEX = re.compile(r'<div role="row"[^>]* aria-rowindex="(\d+)"')
+PHASES = [Phase.RUNNING, Phase.SUCCEEDED, Phase.FAILED, Phase.TIMED_OUT, Phase.QUEUED]
+
+
+class Browser:
+    """What htmx makes of the frames: elements by id, the rows of the tree in their order."""
+
+    def __init__(self) -> None:
+        self.rows: list[str] = []  # with the spacers at both ends
+        self.parts: dict[str, str] = {}
+        self.slid = 0
+
+    def show(self, content: str, kept: tuple[int, int] = (0, 1000)) -> None:
+        """kept: from which row to before which one stays of those that the page holds, as a frame says it."""
+        for target, swap, html in PARTIAL.findall(content):
+            assert html == html.strip(), f"each morph of {target} would leave text nodes beside it"
+            if target == "rows":
+                assert swap == "innerMorph"
+                self.rows = [row for row in ROW.split(html) if row]
+            elif target.startswith(("action-", "rows-")):
+                starts = (f'<div id="{target}"', f'<div role="row" id="{target}"')
+                places = [at for at, row in enumerate(self.rows) if row.startswith(starts)]
+                assert len(places) == 1, f"{target} is {len(places)} times in the page"
+                if swap in {"beforebegin", "afterend"}:
+                    self.slid += 1
+                    at = places[0] + (swap == "afterend")
+                    self.rows[at:at] = ROW.split(html)[1:]
+                else:
+                    self.rows[places[0]] = html
+            else:
+                self.parts[target] = html
+        self.rows = [row for row in self.rows if self.stays(row, *kept)]
+
+    @staticmethod
+    def stays(row: str, start: int, stop: int) -> bool:
+        index = INDEX.match(row)
+        return index is None or start < int(index.group(1)) <= stop or " data-pinned " in row
+
+    @property
+    def tree(self) -> str:
+        return "".join(self.rows)
+
+
+class Reader:
+    """Moves about in the page at random, while the run changes at random."""
+
+    def __init__(self, run: Run, seed: int) -> None:
+        self.run = run
+        self.random = random.Random(seed)
+        self.feed = RunFeed(run.pk, lambda _: None)  # type: ignore[arg-type, return-value]
+        self.browser = Browser()
+        self.feed.apply(Hello(since=-1, first=0, count=100))
+
+    def names(self) -> list[str]:
+        return list(Action.objects.filter(run=self.run).values_list("name", flat=True))
+
+    def step(self) -> None:
+        moves: list[Callable[[], None]] = [
+            self.change, self.change, self.change, self.retry, self.grow, self.scroll, self.scroll, self.scroll,
+            self.toggle, self.open_levels, self.filter, self.focus,
+        ]  # fmt: skip
+        self.random.choice(moves)()
+
+    def change(self) -> None:
+        """Several at once now and then, so that a whole window is sent."""
+        live = list(self.run.actions.filter(ended_at=None))
+        for action in self.random.sample(live, min(len(live), self.random.choice([1, 1, 5, 60]))):
+            phase = self.random.choice(PHASES)
+            factories.change(action, phase=phase, ended_at=timezone.now() if phase.is_terminal else None)
+
+    def retry(self) -> None:
+        """Its try is over, and it is queued again."""
+        if not (live := list(self.run.actions.filter(ended_at=None))):
+            return
+        action, now = self.random.choice(live), timezone.now()
+        outcome, lease = self.random.choice(["failed", "lost", "interrupted"]), action.lease_epoch + 1
+        Attempt.objects.create(
+            action=action, number=lease, lease_epoch=lease, outcome=outcome, started_at=now, ended_at=now
+        )
+        factories.change(action, lease_epoch=lease, phase=Phase.QUEUED, queued_at=now)
+
+    def grow(self) -> None:
+        parent = self.run.actions.get(name=self.random.choice(self.names()))
+        self.run.refresh_from_db()
+        factories.add(self.run, f"n{Action.objects.count()}", parent=parent, short_name="late")
+
+    def scroll(self) -> None:
+        """Far, or a little down or up."""
+        first = self.feed._state.first
+        firsts = [self.random.randrange(400), first + 48, max(0, first - 48), first + 1, max(0, first - 20)]
+        self.feed.apply(Scroll(first=min(self.random.choice(firsts), 400), count=100))
+
+    def focus(self) -> None:
+        self.feed.apply(Focus(name=self.random.choice(self.names())))
+
+    def toggle(self) -> None:
+        self.feed.apply(Toggle(name=self.random.choice(self.names())))
+
+    def open_levels(self) -> None:
+        self.feed.apply(Levels(depth=self.random.choice([0, 0, 0, 1, 2, 3])))
+
+    def filter(self) -> None:
+        texts, statuses = ["", "", "late", "step_1", "nothing"], [[], [], ["failed"], ["running", "queued"]]
+        self.feed.apply(Filter(text=self.random.choice(texts), looks=self.random.choice(statuses)))
+
+    def take_frame(self) -> None:
+        content = self.feed.compose()
+        self.feed.after_compose()
+        if content:
+            start, stop = self.feed.extras["rows"]
+            self.browser.show(content, (start, stop))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_all_frames_together_make_the_page_as_it_is_now(seed: int):
+    reader = Reader(factories.make_run("18x18"), seed)
+
+    for _ in range(STEPS):
+        reader.step()
+        # A hint that is lost, one that comes, one that comes twice.
+        for _ in range(reader.random.choice([0, 1, 1, 2])):
+            reader.take_frame()
+        if reader.random.random() < 0.2:
+            reader.take_frame()
+            state = reader.feed._state
+            now = Snapshot(get_run_by_id(reader.run.pk)).page_from(
+                state.first, state.count, state.filter, focus=state.focus
+            )
+            assert reader.browser.tree == render.window_html(now.window)
+            above = Browser()
+            html = render_to_string("runs/tree/_frame_header.html", {"page": now, "summary": now.summary})
+            above.show(SPACE.sub(r"\1", html))
+            assert reader.browser.parts == above.parts
+
+
+@pytest.mark.parametrize("focus", ["", "a0"])
+def test_while_one_scrolls_only_rows_that_come_are_sent(focus: str):
+    run = factories.make_run("18x18")
+    reader = Reader(run, 0)
+    reader.feed.apply(Scroll(first=100, count=WINDOW_ROWS))
+    reader.feed.apply(Focus(name=focus))
+    reader.take_frame()
+
+    for first, new in [(148, 48), (198, 50), (243, 45), (223, 20), (222, 1)]:
+        reader.feed.apply(Scroll(first=first, count=WINDOW_ROWS))
+        content = reader.feed.compose() or ""
+        reader.browser.show(content, (first, first + WINDOW_ROWS))
+
+        assert content.count("<hx-partial") == 3  # the rows, and both spacers
+        assert content.count('role="row"') == new
+        now = Snapshot(get_run_by_id(run.pk)).page_from(first, WINDOW_ROWS, focus=focus)
+        assert reader.browser.tree == render.window_html(now.window)
+    assert reader.browser.slid == 5
+
+
+def test_nothing_is_sent_when_nothing_changed():
+    reader = Reader(factories.make_run("3x3"), 0)
+    reader.take_frame()
+
+    assert reader.feed.compose() is None

@@ -1,0 +1,393 @@
+"""The executor's and the worker's sockets, spoken to in frames."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from functools import partial
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.conf import settings
+from django.utils import timezone
+
+from runs.domain.failures import Failure
+from runs.domain.names import ROOT, ActionRef
+from runs.domain.phases import Cause, Escalation, Phase
+from runs.domain.specs import read_task_spec
+from runs.engine import leases
+from runs.engine.aborts import request_abort
+from runs.engine.executors import heartbeats
+from runs.live.housekeeping import Housekeeper
+from runs.models import Action, Executor, Pool
+from runs.protocol import bounds, frames
+from runs.protocol.constants import BAD_MESSAGE, SUPERSEDED
+from runs.sockets.executors import ExecutorConsumer
+from runs.sockets.workers import WorkerConsumer
+from runs.store import database, presence
+from tests.support.scene import Scene, task_spec
+from tests.support.server.server import wait_until
+
+pytestmark = pytest.mark.django_db(transaction=True)
+SECONDS = 20
+
+
+@pytest.fixture(autouse=True)
+def nothing_in_reserve(settings) -> None:
+    """A worker is asked for what a test is about, and for nothing beside it."""
+    settings.KEEP_RESERVE = False
+
+
+class Peer(WebsocketCommunicator):
+    """The other end of the socket."""
+
+    def __init__(self, consumer: type[ExecutorConsumer | WorkerConsumer], token: str = "") -> None:
+        header = f"Bearer {token or settings.EXECUTOR_TOKEN}".encode()
+        super().__init__(consumer.as_asgi(), "/", headers=[(b"authorization", header)])
+
+    async def say(self, frame: object) -> None:
+        await self.send_to(bytes_data=frames.encode(frame))
+
+    async def hear(self, kind: type, decode=frames.decode_to_executor):
+        """The next frame of this kind; other frames are passed over."""
+        while True:
+            frame = decode(await self.receive_from(timeout=SECONDS))
+            if isinstance(frame, kind):
+                return frame
+
+    async def closed_with(self) -> int:
+        output = await self.receive_output(timeout=SECONDS)
+        assert output["type"] == "websocket.close"
+        return output["code"]
+
+
+async def open_executor(scene: Scene) -> Peer:
+    """Connect the scene's executor over a socket, and return when it is welcomed."""
+    peer = Peer(ExecutorConsumer)
+    await peer.connect(timeout=SECONDS)
+    hello = scene.hello(scene.executor_id, scene.epoch)
+    await peer.say(hello)
+    scene.epoch = (await peer.hear(frames.Welcome)).epoch
+    return peer
+
+
+@pytest.fixture
+async def scene() -> Scene:
+    return await sync_to_async(Scene)()
+
+
+@pytest.mark.parametrize("consumer", [ExecutorConsumer, WorkerConsumer])
+@pytest.mark.parametrize("headers", [[], [(b"authorization", b"Bearer wrong")], [(b"authorization", b"")]])
+async def test_without_the_token_there_is_no_socket_that_could_take_a_frame(consumer, headers):
+    peer = WebsocketCommunicator(consumer.as_asgi(), "/", headers=headers)
+
+    is_accepted, _ = await peer.connect(timeout=SECONDS)
+
+    assert not is_accepted
+
+
+@pytest.mark.parametrize("data", [b"\xc1", b"nonsense", frames.encode(frames.Batch(1, []))])
+async def test_what_is_no_frame_or_comes_before_hello_closes_the_socket(data):
+    peer = Peer(ExecutorConsumer)
+    await peer.connect(timeout=SECONDS)
+    await peer.send_to(bytes_data=data)
+
+    assert await peer.closed_with() == BAD_MESSAGE
+    await peer.disconnect()
+
+
+async def test_an_executor_that_was_given_up_is_told_to_stop(scene: Scene):
+    await Executor.objects.filter(pk=scene.executor_id).aupdate(state=Executor.State.GONE)
+    peer = Peer(ExecutorConsumer)
+    await peer.connect(timeout=SECONDS)
+    hello = scene.hello(scene.executor_id, scene.epoch)
+    await peer.say(hello)
+
+    assert await peer.closed_with() == SUPERSEDED
+    await peer.disconnect()
+
+
+async def test_a_run_travels_from_lease_to_end_over_the_socket(scene: Scene):
+    peer = await open_executor(scene)
+    leases = await peer.hear(frames.Leases)
+    assert [(lease.key.name, lease.attempt) for lease in leases.leases] == [(ROOT, 1)]
+    assert leases.runs[0].name == scene.ref.name
+
+    started = frames.Started(scene.key(), 1, frames.now_us())
+    child = scene.message("child").SerializeToString()
+    await peer.say(frames.Batch(1, [started, frames.Enqueue(scene.run.pk, ROOT, child)]))
+    ack = await peer.hear(frames.Ack)
+    assert (ack.seq, ack.results[0].code) == (1, "ok")
+    assert ack.results[0].lease is not None
+    ended = frames.Finished(scene.key("child"), 1, frames.now_us(), "succeeded")
+    await peer.say(frames.Batch(2, [frames.Started(scene.key("child"), 1, frames.now_us()), ended]))
+    children = await peer.hear(frames.Children)
+    await peer.say(frames.Batch(3, [frames.Finished(scene.key(), 1, frames.now_us(), "succeeded")]))
+    # The update of batch 2 may have overtaken its acknowledgement.
+    while (await peer.hear(frames.Ack)).seq != 3:
+        pass
+
+    assert [(update.name, update.phase) for update in children.updates] == [("child", Phase.SUCCEEDED)]
+    assert set((await sync_to_async(scene.phases)()).values()) == {Phase.SUCCEEDED}
+    await peer.disconnect()
+
+
+async def test_an_abort_reaches_the_executor_by_a_hint_and_not_by_the_poll(scene: Scene, monkeypatch):
+    monkeypatch.setattr("runs.sockets.frame_socket.POLL_SECONDS", 600.0)
+    peer = await open_executor(scene)
+    await peer.hear(frames.Leases)
+
+    await database.write(request_abort, ActionRef(scene.ref), reason="enough", actor="ann")
+    cancels = (await peer.hear(frames.Cancels)).cancels
+
+    assert [(cancel.key.name, cancel.note.reason, cancel.note.actor) for cancel in cancels] == [
+        (ROOT, "enough", "ann")
+    ]
+    await peer.disconnect()
+
+
+async def test_a_lost_hint_is_repaired_by_the_poll(scene: Scene, monkeypatch):
+    monkeypatch.setattr("runs.sockets.frame_socket.POLL_SECONDS", 0.1)
+    peer = await open_executor(scene)
+    await peer.hear(frames.Leases)
+
+    # Not through the door: nobody sends the hints of this transaction.
+    monkeypatch.setattr("runs.store.hints._emit", lambda hint: None)
+    await sync_to_async(scene.abort)()
+
+    assert [cancel.key.name for cancel in (await peer.hear(frames.Cancels)).cancels] == [ROOT]
+    await peer.disconnect()
+
+
+async def test_what_was_not_delivered_is_told_again_after_a_reconnect(scene: Scene):
+    first = await open_executor(scene)
+    await first.hear(frames.Leases)
+    await database.write(request_abort, ActionRef(scene.ref), reason="enough", actor="ann")
+    await first.hear(frames.Cancels)
+    await first.disconnect()
+
+    second = await open_executor(scene)
+
+    assert [cancel.key.name for cancel in (await second.hear(frames.Cancels)).cancels] == [ROOT]
+    await second.disconnect()
+
+
+async def test_a_worker_is_asked_to_start_an_executor_for_a_pool_that_has_none(scene: Scene):
+    worker = Peer(WorkerConsumer)
+    await worker.connect(timeout=SECONDS)
+    await worker.say(frames.WorkerHello("worker-1", "host", 1))
+    task = read_task_spec(task_spec("env.other", bundle="file:///another.tgz"))
+    await sync_to_async(scene.create_run)(task)
+
+    launch = await worker.hear(frames.Launch, frames.decode_to_worker)
+
+    assert launch.bundle_uri == "file:///another.tgz"
+    assert presence.workers_connected() == 1
+    executor = await Executor.objects.aget(pk=launch.executor)
+    assert (executor.state, executor.worker) == (Executor.State.STARTING, "worker-1")
+    await worker.say(frames.Exited(launch.executor, -9))
+    again = await worker.hear(frames.Launch, frames.decode_to_worker)
+    assert again.executor != launch.executor
+    await worker.disconnect()
+    assert presence.workers_connected() == 0
+
+
+async def test_a_worker_is_asked_for_an_executor_in_reserve(scene: Scene, settings):
+    settings.KEEP_RESERVE = True
+    worker = await open_worker()
+
+    launch = await worker.hear(frames.Launch, frames.decode_to_worker)
+
+    assert (launch.is_reserve, launch.pool) == (True, scene.pool.key)
+    assert not await Executor.objects.filter(pk=launch.executor, runs__isnull=False).aexists()
+    await worker.disconnect()
+
+
+async def until_connected(workers: int) -> None:
+    await asyncio.to_thread(
+        wait_until, lambda: presence.workers_connected() == workers, f"{workers} workers", SECONDS
+    )
+
+
+async def open_worker(name: str = "worker-1", *running: str) -> Peer:
+    worker = Peer(WorkerConsumer)
+    await worker.connect(timeout=SECONDS)
+    await worker.say(frames.WorkerHello(name, "host", 1, list(running)))
+    return worker
+
+
+async def test_a_worker_that_leaves_is_asked_for_nothing_more_and_another_one_is(scene: Scene):
+    leaving, other = await open_worker("leaving"), await open_worker("other")
+    await until_connected(2)
+    await leaving.say(frames.WorkerLeaving())
+    await leaving.say(frames.WorkerLeaving())
+    await until_connected(1)
+
+    task = read_task_spec(task_spec("env.other", bundle="file:///another.tgz"))
+    await sync_to_async(scene.create_run)(task)
+    launch = await other.hear(frames.Launch, frames.decode_to_worker)
+
+    assert (await Executor.objects.aget(pk=launch.executor)).worker == "other"
+    assert await leaving.receive_nothing()
+    await other.disconnect()
+    await leaving.say(frames.Exited(launch.executor, 0, "its worker is being stopped"))
+    assert (await leaving.hear(frames.ExitKnown, frames.decode_to_worker)).executor == launch.executor
+    assert (await Executor.objects.aget(pk=launch.executor)).state == Executor.State.GONE
+    await leaving.disconnect()
+    assert presence.workers_connected() == 0
+
+
+@asynccontextmanager
+async def keeping_house() -> AsyncIterator[None]:
+    task = asyncio.create_task(Housekeeper().run())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_limit_that_passes_cancels_without_any_poll(scene: Scene, monkeypatch):
+    monkeypatch.setattr("runs.sockets.frame_socket.POLL_SECONDS", 600.0)
+    peer = await open_executor(scene)
+    await peer.hear(frames.Leases)
+
+    await Action.objects.filter(run=scene.run).aupdate(due_at=timezone.now() + timedelta(seconds=0.3))
+    async with keeping_house():
+        cancel = (await peer.hear(frames.Cancels)).cancels[0]
+
+    assert (cancel.key.name, cancel.note.cause, cancel.note.actor) == (ROOT, Cause.TIMEOUT, "flyteui")
+    await peer.disconnect()
+
+
+async def test_a_retry_whose_wait_is_over_is_leased_without_any_poll(scene: Scene, monkeypatch):
+    monkeypatch.setattr("runs.sockets.frame_socket.POLL_SECONDS", 600.0)
+    due = timezone.now() + timedelta(seconds=0.5)
+    await Action.objects.filter(run=scene.run).aupdate(not_before=due)
+    peer = await open_executor(scene)
+
+    async with keeping_house():
+        lease = (await peer.hear(frames.Leases)).leases[0]
+
+    assert lease.key.name == ROOT
+    assert timezone.now() >= due
+    await peer.disconnect()
+
+
+async def test_a_worker_is_told_to_end_an_executor_that_cannot_stop_an_action(scene: Scene, monkeypatch):
+    monkeypatch.setattr("runs.sockets.frame_socket.POLL_SECONDS", 600.0)
+    await Executor.objects.filter(pk=scene.executor_id).aupdate(worker="worker-1")
+    peer, worker = await open_executor(scene), Peer(WorkerConsumer)
+    await worker.connect(timeout=SECONDS)
+    running = [str(scene.executor_id)]
+    await worker.say(frames.WorkerHello("worker-1", "host", 1, running))
+    await peer.hear(frames.Leases)
+    await database.write(request_abort, ActionRef(scene.ref), reason="enough", actor="ann")
+    refusing = frames.Refusing(scene.key(), 1, frames.now_us(), int(Escalation.PROCESS), "its stack", 0)
+    await peer.say(frames.Batch(1, [frames.Started(scene.key(), 1, frames.now_us()), refusing]))
+
+    stop = await worker.hear(frames.StopExecutor, frames.decode_to_worker)
+
+    assert stop.executor == str(scene.executor_id)
+    assert await sync_to_async(scene.phase)() is Phase.RUNNING
+    await worker.say(frames.Exited(stop.executor, -9, "killed by SIGKILL"))
+    await worker.disconnect()
+    assert await sync_to_async(scene.phase)() is Phase.ABORTED
+    await peer.disconnect()
+
+
+async def test_an_executor_that_only_connects_is_ended_by_its_worker_and_its_work_waits_again(
+    scene: Scene, monkeypatch
+):
+    """As with a frame that never gets through: it says hello again and again, and nothing after it arrives."""
+    monkeypatch.setattr(heartbeats, "UNPROVED_SECONDS", 1.0)
+    await Executor.objects.filter(pk=scene.executor_id).aupdate(worker="worker-1")
+    worker = await open_worker("worker-1", str(scene.executor_id))
+    peer = await open_executor(scene)
+    await peer.hear(frames.Leases)
+
+    async with keeping_house():
+        stop = asyncio.ensure_future(worker.hear(frames.StopExecutor, frames.decode_to_worker))
+        while not stop.done():
+            await peer.disconnect()
+            peer = await open_executor(scene)
+        asked = await stop
+
+    assert asked.executor == str(scene.executor_id)
+    assert "no batch of events has come through" in asked.reason
+    await worker.say(frames.Exited(asked.executor, -9, "killed by SIGKILL"))
+    await worker.disconnect()
+    assert await sync_to_async(scene.phase)() is Phase.QUEUED
+    await peer.disconnect()
+
+
+async def test_a_frame_of_the_server_is_no_longer_than_a_batch(scene: Scene):
+    peer = await open_executor(scene)
+    await peer.hear(frames.Leases)
+    names = [f"child{number}" for number in range(40)]
+    asked = [frames.Enqueue(scene.run.pk, ROOT, scene.message(name).SerializeToString()) for name in names]
+    failure = Failure("ValueError", "x" * bounds.MAX_MESSAGE_BYTES)
+    await peer.say(frames.Batch(1, [frames.Started(scene.key(), 1, frames.now_us()), *asked]))
+    await peer.hear(frames.Ack)
+    ends: list[frames.Event] = [
+        frames.Finished(scene.key(name), 1, frames.now_us(), "failed", failure) for name in names
+    ]
+    await peer.say(frames.Batch(2, ends))
+
+    told: set[str] = set()
+    while len(told) < len(names):
+        data = await peer.receive_from(timeout=SECONDS)
+        assert len(data) <= bounds.BATCH_BYTES + bounds.FRAME_OVERHEAD
+        assert isinstance(data, bytes)
+        frame = frames.decode_to_executor(data)
+        if isinstance(frame, frames.Children):
+            told |= {update.name for update in frame.updates}
+    await peer.disconnect()
+
+
+async def test_force_is_told_after_the_abort_was_delivered(scene: Scene, monkeypatch):
+    monkeypatch.setattr("runs.sockets.frame_socket.POLL_SECONDS", 600.0)
+    peer = await open_executor(scene)
+    await peer.hear(frames.Leases)
+    abort = partial(request_abort, ActionRef(scene.ref), reason="enough", actor="ann")
+    await database.write(abort)
+    await peer.hear(frames.Cancels)
+    await peer.say(frames.Batch(1, [frames.Delivered(scene.key(), 1, frames.now_us())]))
+    await peer.hear(frames.Ack)
+
+    await database.write(partial(abort, force=True))
+
+    assert [cancel.is_forced for cancel in (await peer.hear(frames.Cancels)).cancels] == [True]
+    await peer.disconnect()
+
+
+async def test_why_a_pool_starts_slower_is_kept(scene: Scene):
+    worker = await open_worker("w")
+    for _ in range(2):  # over each connection
+        await worker.say(frames.SlowPool(scene.pool.key, "importing its modules starts threads"))
+    await worker.say(frames.SlowPool("unknown", "x"))
+
+    def kept() -> str:
+        return Pool.objects.get(pk=scene.pool.pk).slow_start
+
+    await sync_to_async(wait_until)(kept, "it is written down", SECONDS)
+    assert await sync_to_async(kept)() == "importing its modules starts threads"
+    await worker.disconnect(timeout=SECONDS)
+
+
+@pytest.mark.parametrize(("code", "failures"), [(frames.LEFT, 0), (frames.STOPPED, 0), (0, 1), (-9, 1)])
+async def test_what_was_leased_to_an_executor_that_was_about_to_leave_runs_again_uncharged(
+    scene: Scene, code: int, failures: int
+):
+    """It got the lease after its last event, and has not answered any more."""
+    await sync_to_async(leases.lease_queued)(scene.executor_id, scene.epoch, 1)
+    worker = await open_worker("w", str(scene.executor_id))
+    await worker.say(frames.Exited(str(scene.executor_id), code))
+    await worker.hear(frames.ExitKnown, frames.decode_to_worker)
+
+    action = await Action.objects.aget(name=ROOT)
+    assert (action.phase, action.executor_id, action.system_failures) == (Phase.QUEUED, None, failures)
+    await worker.disconnect(timeout=SECONDS)

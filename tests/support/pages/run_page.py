@@ -1,0 +1,44 @@
+"""The page of a run as tests use it: how it is opened, its rows, its dialog and its messages."""
+
+from __future__ import annotations
+
+from playwright.sync_api import Locator, Page, expect
+
+from tests.support.pages.connected import until_connected
+from tests.support.server.server import Server
+
+
+def run_url(server: Server, run: str) -> str:
+    return f"{server.url}/v2/domain/development/project/flytesnacks/runs/{run}"
+
+
+def open_run(page: Page, server: Server, run: str, query: str = "") -> None:
+    page.goto(run_url(server, run) + query)
+    expect(page.locator("connection-status")).to_have_attribute("data-state", "live")
+
+
+def row(page: Page, name: str) -> Locator:
+    return page.locator(f"#action-{name}")
+
+
+def dialog(page: Page) -> Locator:
+    return page.locator("dialog[open]")
+
+
+def toasts(page: Page) -> Locator:
+    return page.locator("#toasts[role=status]")
+
+
+def settle(page: Page) -> None:
+    """Rows that have not moved lately abort at once."""
+    page.evaluate("document.querySelector('run-tree').movedAt = -1e9")
+
+
+def expect_phase(page: Page, name: str, phase: str) -> None:
+    expect(row(page, name)).to_have_attribute("data-phase", phase)
+
+
+def open_ended_run(page: Page, url: str) -> None:
+    page.goto(url)
+    until_connected(page)
+    expect(page.locator("#run-matches")).to_have_count(1)

@@ -1,0 +1,300 @@
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+from django.test import Client
+from django.utils import timezone
+from flyteidl2.core import literals_pb2
+from flyteidl2.task import common_pb2
+
+from runs.domain.phases import Cause, Phase
+from runs.models import Abort, Action, Attempt, LogChunk
+from runs.queries import logs
+from runs.store import storage
+from tests.support import factories
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+RUN = "/v2/domain/development/project/flytesnacks/runs/run1"
+
+
+def panel(action: str = "a0", tab: str = "") -> str:
+    answer = Client(headers={"HX-Request": "true"}).get(f"{RUN}/actions/{action}?tab={tab}")
+    assert answer.status_code == 200
+    return " ".join(answer.content.decode().split())
+
+
+def test_the_overview_says_times_and_error():
+    run = factories.make_run()
+    factories.make_action(
+        run,
+        "x",
+        parent=run.actions.get(),
+        phase=Phase.FAILED,
+        error_code="ValueError",
+        error_message="I will fail!",
+    )
+
+    text = panel("x")
+
+    assert "I will fail!" in text
+    assert "ValueError" in text
+    assert "Ended" in text
+
+
+def test_the_abort_chain_says_who_why_when_and_through_whom():
+    run = factories.make_run("1x1")
+    target, child = run.actions.get(name="a0-0"), run.actions.get(name="a0-0-0")
+    asked = timezone.now() - timedelta(seconds=9)
+    abort = factories.make_abort(target, actor="carol", reason="wrong data", requested_at=asked)
+    Action.objects.filter(pk=child.pk).update(
+        abort=abort, phase=Phase.ABORTED, delivered_at=asked + timedelta(milliseconds=9),
+        ended_at=asked + timedelta(milliseconds=1030),
+    )  # fmt: skip
+
+    text = panel("a0-0-0")
+
+    for words in ("carol", "wrong data", "external abort", 'data-select="a0-0"', "+9 ms", "+1,030 ms"):
+        assert words in text
+
+
+def test_an_action_that_nobody_held_was_never_delivered():
+    run = factories.make_run()
+    root = run.actions.get()
+    abort = factories.make_abort(root, scope=Abort.Scope.RUN, cause=Cause.ROOT_ENDED)
+    factories.make_action(run, "q", parent=root, phase=Phase.ABORTED, abort=abort, started_at=None)
+
+    assert "never held by an executor" in panel("q")
+
+
+def test_inputs_and_outputs_are_read_from_their_files():
+    run = factories.make_run()
+    folder = storage.join(settings.STORAGE_URL, "x")
+    value = literals_pb2.Literal(
+        scalar=literals_pb2.Scalar(primitive=literals_pb2.Primitive(string_value="<hello>"))
+    )
+    named = [common_pb2.NamedLiteral(name="greeting", value=value)]
+    storage.write_bytes(
+        storage.join(folder, "inputs.pb"), common_pb2.Inputs(literals=named).SerializeToString()
+    )
+    storage.write_bytes(storage.join(folder, "outputs.pb"), b"")
+    factories.make_action(
+        run, "x", parent=run.actions.get(), phase=Phase.SUCCEEDED, output_uri=folder,
+        input_uri=storage.join(folder, "inputs.pb"),
+    )  # fmt: skip
+
+    assert "greeting" in panel("x", "inputs")
+    assert "&lt;hello&gt;" in panel("x", "inputs")
+    assert "takes or returns nothing" in panel("x", "outputs")
+
+
+def test_the_log_says_how_far_it_goes_and_whether_more_may_come():
+    run = factories.make_run()
+    chunk = factories.make_log(run.actions.get(), "first\n", "<second>\n")
+
+    text = panel("a0", "logs")
+
+    assert text.index("first") < text.index("&lt;second&gt;")
+    assert f'data-chunk="{chunk.pk}" data-lines="0"' in text
+    assert " data-live" in text
+    assert " data-cut" not in text
+
+
+def test_the_log_of_an_ended_action_is_not_followed():
+    run = factories.make_run(phase=Phase.SUCCEEDED)
+    factories.make_log(run.actions.get(), "done")
+
+    assert " data-live" not in panel("a0", "logs")
+
+
+def test_a_long_log_is_shown_by_its_end(monkeypatch: pytest.MonkeyPatch, django_assert_num_queries):
+    monkeypatch.setattr(logs, "MAX_LINES", 3)
+    root = factories.make_run().actions.get()
+    for first in range(0, 8, 2):
+        last = factories.make_log(root, f"line {first}", f"line {first + 1}")
+
+    with django_assert_num_queries(1):
+        log = logs.read_end(root.pk)
+
+    assert [line.text for line in log.lines] == ["line 5", "line 6", "line 7"]
+    assert (log.is_cut, log.offset) == (True, logs.LogOffset(last.pk))
+
+
+@pytest.mark.parametrize(("lines", "characters"), [(3, 10_000), (1000, 15)])
+def test_a_flood_is_told_whole_in_parts(django_assert_num_queries, lines: int, characters: int):
+    most = logs.Bounds(lines, characters)
+    root = factories.make_run().actions.get()
+    said = [f"line {number}" for number in range(24)]
+    for first in range(0, 24, 8):
+        factories.make_log(root, *said[first : first + 8])
+
+    told: list[str] = []
+    log = logs.Log((), logs.LogOffset(), has_more=True)
+    while log.has_more:
+        with django_assert_num_queries(1):
+            log = logs.read_after(root.pk, log.offset, most=most)
+        assert len(log.lines) <= 3
+        told += [line.text for line in log.lines]
+
+    assert told == said
+    assert logs.read_after(root.pk, log.offset) == logs.Log((), log.offset)
+
+
+def test_the_whole_log_is_searched(django_assert_num_queries):
+    root = factories.make_run().actions.get()
+    factories.make_log(root, "Alpha <1>", "beta")
+    factories.make_log(root, "ALPHA 2", stream="err")
+
+    with django_assert_num_queries(1):
+        assert logs.search_log(root.pk, "alpha", stream="err").total == 1
+    text = Client().get(f"{RUN}/actions/a0/log/search?q=alpha").content.decode()
+    assert "2 lines of the whole log have “alpha”" in text
+    assert "Alpha &lt;1&gt;" in text
+    assert "beta" not in text
+    assert Client().get(f"{RUN}/actions/a0/log/search?q=").status_code == 400
+
+
+def test_the_log_can_be_had_as_a_file():
+    run = factories.make_run()
+    factories.make_log(run.actions.get(), "<one>", "two")
+
+    answer = Client().get(f"{RUN}/actions/a0/log.txt")
+
+    assert answer.headers["Content-Type"].startswith("text/plain")
+    assert [line.split(" ", 3)[3] for line in answer.content.decode().splitlines()] == ["<one>", "two"]
+
+
+def test_events_are_listed_in_order():
+    root = factories.make_run().actions.get()
+    factories.make_event(root, Phase.QUEUED, cause=Cause.ENQUEUED)
+    factories.make_event(root, Phase.RUNNING, before=Phase.RUNNING, cause=Cause.EXTERNAL_ABORT)
+
+    text = panel("a0", "events")
+
+    assert text.index("enqueued") < text.index("Asked to stop")
+
+
+def test_an_unknown_action_is_a_fragment_that_says_so():
+    factories.make_run()
+
+    answer = Client(headers={"HX-Request": "true"}).get(f"{RUN}/actions/none")
+
+    assert answer.status_code == 404
+    assert "none" in answer.content.decode()
+    assert "<html" not in answer.content.decode()
+
+
+def tabs_of(text: str) -> list[str]:
+    return re.findall(r'role="tab" id="tab-(\w+)"', text)
+
+
+def test_an_abort_and_a_report_get_a_tab_only_where_there_is_one():
+    run = factories.make_run()
+    folder = storage.join(settings.STORAGE_URL, "reported")
+    factories.make_action(run, "x", parent=run.actions.get(), phase=Phase.SUCCEEDED, output_uri=folder)
+    always = ["overview", "inputs", "outputs", "logs", "attempts", "events"]
+
+    assert tabs_of(panel("x")) == always
+    storage.write_bytes(storage.join(folder, "report.html"), b"<h1>Hi</h1>")
+    assert tabs_of(panel("x")) == [*always, "report"]
+    factories.make_abort(run.actions.get(name="x"))
+    Action.objects.filter(name="x").update(abort=Abort.objects.get())
+    assert tabs_of(panel("x")) == [*always, "abort", "report"]
+
+
+def test_a_tab_that_the_action_has_not_is_the_overview():
+    factories.make_run()
+
+    assert 'data-tab="overview"' in panel("a0", "report")
+    assert panel("a0", "report").count('aria-selected="true"') == 1
+
+
+def test_each_attempt_has_a_card_with_its_error_and_a_link_to_its_log():
+    root = factories.make_run().actions.get()
+    for number, outcome in ((1, "failed"), (2, "")):
+        Attempt.objects.create(
+            action=root, number=number, lease_epoch=number, outcome=outcome, started_at=timezone.now(),
+            ended_at=timezone.now() if outcome else None, error_message="<no disk>" if outcome else "",
+        )  # fmt: skip
+
+    text = panel("a0", "attempts")
+
+    assert "&lt;no disk&gt;" in text
+    assert text.index('id="lease-2"') < text.index('id="lease-1"')
+    assert "tab=logs&amp;attempt=1" in text
+    assert 'Attempts <span class="badge num">2</span>' in text
+
+
+def test_an_attempt_says_what_it_has_used_where_that_was_measured():
+    root = factories.make_run().actions.get()
+    Attempt.objects.create(
+        action=root, number=1, lease_epoch=1, cpu_seconds=3.14, peak_memory_bytes=412 * 2**20
+    )
+
+    assert "peak 412 MiB, 3.1 s CPU" in panel("a0", "attempts")
+
+    Attempt.objects.update(cpu_seconds=None, peak_memory_bytes=None)
+    assert "Used" not in panel("a0", "attempts")
+
+
+def test_the_log_of_one_attempt_is_that_of_no_other():
+    root = factories.make_run().actions.get()
+    factories.make_log(root, "of the first")
+    second = factories.make_log(root, "of the second")
+    LogChunk.objects.filter(pk=second.pk).update(attempt=2)
+
+    text = panel("a0", "logs&attempt=2")
+    file = Client().get(f"{RUN}/actions/a0/log.txt?attempt=2")
+
+    assert "of the second" in text
+    assert "of the first" not in text
+    assert f'data-attempt="2" data-chunk="{second.pk}"' in text
+    assert "of the first" not in file.content.decode()
+    assert file.headers["Content-Disposition"] == 'attachment; filename="run1-a0-2.log.txt"'
+    assert Client().get(f"{RUN}/actions/a0/log.txt?attempt=x").status_code == 400
+
+
+def test_the_shell_is_told_to_abort_only_what_is_live():
+    run = factories.make_run()
+    factories.make_action(run, "x", parent=run.actions.get(), phase=Phase.SUCCEEDED)
+
+    assert "flyte abort run1 a0" in panel("a0")
+    assert "flyte abort" not in panel("x")
+    assert "flyte get io run1 x" in panel("x")
+
+
+def test_a_report_is_served_without_any_right_of_ours(monkeypatch: pytest.MonkeyPatch):
+    run = factories.make_run()
+    folder = storage.join(settings.STORAGE_URL, "served")
+    storage.write_bytes(storage.join(folder, "report.html"), b"<h1>Hi</h1>")
+    factories.make_action(run, "x", parent=run.actions.get(), phase=Phase.SUCCEEDED, output_uri=folder)
+
+    answer = Client().get(f"{RUN}/actions/x/report")
+
+    policy = answer.headers["Content-Security-Policy"]
+    assert answer.content == b"<h1>Hi</h1>"
+    assert policy.startswith("sandbox allow-scripts; default-src 'none'")
+    assert "allow-same-origin" not in policy
+    assert "connect-src 'none'" in policy
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert Client().get(f"{RUN}/actions/a0/report").status_code == 404
+    monkeypatch.setattr("runs.queries.reports.MAX_BYTES", 3)
+    assert Client().get(f"{RUN}/actions/x/report").status_code == 400
+    assert "too large" in panel("x", "report")
+
+
+def test_a_bug_is_told_in_words_to_a_fragment(monkeypatch: pytest.MonkeyPatch):
+    factories.make_run()
+    monkeypatch.setattr("runs.views.panels.panel_context", lambda *_: 1 / 0)
+    client = Client(
+        headers={"HX-Request": "true", "x-request-id": "abc-12345"}, raise_request_exception=False
+    )
+
+    answer = client.get(f"{RUN}/actions/a0")
+
+    assert answer.status_code == 500
+    assert "error-box" in answer.content.decode()
+    assert "abc-12345" in answer.content.decode()
