@@ -97,7 +97,14 @@ class Process:
         current.install()
         self._steps.install(current.enter, self._host.holds_up)
         note_module = partial(home.note_module, self._config.bundle_uri, Path(self._config.home))
-        runner = Runner(self._link.outbox, controller, problem, note_module, self._config.storage_url)
+        runner = Runner(
+            self._link.outbox,
+            controller,
+            problem,
+            note_module,
+            self._steps.begin_code,
+            self._config.storage_url,
+        )
         self._host.open(runner, folders)
         while True:
             try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -33,12 +32,14 @@ class Runner:
         controller: HostController,
         bundle_problem: InvalidBundle | None,
         note_module: Callable[[str], None],
+        begin_code: Callable[[Attempt], None],
         storage_url: str = "",
     ) -> None:
         self._outbox = outbox
         self._controller = controller
         self._bundle_problem = bundle_problem
         self._note_module = note_module
+        self._begin_code = begin_code
         self._storage_url = storage_url
         self._loaded: dict[Command, tuple[Any, Any]] = {}
         self._has_scope = False
@@ -87,7 +88,7 @@ class Runner:
         """Its code is next, unless its lease was given back or its end was reported while its inputs were read."""
         if not attempt.start():
             raise asyncio.CancelledError
-        attempt.begun_ns = time.monotonic_ns()
+        self._begin_code(attempt)
         self._outbox.put(Started(key=attempt.key, epoch=attempt.lease.epoch, at=now_us()))
 
     def _check_addresses(self, lease: Lease, command: Command) -> None:

@@ -82,6 +82,11 @@ class Steps:
 
         handles._run = run_step
 
+    def begin_code(self, attempt: Attempt) -> None:
+        """Its code is next: what the loading of its module took, and waited for, in this same step is not its code's."""
+        attempt.begun_ns = time.monotonic_ns()
+        self._long.sample(attempt.begun_ns)
+
     def _note_long(self, attempt: Attempt, began: int) -> None:
         """Remember for its end that it blocked the loop. What it did before its first line of code does not count."""
         if not attempt.begun_ns:

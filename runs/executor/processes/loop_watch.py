@@ -9,7 +9,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-from runs.executor.attempt.long_steps import COLLECTIONS, LONG_NS, LongSteps
+from runs.executor.attempt.long_steps import COLLECTIONS, LONG_NS
 from runs.executor.processes.main_thread import MainThread
 
 
@@ -19,7 +19,7 @@ def watch_loop(main: MainThread, report: Callable[[int], None]) -> None:
     handles: Any = asyncio.Handle
     run_handle = handles._run
     long, own_thread, clock, ident = (
-        LongSteps(),
+        main.long_steps,
         threading.get_ident(),
         time.monotonic_ns,
         threading.get_ident,

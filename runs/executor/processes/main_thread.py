@@ -18,6 +18,7 @@ from functools import partial
 from queue import SimpleQueue
 from typing import Any, NoReturn
 
+from runs.executor.attempt.long_steps import LongSteps
 from runs.executor.attempt.stacks import stack_of_tasks
 
 # Programs do not use it and it is never sent to a group. Other systems than Linux have no signal to spare.
@@ -45,6 +46,7 @@ class MainThread:
     ) -> None:
         self.was_cancelled = False
         self.began_ns = 0  # when a coroutine began, of the monotonic clock
+        self.long_steps = LongSteps()
         self._delivered = delivered
         self._leave = leave
         self._end_threads = end_threads
@@ -174,6 +176,9 @@ class MainThread:
             self._before = asyncio.all_tasks()
             self._task = asyncio.current_task()
             self.began_ns = time.monotonic_ns()
+            self.long_steps.sample(
+                self.began_ns
+            )  # what was waited for before, in this same step, is not its code's
             try:
                 return await run(*args, **options)
             except asyncio.CancelledError:

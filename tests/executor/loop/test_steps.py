@@ -170,11 +170,30 @@ def test_of_a_step_in_which_its_code_begins_the_rest_counts(accounted: Accounted
 
     async def imports_and_begins() -> None:
         block(0.6)
-        one.begun_ns = time.monotonic_ns()
+        accounted.steps.begin_code(one)
 
     accounted.run(accounted.start(one, imports_and_begins()))
 
     assert one.blocked_ns == 0
+
+
+def test_what_a_step_waited_for_and_imported_before_its_code_began_excuses_nothing_after_it(
+    accounted: Accounted, monkeypatch: pytest.MonkeyPatch
+):
+    one = attempt("one")
+    waited = 0
+    monkeypatch.setattr(long_steps, "read_delay_ns", lambda: waited)
+
+    async def imports_begins_and_blocks() -> None:
+        nonlocal waited
+        waited += 7_000_000_000
+        monkeypatch.setitem(sys.modules, "imported_before", ModuleType("imported_before"))
+        accounted.steps.begin_code(one)
+        block(0.6)
+
+    accounted.run(accounted.start(one, imports_begins_and_blocks()))
+
+    assert one.blocked_ns > 0.5e9
 
 
 def test_what_waited_for_a_processor_did_not_block(accounted: Accounted, monkeypatch: pytest.MonkeyPatch):
