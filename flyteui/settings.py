@@ -156,6 +156,7 @@ KEEP_LOGS = kept("KEEP_LOGS")
 KEEP_CACHE = kept("KEEP_CACHE")
 # The client remembers for a day what it has uploaded, and does not upload it again.
 KEEP_UNUSED = kept("KEEP_UNUSED", least=timedelta(days=2))
+KEEP_AUDIT = kept("KEEP_AUDIT")
 DOMAINS = env("DOMAINS", "development,staging,production").split(",")
 DEFAULT_PROJECT = env("PROJECT", "flytesnacks")
 
@@ -258,6 +259,7 @@ AUTH_PASSWORD_VALIDATORS = [
     },
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+    {"NAME": "runs.access.oauth.tokens.EndTokens"},
 ]
 
 REDIS_URL = env("REDIS_URL", "")

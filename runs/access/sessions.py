@@ -89,5 +89,10 @@ def touch(session_key: str) -> None:
         session.save()
 
 
+def clear_ended() -> None:
+    """Delete the sessions whose cookies no browser sends any more. One statement."""
+    SessionStore.clear_expired()
+
+
 def _now() -> float:
     return wall_time().timestamp()

@@ -15,6 +15,7 @@ from secrets import token_hex
 
 import structlog
 
+from runs.access import sessions
 from runs.access.oauth import clients
 from runs.domain.errors import Unavailable
 from runs.engine import cache, housekeeping
@@ -110,8 +111,9 @@ class Housekeeper:
                 await change.wait()
 
     async def _keep_tokens(self) -> None:
-        """Tokens and codes that have ended are refused anyway; here they make room."""
+        """Tokens, codes and sessions that have ended are refused anyway; here they make room."""
         while True:
             await self._is_mine.wait()
             await database.write(clients.clear_ended)
+            await database.write(sessions.clear_ended)
             await asyncio.sleep(TOKENS_SECONDS)

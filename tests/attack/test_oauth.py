@@ -6,7 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import User
+from django.http import HttpRequest
 from django.test import Client
 from django.utils import timezone
 from hypothesis import HealthCheck, given
@@ -21,27 +23,21 @@ from runs.access.oauth.keys import create_key, revoke_key
 from runs.domain.roles import Role
 from runs.models import APIKey
 from runs.views.sign_in import oauth_views
-from tests.support.oauth import FlyteClient, authorize_address, basic, challenge_of, hidden_fields
+from tests.support.oauth import (
+    FlyteClient,
+    ada,
+    authorize_address,
+    basic,
+    challenge_of,
+    flyte,
+    hidden_fields,
+    password_mode,
+)
 
-pytestmark = pytest.mark.usefixtures("transactional_db")
+__all__ = ["ada", "flyte", "password_mode"]  # fixtures
+
+pytestmark = pytest.mark.usefixtures("transactional_db", "password_mode")
 ELSEWHERE = "http://evil.example/callback"
-
-
-@pytest.fixture(autouse=True)
-def _password_mode(settings: Any) -> None:
-    settings.AUTH = "password"
-
-
-@pytest.fixture
-def ada(transactional_db: None) -> User:
-    return User.objects.create_user("ada")
-
-
-@pytest.fixture
-def flyte(ada: User) -> FlyteClient:
-    browser = Client()
-    browser.force_login(ada)
-    return FlyteClient(browser)
 
 
 def assert_refused(answer: Any, error: str) -> None:
@@ -180,6 +176,28 @@ def test_a_revoked_token_is_nothing_at_once(flyte: FlyteClient) -> None:
 
     assert subject_of_bearer(tokens["access_token"]) is None
     assert_refused(flyte.refresh(tokens["refresh_token"]), "invalid_grant")
+
+
+def test_a_new_password_ends_all_that_was_given_before(flyte: FlyteClient, ada: User) -> None:
+    tokens, code = flyte.sign_in(), flyte.ask_for_code()["code"]
+
+    ada.set_password("another one")
+    ada.save()
+
+    assert subject_of_bearer(tokens["access_token"]) is None
+    assert_refused(flyte.refresh(tokens["refresh_token"]), "invalid_grant")
+    assert_refused(flyte.exchange(code), "invalid_grant")
+
+
+def test_a_hash_that_is_renewed_at_a_sign_in_ends_nothing(flyte: FlyteClient, ada: User) -> None:
+    tokens = flyte.sign_in()
+    User.objects.update(password=PBKDF2PasswordHasher().encode("hers", "salt", iterations=7))
+
+    assert Client().login(username="ada", password="hers", request=HttpRequest())
+
+    ada.refresh_from_db()
+    assert "$7$" not in ada.password
+    assert subject_of_bearer(tokens["access_token"]) is not None
 
 
 def test_a_user_who_was_deactivated_has_no_token_and_gets_none(flyte: FlyteClient, ada: User) -> None:

@@ -43,6 +43,12 @@ def test_after_some_wrong_passwords_the_right_one_is_not_tried_either():
     assert "15 minutes" in answer.content.decode()
 
 
+def test_the_admin_site_has_no_second_form_that_could_be_tried():
+    answer = sign_in("ann", RIGHT, path="/admin/login/")
+
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/sign-in/")
+
+
 def test_others_sign_in_meanwhile_and_so_does_the_same_name_elsewhere():
     fail("ann")
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
+from django.contrib.sessions.models import Session
 from django.db import OperationalError
 from django.utils import timezone
 from oauth2_provider.models import DeviceGrant
@@ -167,3 +168,14 @@ async def test_codes_that_have_ended_make_room(scene: Scene):
         await until(lambda: DeviceGrant.objects.count() == 1, "what has ended is deleted")
 
     assert (await DeviceGrant.objects.aget()).device_code == "600"
+
+
+async def test_sessions_that_have_ended_make_room(scene: Scene):
+    for key, seconds in (("ended", -1), ("lasts", 600)):
+        expires = timezone.now() + timedelta(seconds=seconds)
+        await Session.objects.acreate(session_key=key, session_data="", expire_date=expires)
+
+    async with working(Housekeeper()):
+        await until(lambda: Session.objects.count() == 1, "what has ended is deleted")
+
+    assert (await Session.objects.aget()).session_key == "lasts"

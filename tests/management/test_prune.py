@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
-from runs.models import LogChunk, Run
+from runs.models import AuditEntry, LogChunk, Run
 from runs.store import storage
 from tests.engine.retention.conftest import MakeEnded, files, make_ended, root
 
@@ -43,10 +45,24 @@ def test_it_deletes_what_it_said(make_ended: MakeEnded, root: Path):
 
     said = prune("--runs", "30d", "--logs", "7d", "--vacuum")
 
-    assert "Deleted 1 run with 3 actions, the logs of 1 run, 0 cache entries, and 4 files (7 B)." in said
+    assert (
+        "Deleted 1 run with 3 actions, the logs of 1 run, 0 cache entries, 0 entries of the audit, and 4 files (7 B)."
+        in said
+    )
     assert "has given its free space back" in said
     assert Run.objects.get().name == "young"
     assert LogChunk.objects.count() == 0
+
+
+def test_the_audit_is_kept_as_long_as_its_project_says(root: Path):
+    for project, days in (("mine", 31), ("mine", 29), ("theirs", 31), ("", 31), ("", 5)):
+        AuditEntry.objects.create(deed="abort", project=project, at=timezone.now() - timedelta(days=days))
+    options = ("--audit", "10d,mine=30d,theirs=")
+
+    assert "2 entries of the audit" in prune("--dry-run", *options)
+    assert "2 entries of the audit" in prune(*options)
+
+    assert sorted(AuditEntry.objects.values_list("project", flat=True)) == ["", "mine", "theirs"]
 
 
 def test_without_options_the_settings_count(make_ended: MakeEnded, settings: Any):

@@ -9,7 +9,9 @@ from html import unescape
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from django.conf import settings
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth.models import User
 from django.test import Client
 
 from runs.access.oauth.clients import CLI_CLIENT, DEVICE_GRANT, register_cli_client
@@ -29,7 +31,7 @@ def authorize_address(**changes: str | None) -> str:
         "client_id": CLI_CLIENT,
         "response_type": "code",
         "scope": "all",
-        "redirect_uri": settings.CLI_REDIRECT_URI,
+        "redirect_uri": django_settings.CLI_REDIRECT_URI,
         "state": "some-state",
         "code_challenge": challenge_of(VERIFIER),
         "code_challenge_method": "S256",
@@ -76,7 +78,7 @@ class FlyteClient:
         return self._post("/oauth/token/", {
             "grant_type": "authorization_code",
             "client_id": CLI_CLIENT,
-            "redirect_uri": settings.CLI_REDIRECT_URI,
+            "redirect_uri": django_settings.CLI_REDIRECT_URI,
             "code_verifier": VERIFIER,
             "code": code,
             **changes,
@@ -109,3 +111,21 @@ class FlyteClient:
 def basic(client_id: str, secret: str) -> dict[str, str]:
     """The header with which the client proves a key."""
     return {"Authorization": f"Basic {base64.b64encode(f'{client_id}:{secret}'.encode()).decode()}"}
+
+
+@pytest.fixture
+def password_mode(settings: Any) -> None:
+    settings.AUTH = "password"
+
+
+@pytest.fixture
+def ada(password_mode: None, transactional_db: None) -> User:
+    return User.objects.create_user("ada")
+
+
+@pytest.fixture
+def flyte(ada: User) -> FlyteClient:
+    """The client of ada, who has signed in with her browser."""
+    browser = Client()
+    browser.force_login(ada)
+    return FlyteClient(browser)

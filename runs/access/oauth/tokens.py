@@ -1,11 +1,12 @@
-"""Access tokens that we have given out (validator.py), as subjects."""
+"""Access tokens that we have given out (validator.py): whose they are, and when all of somebody's end."""
 
 from __future__ import annotations
 
 import hashlib
 
 from django.conf import settings
-from oauth2_provider.models import AccessToken
+from django.contrib.auth.models import User
+from oauth2_provider.models import AccessToken, DeviceGrant, Grant, RefreshToken
 
 from runs.access.oauth import keys
 from runs.access.sessions import subject_of_user
@@ -29,3 +30,20 @@ def find_subject(token: str) -> Subject | None:
         return subject_of_user(found.user, Way.CLI) if found.user.is_active else None
     key = getattr(found.application, "api_key", None)
     return keys.subject_of_key(key) if key is not None else None
+
+
+class EndTokens:
+    """In AUTH_PASSWORD_VALIDATORS: Django tells it that a password was changed, by whomever and in whichever way.
+
+    Sessions end by themselves, for their cookies are signed with the hash. That a hash is renewed at a sign-in is no change.
+    """
+
+    def validate(self, password: str, user: User | None = None) -> None:
+        """Any password will do."""
+
+    def get_help_text(self) -> str:
+        return "A new password signs out all browsers and programs."
+
+    def password_changed(self, password: str, user: User | None = None) -> None:
+        for kind in (RefreshToken, AccessToken, Grant, DeviceGrant):
+            kind.objects.filter(user=user).delete()

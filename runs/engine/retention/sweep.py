@@ -37,21 +37,25 @@ Steps = Generator[Step, Any, None]
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """How long runs, logs, cache entries and unused files are kept; by default as the settings say."""
+    """How long runs, logs, cache entries, unused files and the audit are kept; by default as the settings say."""
 
     runs: Retention = field(default_factory=lambda: settings.KEEP_RUNS)
     logs: Retention = field(default_factory=lambda: settings.KEEP_LOGS)
     cache: Retention = field(default_factory=lambda: settings.KEEP_CACHE)
     unused: Retention = field(default_factory=lambda: settings.KEEP_UNUSED)
+    audit: Retention = field(default_factory=lambda: settings.KEEP_AUDIT)
 
 
 @dataclass(slots=True)
 class Deleted:
-    """What a sweep has deleted. size: bytes of files; packed: runs whose small values are in one file now."""
+    """What a sweep has deleted. size: bytes of files; entries: of the cache; audited: entries of the audit; packed: runs whose small values are in
+    one file now.
+    """
 
     runs: int = 0
     logs: int = 0
     entries: int = 0
+    audited: int = 0
     rows: int = 0
     files: int = 0
     size: int = 0
@@ -71,7 +75,7 @@ def _work(call: Callable[..., Any], *arguments: Any) -> Step:
 
 
 def expire(policy: Policy, deleted: Deleted) -> Steps:
-    """Delete runs, logs and cache entries whose time is over. Of runs only their names go: `delete_left` does the rest."""
+    """Delete runs, logs, and entries of cache and audit whose time is over. Of runs only their names go: `delete_left` does the rest."""
     while due := (yield _read(deletions.find_due, policy.runs)):
         before = deleted.runs
         for ref in due:
@@ -87,6 +91,9 @@ def expire(policy: Policy, deleted: Deleted) -> Steps:
     while entries := (yield _read(unused.find_old_entries, policy.cache)):
         yield _write(unused.delete_entries, entries)
         deleted.entries += len(entries)
+    while entries := (yield _read(unused.find_old_audit, policy.audit)):
+        yield _write(unused.delete_audit, entries)
+        deleted.audited += len(entries)
     yield _write(deletions.forget_old)
 
 

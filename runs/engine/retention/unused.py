@@ -1,4 +1,4 @@
-"""Rows that runs shared and none has any more (specs, pools, executors), logs and cache entries whose time is over.
+"""Rows that runs shared and none has any more (specs, pools, executors), and logs and entries of cache and audit whose time is over.
 
 A spec or a pool is deleted only when it was unused for longer than a process remembers its id (engine/creation.py), so nobody
 writes a row with an id that is gone.
@@ -16,7 +16,18 @@ from runs.domain.phases import LIVE
 from runs.engine.creation import REMEMBERED_SECONDS
 from runs.engine.retention.deletions import delete_raw
 from runs.engine.retention.periods import Retention
-from runs.models import Action, Attempt, CacheEntry, DeployedTask, Executor, LogChunk, Pool, Run, TaskSpec
+from runs.models import (
+    Action,
+    Attempt,
+    AuditEntry,
+    CacheEntry,
+    DeployedTask,
+    Executor,
+    LogChunk,
+    Pool,
+    Run,
+    TaskSpec,
+)
 from runs.store.clock import wall_time
 
 UNUSED = timedelta(seconds=6 * REMEMBERED_SECONDS)
@@ -137,3 +148,19 @@ def _entries(where: Q, span: timedelta, limit: int) -> list[int]:
 
 def delete_entries(entries: list[int]) -> None:
     delete_raw(CacheEntry.objects.filter(pk__in=entries))
+
+
+def find_old_audit(retention: Retention, *, limit: int = LIMIT) -> list[int]:
+    """Entries of the audit that are too old; what belongs to no project is kept as long as the default says."""
+    named = list(retention.by_project)
+    spans = [(span, Q(project=name)) for name, span in retention.by_project.items()]
+    found: list[int] = []
+    for span, where in [*spans, (retention.default, ~Q(project__in=named))]:
+        if span is not None:
+            old = AuditEntry.objects.filter(where, at__lt=wall_time() - span)
+            found += old.order_by("at").values_list("pk", flat=True)[:limit]
+    return found
+
+
+def delete_audit(entries: list[int]) -> None:
+    delete_raw(AuditEntry.objects.filter(pk__in=entries))

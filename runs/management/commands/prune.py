@@ -21,6 +21,7 @@ OPTIONS = {
     "runs": "runs that ended longer ago, unless they have the label keep=true",
     "logs": "logs of runs that ended longer ago",
     "cache": "cache entries that are older",
+    "audit": "entries of the audit that are older",
     "unused": "uploads, inputs, code bundles and files of runs that are gone, when nothing refers to them and they are older",
 }
 
@@ -29,8 +30,8 @@ class Command(BaseCommand):
     """Delete what is over, and what nothing uses."""
 
     help = (
-        "Delete runs, logs and cache entries whose time is over, and files that nothing uses: by FLYTEUI_KEEP_RUNS, _LOGS, _CACHE "
-        "and _UNUSED, or by these options, which replace them for this time. A server may go on meanwhile."
+        "Delete runs, logs, and entries of cache and audit whose time is over, and files that nothing uses: by FLYTEUI_KEEP_RUNS, _LOGS, "
+        "_CACHE, _AUDIT and _UNUSED, or by these options, which replace them for this time. A server may go on meanwhile."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -65,7 +66,8 @@ class Command(BaseCommand):
             sweep.run_here(steps)
         self.stdout.write(
             f"Deleted {counted(deleted.runs, 'run')} with {counted(deleted.rows, 'action')}, the logs of {counted(deleted.logs, 'run')}, "
-            f"{counted(deleted.entries, 'cache entry', 'cache entries')}, and {counted(deleted.files, 'file')} "
+            f"{counted(deleted.entries, 'cache entry', 'cache entries')}, "
+            f"{counted(deleted.audited, 'entry', 'entries')} of the audit, and {counted(deleted.files, 'file')} "
             f"({format_bytes(deleted.size)})."
         )
         if vacuum:
@@ -77,6 +79,7 @@ class Command(BaseCommand):
 def say_preview(found: Pruning) -> str:
     return (
         f"Would delete {counted(found.runs, 'run')} with {counted(found.actions, 'action')} and {found.run_files.text}; the logs of "
-        f"{counted(found.logs, 'run')} ({format_bytes(found.log_bytes)}); {counted(found.entries, 'cache entry', 'cache entries')}; and "
+        f"{counted(found.logs, 'run')} ({format_bytes(found.log_bytes)}); {counted(found.entries, 'cache entry', 'cache entries')}; "
+        f"{counted(found.audited, 'entry', 'entries')} of the audit; and "
         f"{counted(found.unused.files, 'file')} that nothing uses ({format_bytes(found.unused.bytes)}). Nothing was changed."
     )

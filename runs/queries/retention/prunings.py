@@ -20,7 +20,9 @@ MOST = 1_000_000  # runs, logs or entries that are counted
 
 @dataclass(frozen=True, slots=True)
 class Pruning:
-    """runs, actions: whose time is over, with their files; logs: runs whose logs go; unused: files, as things are now."""
+    """runs, actions: whose time is over, with their files; logs: runs whose logs go; entries: of the cache; audited: of the
+    audit; unused: files, as things are now.
+    """
 
     runs: int
     actions: int
@@ -28,6 +30,7 @@ class Pruning:
     logs: int
     log_bytes: int
     entries: int
+    audited: int
     unused: trees.Freed = field(default_factory=trees.Freed)
 
 
@@ -53,5 +56,6 @@ def preview_pruning(policy: Policy) -> Pruning:
         logs=len(logs),
         log_bytes=log_bytes,
         entries=len(unused.find_old_entries(policy.cache, limit=MOST)),
+        audited=len(unused.find_old_audit(policy.audit, limit=MOST)),
         unused=files.clear_unused(marks, uses, policy.unused, Event(), dry_run=True),
     )

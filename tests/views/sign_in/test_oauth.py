@@ -16,26 +16,20 @@ from runs.access.oauth.clients import clear_ended
 from runs.access.oauth.keys import create_key
 from runs.domain.roles import Role, Way
 from runs.models import AuditEntry
-from tests.support.oauth import FlyteClient, authorize_address, basic, hidden_fields, query_of
+from tests.support.oauth import (
+    FlyteClient,
+    ada,
+    authorize_address,
+    basic,
+    flyte,
+    hidden_fields,
+    password_mode,
+    query_of,
+)
 
-pytestmark = pytest.mark.usefixtures("transactional_db")
+__all__ = ["ada", "flyte", "password_mode"]  # fixtures
 
-
-@pytest.fixture(autouse=True)
-def _password_mode(settings: Any) -> None:
-    settings.AUTH = "password"
-
-
-@pytest.fixture
-def ada(transactional_db: None) -> User:
-    return User.objects.create_user("ada")
-
-
-@pytest.fixture
-def flyte(ada: User) -> FlyteClient:
-    browser = Client()
-    browser.force_login(ada)
-    return FlyteClient(browser)
+pytestmark = pytest.mark.usefixtures("transactional_db", "password_mode")
 
 
 def test_a_code_with_its_verifier_becomes_a_token_of_the_user(flyte: FlyteClient) -> None:
