@@ -2,8 +2,8 @@
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
-# "auto" is one process for each core.
-PYTEST_WORKERS ?= auto
+# For two cores: some tests wait for processes, and then the others compute.
+PYTEST_WORKERS ?= 3
 
 # For two cores: while one process waits, the others compute. Each has a server and a browser of its own, and takes whole
 # files, whose tests stay in order, so that a failure can be repeated.

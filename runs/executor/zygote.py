@@ -71,8 +71,10 @@ class Zygote(ForkServer):
 
     def serve(self) -> NoReturn:
         self.prepare()
-        self._report(Ready())
         super().serve()
+
+    def ready(self) -> None:
+        self._report(Ready())
 
     def handle(self, line: bytes) -> None:
         fd = self.fds.popleft()
@@ -118,7 +120,8 @@ class Zygote(ForkServer):
                     self.control.close()
                     zygote = Zygote(socket.socket(fileno=control_fd))
                     if reason := import_modules(preload):
-                        zygote._report(Unfit(reason))
+                        with suppress(ConnectionError):  # the worker has ended meanwhile
+                            zygote._report(Unfit(reason))
                         os._exit(0)
                     zygote.serve()
                 except BaseException:

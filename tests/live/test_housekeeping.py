@@ -144,7 +144,9 @@ async def test_a_hint_wakes_it_and_no_poll(scene: Scene):
     async with working(Housekeeper()):
         await until(Lock.objects.filter(name=housekeeping.LOCK).exists, "it works")
         long_ago = timezone.now() - timedelta(hours=1)
-        await Executor.objects.filter(pk=scene.executor_id).aupdate(heartbeat_at=long_ago)
+        await Executor.objects.filter(pk=scene.executor_id).aupdate(
+            heartbeat_at=long_ago, unproved_since=long_ago
+        )
 
         silent = Executor.objects.filter(pk=scene.executor_id, state=Executor.State.DISCONNECTED)
         while not await silent.aexists():

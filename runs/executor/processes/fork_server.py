@@ -35,6 +35,9 @@ class ForkServer(ABC):
     def reaped(self, pid: int, status: int) -> None:
         """A child has ended. status: as os.waitpid has it."""
 
+    def ready(self) -> None:  # noqa: B027 -- most have nothing to say
+        """From now on requests are handled."""
+
     def ended(self) -> None:  # noqa: B027 -- most have nothing to do then
         """The other end of the socket has ended, and this process is about to."""
 
@@ -54,6 +57,7 @@ class ForkServer(ABC):
         self._selector.register(self.control, selectors.EVENT_READ, self._read_requests)
         self._selector.register(self._signals, selectors.EVENT_READ, self._reap)
         try:
+            self.ready()
             while True:
                 for key, _ in self._selector.select():
                     key.data()

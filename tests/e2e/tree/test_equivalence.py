@@ -25,7 +25,7 @@ from tests.support.server.faulty_hints import SEED
 from tests.support.server.parts import Parts
 from tests.support.server.server import ROOT, RUN_URL, free_port, wait_until
 
-SEEDS = int(os.environ.get("FLYTEUI_TEST_EQUIVALENCES", long_or_short(9, 2)))
+SEEDS = int(os.environ.get("FLYTEUI_TEST_EQUIVALENCES", long_or_short(9, 1)))
 SHAPES = ["14x6", "30x10x4", "8x5x3x2"]
 ROUNDS = [3, 10, 25, 25, 40]  # moves before each look; the first ones while the tree grows
 # A hint may be lost, then the poll finds what changed; and a connection may have to be made again.

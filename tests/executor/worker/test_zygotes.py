@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -140,3 +143,16 @@ def test_a_zygote_is_not_used_for_variables_that_are_read_early() -> None:
     assert fits_zygote({"LOG_LEVEL": "10", "_F_SYS_PATH": "./src", "MODEL": "x"})
     assert not fits_zygote({"PYTHONPATH": "/x"})
     assert not fits_zygote({"FLYTE_IO_BATCH_SIZE": "1"})
+
+
+def test_one_whose_worker_ends_while_it_imports_ends_without_a_word():
+    ours, its = socket.socketpair()
+    ours.close()
+
+    with its:
+        done = subprocess.run(
+            [sys.executable, "-m", "runs.executor", "zygote", str(its.fileno())],
+            pass_fds=[its.fileno()], capture_output=True, timeout=NET_SECONDS, check=False,
+        )  # fmt: skip
+
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

@@ -8,12 +8,14 @@ import json
 import os
 import random
 import re
+import shutil
 import signal
 import socket
 import sqlite3
 import ssl
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -30,6 +32,7 @@ RUN_URL = re.compile(r"(https?://\S+?)/v2/domain/([^/]+)/project/([^/]+)/runs/([
 # After its work the client may crash on its way out: threads of its HTTP library outlive the interpreter (docs/decisions/0026).
 CRASHES_AT_EXIT = {-signal.SIGABRT, -signal.SIGBUS, -signal.SIGSEGV}
 STOP_SECONDS = 5.0
+DATABASE = "flyteui.sqlite3"
 ROOT = Path(__file__).resolve().parents[3]
 PLAIN_OUTPUT = {"NO_COLOR": "1", "COLUMNS": "200", "TERM": "dumb"}
 
@@ -67,15 +70,27 @@ def clients() -> Forks:
     return forks
 
 
+@functools.cache
+def migrated_database() -> Path:
+    """A database without a row, for servers whose first start is not what a test is about: migrating costs a second each."""
+    home = Path(tempfile.mkdtemp(prefix="flyteui-migrated-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    env = {**clean_environment(), "FLYTEUI_HOME": str(home)}
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, env=env, check=True)
+    return home / DATABASE
+
+
+def clean_environment() -> dict[str, str]:
+    """This process' environment without settings of ours, which it has loaded."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("FLYTEUI_", "DJANGO_"))}
+
+
 class Server:
     """A server with a home folder of its own."""
 
     def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
-        clean = {
-            name: value for name, value in os.environ.items() if not name.startswith(("FLYTEUI_", "DJANGO_"))
-        }
-        self.env = clean | {
+        self.env = clean_environment() | {
             "FLYTEUI_HOME": str(home),
             # What a user's shell has. This process has loaded the settings, and with them a stricter one.
             "FLYTEUI_USER_UMASK": "022",
@@ -90,6 +105,7 @@ class Server:
         self.process: subprocess.Popen[bytes] | None = None
         self.commands = Forks("manage", {"DJANGO_SETTINGS_MODULE": "flyteui.settings", **self.env})
         self.start_seconds = 0.0
+        self.is_migrated = True  # when it has no database yet, it begins with one that has been migrated
         self.demos: dict[str, str] = {}
         """The paths of finished demonstrations, by their shapes."""
 
@@ -101,6 +117,12 @@ class Server:
 
     def start(self, *options: str) -> Server:
         self.home.mkdir(parents=True, exist_ok=True)
+        if (
+            self.is_migrated
+            and not (self.home / DATABASE).exists()
+            and "FLYTEUI_DATABASE_URL" not in self.env
+        ):
+            shutil.copy(migrated_database(), self.home / DATABASE)
         begun = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -223,7 +245,7 @@ class Server:
     # --- what is stored -----------------------------------------------------------------------------------------
 
     def query(self, sql: str, *parameters: Any) -> list[sqlite3.Row]:
-        connection = sqlite3.connect(f"file:{self.home / 'flyteui.sqlite3'}?mode=ro", uri=True, timeout=20)
+        connection = sqlite3.connect(f"file:{self.home / DATABASE}?mode=ro", uri=True, timeout=20)
         connection.row_factory = sqlite3.Row
         try:
             return connection.execute(sql, parameters).fetchall()
