@@ -10,7 +10,7 @@ import structlog
 from django.conf import settings
 
 from runs.access import gate, tokens
-from runs.domain.errors import LeaseLost, Unavailable
+from runs.domain.errors import LeaseLost
 from runs.engine import batches, leases, news
 from runs.protocol import frames
 from runs.protocol.bounds import MAX_FRAME_BYTES, split
@@ -147,8 +147,4 @@ class ExecutorConsumer(FrameConsumer):
     async def disconnect(self, code: int) -> None:
         await super().disconnect(code)
         if self.executor_id is not None:
-            try:
-                await database.write(leases.disconnect_executor, self.executor_id, self.epoch)
-            except Unavailable:
-                # Its heartbeats have ended: housekeeping will find that out.
-                log.warning("cannot write that an executor has left", executor=str(self.executor_id))
+            await database.write(leases.disconnect_executor, self.executor_id, self.epoch)

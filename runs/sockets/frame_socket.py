@@ -12,11 +12,12 @@ from uuid import UUID
 
 import structlog
 from channels.consumer import get_handler_name
+from channels.exceptions import StopConsumer
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 
 from runs.access.bearers import read_bearer
-from runs.domain.errors import ExecutorError, Invalid, LeaseLost, Unavailable
+from runs.domain.errors import ExecutorError, FlyteUIError, Invalid, LeaseLost, Unavailable
 from runs.protocol import frames
 from runs.protocol.constants import BAD_MESSAGE, FAILED, HELLO_SECONDS, NO_HELLO, SUPERSEDED, TRY_AGAIN
 
@@ -144,6 +145,16 @@ class FrameConsumer(AsyncWebsocketConsumer, ABC):
 
     async def write_frame(self, frame: frames.ToExecutor | frames.ToWorker) -> None:
         await self.send(bytes_data=frames.encode(frame))
+
+    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+        """The end, whatever of it cannot be written: housekeeping finds that out, because the heartbeats have ended."""
+        try:
+            await self.disconnect(message["code"])
+        except FlyteUIError as error:
+            log.warning(
+                "cannot write that a peer has left", path=self.scope["path"], error=error.message[:MAX_ERROR]
+            )
+        raise StopConsumer
 
     async def disconnect(self, code: int) -> None:
         del code

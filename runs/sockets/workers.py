@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
 
 import msgspec
 import structlog
@@ -114,5 +113,4 @@ class WorkerConsumer(FrameConsumer):
         await super().disconnect(code)
         if self.name:
             self._leave()
-            with suppress(Unavailable):  # then it counts as connected for a few seconds more
-                await database.write(scheduling.forget_worker, self.name, self.channel_name)
+            await database.write(scheduling.forget_worker, self.name, self.channel_name)

@@ -10,10 +10,10 @@ import errno
 import fcntl
 import filecmp
 import os
-import tempfile
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import fsspec
@@ -186,12 +186,15 @@ def find_size(uri: str) -> int | None:
 
 
 def new_temporary_file() -> Path:
-    """An empty file on the disk of the storage, so that it can be renamed into place."""
+    """An empty file on the disk of the storage, so that it can be renamed into place.
+
+    Who may read it is said by our umask, or by the folder, whose default ACL may let the user of executors in (docs/security.md).
+    """
     folder = (_local_root() or Path(settings.HOME)) / "_incoming"
     folder.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=folder)
-    os.close(handle)
-    return Path(name)
+    path = folder / f"tmp{token_hex(8)}"
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    return path
 
 
 def put_file(temporary: Path, uri: str, *, replaces: bool = False) -> None:

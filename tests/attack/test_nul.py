@@ -11,10 +11,16 @@ import logging
 import httpx
 import pytest
 from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.conf import settings
 from django.db import connection
 from django.test import Client
 
+from runs.protocol import frames
+from runs.protocol.constants import BAD_MESSAGE
+from runs.sockets.workers import WorkerConsumer
 from tests.support import factories
+from tests.support.nets import NET_SECONDS
 
 pytestmark = pytest.mark.django_db(transaction=True)
 RUN = "/v2/domain/development/project/flytesnacks/runs/run1"
@@ -84,3 +90,18 @@ async def test_a_call_with_one_is_not_repeated(web: httpx.AsyncClient, method: s
     answer = await web.post(f"/flyteidl2.{method}", json=body)
 
     assert answer.status_code == 200 or answer.json()["code"] in {"invalid_argument", "not_found"}
+
+
+async def test_a_worker_with_one_in_its_name_is_served_or_refused_and_its_socket_ends():
+    token = f"Bearer {settings.EXECUTOR_TOKEN}".encode()
+    peer = WebsocketCommunicator(WorkerConsumer.as_asgi(), "/", headers=[(b"authorization", token)])
+    await peer.connect(timeout=NET_SECONDS)
+    await peer.send_to(bytes_data=frames.encode(frames.WorkerHello(NO_TEXT, "host", 1)))
+    await peer.send_to(bytes_data=b"\xc1")
+    while (output := await peer.receive_output(NET_SECONDS))["type"] != "websocket.close":
+        pass
+
+    await peer.disconnect(timeout=NET_SECONDS)
+
+    assert output["code"] == BAD_MESSAGE
+    assert peer.future.exception() is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -55,3 +56,42 @@ def test_what_is_stored_is_its_owners(umask: None, tmp_path: Path, settings: Any
 
     assert {mode(path) for path in made if path.is_file()} == {0o600}
     assert {mode(path) for path in made if path.is_dir()} == {0o700}
+
+
+USER_OBJ, USER, GROUP_OBJ, MASK, OTHER = 0x01, 0x02, 0x04, 0x10, 0x20
+ALL, NONE, NOBODY = 7, 0, 0xFFFFFFFF
+
+
+def let_in(folder: Path, uid: int) -> None:
+    """As `setfacl -m d:u:<uid>:rwX` does: of what is made in there, this user is let in too."""
+    entries = [
+        (USER_OBJ, ALL, NOBODY),
+        (USER, ALL, uid),
+        (GROUP_OBJ, NONE, NOBODY),
+        (MASK, ALL, NOBODY),
+        (OTHER, NONE, NOBODY),
+    ]
+    value = struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
+    try:
+        os.setxattr(folder, "system.posix_acl_default", value)
+    except OSError as error:
+        pytest.skip(f"no access lists here: {error}")
+
+
+def test_whom_the_access_list_of_the_storage_lets_in_is_let_in_to_all_of_it(
+    umask: None, tmp_path: Path, settings: Any
+):
+    """The user of executors (docs/deploy.md). The group's bits are then the most that the list gives."""
+    keep_files_private()
+    root = tmp_path / "storage"
+    root.mkdir()
+    let_in(root, 12345)
+    settings.STORAGE_URL = f"file://{root}"
+    uploaded = storage.new_temporary_file()
+    storage.put_file(uploaded, f"file://{root}/_uploads/p/x")
+    storage.write_bytes(f"file://{root}/_inputs/p/y", b"")
+
+    made = [*root.rglob("*")]
+
+    assert {mode(path) for path in made if path.is_file()} == {0o660}
+    assert {mode(path) for path in made if path.is_dir()} == {0o770}

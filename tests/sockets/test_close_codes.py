@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import autobahn.twisted.websocket  # noqa: F401 -- it chooses Twisted, as Daphne does
 import pytest
 from autobahn.websocket.protocol import WebSocketProtocol
 from django.template.loader import render_to_string

@@ -14,13 +14,14 @@ from channels.testing import WebsocketCommunicator
 from django.conf import settings
 from django.utils import timezone
 
+from runs.domain.errors import FlyteUIError, Invalid, LeaseLost, Unavailable
 from runs.domain.failures import Failure
 from runs.domain.names import ROOT, ActionRef
 from runs.domain.phases import Cause, Escalation, Phase
 from runs.domain.specs import read_task_spec
 from runs.engine import leases
 from runs.engine.aborts import request_abort
-from runs.engine.executors import heartbeats
+from runs.engine.executors import heartbeats, scheduling
 from runs.live.housekeeping import Housekeeper
 from runs.models import Action, Executor, Pool
 from runs.protocol import bounds, frames
@@ -391,3 +392,28 @@ async def test_what_was_leased_to_an_executor_that_was_about_to_leave_runs_again
     action = await Action.objects.aget(name=ROOT)
     assert (action.phase, action.executor_id, action.system_failures) == (Phase.QUEUED, None, failures)
     await worker.disconnect(timeout=SECONDS)
+
+
+@pytest.mark.parametrize(
+    "error", [Unavailable("the disk is full"), Invalid("no column holds it"), LeaseLost("it was given up")]
+)
+async def test_a_socket_ends_with_its_peer_whatever_of_that_cannot_be_written(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, error: FlyteUIError
+):
+    def fail(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(leases, "disconnect_executor", fail)
+    monkeypatch.setattr(scheduling, "forget_worker", fail)
+    executor, worker = Peer(ExecutorConsumer), Peer(WorkerConsumer)
+    await executor.connect()
+    await worker.connect()
+    await executor.say(await sync_to_async(scene.hello)(scene.executor_id, 1))
+    await worker.say(frames.WorkerHello("w1", "host", 1))
+    await executor.hear(frames.Welcome)
+
+    for peer in (executor, worker):
+        await peer.disconnect(timeout=SECONDS)
+
+        assert peer.future.done()
+        assert peer.future.exception() is None

@@ -1,6 +1,6 @@
 """Executors as another user of the system (`manage.py worker --user NAME`), so that user code cannot read what the server can.
 
-Becoming somebody else takes root, or CAP_SETUID and CAP_SETGID (and CAP_KILL, to end what was started).
+Becoming somebody else takes root, or CAPABILITIES: to start and to end their processes, and to read and clear up what those leave.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+CAPABILITIES = "CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_CHOWN, CAP_FOWNER and CAP_DAC_OVERRIDE"
 FOLDERS = Path("/var/tmp")  # noqa: S108 -- of each user one folder, which nobody else may enter
 
 
@@ -57,7 +58,7 @@ def check_start(user: OtherUser, program: str = sys.executable) -> None:
     except OSError as error:
         if error.errno == errno.EPERM:
             raise CannotBecome(
-                f"this process may not become {user.name!r}: start the worker as root, or give it CAP_SETUID, CAP_SETGID and CAP_KILL"
+                f"this process may not become {user.name!r}: start the worker as root, or give it {CAPABILITIES}"
             ) from error
         raise CannotBecome(
             f"{user.name!r} cannot run {program} ({error.strerror}): let them read the folder of this installation and that of its Python"
@@ -72,6 +73,11 @@ def make_folder(user: OtherUser) -> Path:
     user.folder.mkdir(mode=0o700, exist_ok=True)
     if user.folder.is_symlink() or user.folder.stat().st_uid not in {user.uid, os.geteuid()}:
         raise CannotBecome(f"{user.folder} belongs to somebody else; remove it")
-    os.chown(user.folder, user.uid, user.gid)
-    user.folder.chmod(0o700)
+    try:
+        os.chown(user.folder, user.uid, user.gid)
+        user.folder.chmod(0o700)
+    except PermissionError as error:
+        raise CannotBecome(
+            f"this process may not give {user.folder} to {user.name!r}: start the worker as root, or give it {CAPABILITIES}"
+        ) from error
     return user.folder

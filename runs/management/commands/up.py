@@ -32,8 +32,13 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--demo", action="store_true", help="start a demo run when there is no run yet")
+        parser.add_argument(
+            "--no-worker",
+            action="store_true",
+            help="without a worker: `manage.py worker` is started elsewhere",
+        )
 
-    def handle(self, *args: Any, demo: bool, **options: Any) -> None:
+    def handle(self, *args: Any, demo: bool, no_worker: bool, **options: Any) -> None:
         del args, options
         check_port_is_free()
         call_command("migrate", verbosity=0)
@@ -44,8 +49,9 @@ class Command(BaseCommand):
         roles = [
             Role("web", [*python, "-m", "flyteui.web", "-b", settings.HOST, "-p", str(settings.PORT), "-v", "0",
                          "--no-server-name", "flyteui.asgi:application"], has_heartbeat=True),
-            Role("worker", [*python, "-m", "django", "worker"]),
         ]  # fmt: skip
+        if not no_worker:
+            roles.append(Role("worker", [*python, "-m", "django", "worker"]))
 
         demos: list[subprocess.Popen[bytes]] = []
 
@@ -54,7 +60,9 @@ class Command(BaseCommand):
             if demo and not registry.has_runs():
                 demos.append(start_demo(config))
 
-        ready_url, verify = f"{settings.LOCAL_URL}/readyz", local_server.verification()
+        # It is ready for runs when it has a worker.
+        health = "healthz" if no_worker else "readyz"
+        ready_url, verify = f"{settings.LOCAL_URL}/{health}", local_server.verification()
         code = asyncio.run(supervise(roles, ready_url=ready_url, on_ready=ready, verify=verify))
         for one in demos:  # it would ask the server that is gone again and again
             one.terminate()

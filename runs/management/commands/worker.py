@@ -25,7 +25,7 @@ class Command(BaseCommand):
         )  # fmt: skip
         parser.add_argument(
             "--user",
-            help="the user of this system that executors run as (default: the worker's own); takes root or CAP_SETUID",
+            help="the user of this system that executors run as (default: the worker's own); takes root, or capabilities",
         )
 
     def handle(self, *args: Any, url: str, user: str | None, **options: Any) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -12,7 +14,7 @@ import pytest
 
 from runs.domain.phases import Phase
 from tests.support.server.parts import find, kill, processes_of
-from tests.support.server.server import Server, wait_until
+from tests.support.server.server import ROOT, Server, wait_until
 
 
 @pytest.fixture
@@ -114,3 +116,24 @@ def test_a_fresh_server_shows_a_demo_run_also_where_another_server_has_been(tmp_
             wait_until(begun, "the demo runs")
         finally:
             server.stop()
+
+
+def test_a_server_without_a_worker_waits_for_one_that_is_started_elsewhere(tmp_path: Path):
+    server = Server(tmp_path / "home")
+    server.home.mkdir(exist_ok=True)
+    web = subprocess.Popen([sys.executable, "manage.py", "up", "--no-worker"], cwd=ROOT, env=server.env)
+    worker: subprocess.Popen[bytes] | None = None
+    try:
+        wait_until(partial(server.answers, server.port), "it answers")
+        run = server.submit("tests/workflows/resuming.py", "quick")
+        assert find(server, " worker") == []
+        assert server.phase(run) is Phase.QUEUED
+
+        worker = subprocess.Popen([sys.executable, "manage.py", "worker"], cwd=ROOT, env=server.env)
+
+        assert server.wait_ended(run) is Phase.SUCCEEDED
+    finally:
+        for process in filter(None, (worker, web)):
+            process.terminate()
+            process.wait(60)
+        server.commands.end()
