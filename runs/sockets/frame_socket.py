@@ -7,7 +7,7 @@ import hmac
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 import structlog
@@ -20,6 +20,9 @@ from runs.access.bearers import read_bearer
 from runs.domain.errors import ExecutorError, FlyteUIError, Invalid, LeaseLost, Unavailable
 from runs.protocol import frames
 from runs.protocol.constants import BAD_MESSAGE, FAILED, HELLO_SECONDS, NO_HELLO, SUPERSEDED, TRY_AGAIN
+
+if TYPE_CHECKING:
+    from asgiref.typing import WebSocketDisconnectEvent
 
 POLL_SECONDS = 2.0  # behind every hint
 MAX_ERROR = 300  # characters of an error, in the log: it may quote what the peer has sent
@@ -146,7 +149,7 @@ class FrameConsumer(AsyncWebsocketConsumer, ABC):
     async def write_frame(self, frame: frames.ToExecutor | frames.ToWorker) -> None:
         await self.send(bytes_data=frames.encode(frame))
 
-    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
+    async def websocket_disconnect(self, message: WebSocketDisconnectEvent) -> None:
         """The end, whatever of it cannot be written: housekeeping finds that out, because the heartbeats have ended."""
         try:
             await self.disconnect(message["code"])

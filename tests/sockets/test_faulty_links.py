@@ -16,7 +16,7 @@ from runs.models import Action, Attempt, Executor, LogChunk
 from runs.protocol import frames
 from runs.protocol.constants import BAD_MESSAGE, SUPERSEDED, TRY_AGAIN
 from runs.store import database
-from tests.sockets.test_executors import Peer, open_executor
+from tests.sockets.conftest import Peer, open_executor
 from tests.support.scene import Scene
 
 pytestmark = pytest.mark.django_db(transaction=True)
