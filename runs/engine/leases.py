@@ -27,7 +27,7 @@ from runs.engine.book import Book, Row, open_run
 from runs.engine.endings import end_attempt
 from runs.engine.executors import places
 from runs.models import Abort, Action, Attempt, Executor, Manner, TaskSpec
-from runs.protocol import frames
+from runs.protocol import frames, worker_frames
 from runs.store import hints
 from runs.store.clock import wall_time
 
@@ -153,7 +153,7 @@ def _why_it_left(executor: Executor) -> str:
 
 
 def end_executor(
-    executor_id: UUID, reason: str, *, was_stopped: bool = False, culprit: frames.Culprit | None = None
+    executor_id: UUID, reason: str, *, was_stopped: bool = False, culprit: worker_frames.Culprit | None = None
 ) -> None:
     """Its process has ended, and with it the attempts that it held.
 
@@ -196,7 +196,7 @@ def end_executor(
         hints.publish_work(executor.pool_id)
 
 
-def _find_charged(held: QuerySet[Action], culprit: frames.Culprit) -> Action | None:
+def _find_charged(held: QuerySet[Action], culprit: worker_frames.Culprit) -> Action | None:
     """The action of the culprit, if its lease is still the one under which it did that."""
     return held.filter(run_id=culprit.key.run, name=culprit.key.name, lease_epoch=culprit.epoch).first()
 

@@ -1,15 +1,14 @@
-"""Messages between an executor or a worker and the server: msgpack arrays inside binary WebSocket frames.
+"""Messages between an executor and the server: msgpack arrays inside binary WebSocket frames. Those of workers: worker_frames.py.
 
 Pure. Both sides encode and decode with the functions at the end. Times are microseconds since the epoch (UTC).
 An executor numbers its batches; the server applies each once, in one transaction, and acknowledges the number.
 """
 
-# Over 400 lines: what one side of a socket says is understood beside what the other answers.
-
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import msgspec
 
@@ -332,126 +331,29 @@ class Drain(msgspec.Struct, tag="drain"):
     reason: str = ""
 
 
-# --- worker <-> server ----------------------------------------------------------------------------------------------
-
-
-UNSEEN = 255  # the code of an end that nobody saw
-
-
-class WorkerHello(msgspec.Struct, tag="worker_hello"):
-    """First frame of a worker. running: executors that it started, or is about to start, and that still run."""
-
-    name: str
-    host: str
-    pid: int
-    running: list[str] = []
-    version: int = PROTOCOL_VERSION
-
-
-class WorkerLeaving(msgspec.Struct, tag="worker_leaving"):
-    """It is being stopped, and so is what it has started or is about to start. A Launch from now on is answered with Exited."""
-
-
-class SlowPool(msgspec.Struct, tag="slow_pool"):
-    """Executors of this pool start slower than others, for this reason. Sent over each connection."""
-
-    pool: str
-    reason: str
-
-
-class Launch(msgspec.Struct, tag="launch"):
-    """Start an executor for a pool. env: variables of the user's environment; processes: of isolated attempts, at a time;
-    is_reserve: it is for a run to come, so it may take its time; storage_url: the storage of the server, outside of which an
-    executor takes neither code nor inputs; token: what it shows when it connects, and no other executor.
-    """
-
-    executor: str
-    pool: str
-    bundle_uri: str
-    env: dict[str, str]
-    capacity: int
-    processes: int
-    idle_seconds: float
-    is_reserve: bool = False
-    storage_url: str = ""
-    token: str = ""
-
-
-class StopExecutor(msgspec.Struct, tag="stop"):
-    """End an executor: SIGTERM, and SIGKILL after that many seconds. Answered by Exited when all of it is gone."""
-
-    executor: str
-    kill_after_seconds: float
-    reason: str = ""
-
-
-class ExitKnown(msgspec.Struct, tag="exit_known"):
-    """The answer to Exited: the end of this executor is written down."""
-
-    executor: str
-
-
-class Culprit(msgspec.Struct, array_like=True, frozen=True):
-    """The action whose code ended the process that it shared. failure: how, with its last stack."""
-
-    key: Key
-    epoch: int
-    failure: Failure
-
-
-class Exited(msgspec.Struct, tag="exited"):
-    """An executor process has ended. code: its exit code, minus the signal's number, or UNSEEN.
-
-    culprit: None when no action did that, or nobody knows which.
-    """
-
-    executor: str
-    code: int
-    message: str = ""
-    culprit: Culprit | None = None
-
-
-class Silence(msgspec.Struct, tag="silence"):
-    """What an executor cannot report itself, because native code in it keeps Python's lock; or that it can again.
-
-    stack: empty where the action that has the lock is not the one that has the event loop.
-    """
-
-    executor: str
-    state: LoopState
-
-
 FromExecutor = Hello | Batch
 ToExecutor = Welcome | Ack | Leases | Cancels | Children | Drain
-FromWorker = WorkerHello | WorkerLeaving | SlowPool | Exited | Silence
-ToWorker = Launch | StopExecutor | ExitKnown
 
-_encoder = msgspec.msgpack.Encoder()
-encode = _encoder.encode
-_from_executor: msgspec.msgpack.Decoder[FromExecutor] = msgspec.msgpack.Decoder(FromExecutor)
-_from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)
-decode_to_executor = msgspec.msgpack.Decoder(ToExecutor).decode
-decode_to_worker = msgspec.msgpack.Decoder(ToWorker).decode
+encode = msgspec.msgpack.Encoder().encode
 
 
-def decode_from_executor(data: bytes) -> FromExecutor:
-    """Raises msgspec.DecodeError for what is no frame."""
-    try:
-        return _from_executor.decode(data)
-    except RecursionError as error:
-        raise msgspec.DecodeError("it is nested too deep") from error
-    except UnicodeDecodeError as error:
-        raise msgspec.DecodeError(f"a text in it is not UTF-8: {error}") from error
+def make_decoder(kinds: Any) -> Callable[[bytes], Any]:
+    """A function that decodes frames of these kinds, and raises msgspec.DecodeError for what is none of them."""
+    decoder = msgspec.msgpack.Decoder(kinds)
+
+    def decode(data: bytes) -> Any:
+        try:
+            return decoder.decode(data)
+        except RecursionError as error:
+            raise msgspec.DecodeError("it is nested too deep") from error
+        except UnicodeDecodeError as error:
+            raise msgspec.DecodeError(f"a text in it is not UTF-8: {error}") from error
+
+    return decode
 
 
-def decode_from_worker(data: bytes) -> FromWorker:
-    """Raises msgspec.DecodeError for what is no frame."""
-    try:
-        return _from_worker.decode(data)
-    except RecursionError as error:
-        raise msgspec.DecodeError("it is nested too deep") from error
-    except UnicodeDecodeError as error:
-        raise msgspec.DecodeError(f"a text in it is not UTF-8: {error}") from error
+decode_from_executor: Callable[[bytes], FromExecutor] = make_decoder(FromExecutor)
+decode_to_executor: Callable[[bytes], ToExecutor] = make_decoder(ToExecutor)
 
 
 def encode_batch(seq: int, events: Iterable[bytes]) -> bytes:

@@ -18,7 +18,7 @@ from django.conf import settings
 
 from runs.access.bearers import read_bearer
 from runs.domain.errors import ExecutorError, FlyteUIError, Invalid, LeaseLost, Unavailable
-from runs.protocol import frames
+from runs.protocol import frames, worker_frames
 from runs.protocol.constants import BAD_MESSAGE, FAILED, HELLO_SECONDS, NO_HELLO, SUPERSEDED, TRY_AGAIN
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ class FrameConsumer(AsyncWebsocketConsumer, ABC):
             pass
         wake.clear()
 
-    async def write_frame(self, frame: frames.ToExecutor | frames.ToWorker) -> None:
+    async def write_frame(self, frame: frames.ToExecutor | worker_frames.ToWorker) -> None:
         await self.send(bytes_data=frames.encode(frame))
 
     async def websocket_disconnect(self, message: WebSocketDisconnectEvent) -> None:

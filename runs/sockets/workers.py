@@ -11,7 +11,7 @@ from runs.access import tokens
 from runs.domain.errors import Unavailable
 from runs.engine import leases
 from runs.engine.executors import blocks, scheduling
-from runs.protocol import frames
+from runs.protocol import frames, worker_frames
 from runs.sockets.frame_socket import BadFrame, FrameConsumer, is_worker_token, read_executor_id
 from runs.store import database, hints, presence
 
@@ -33,24 +33,24 @@ class WorkerConsumer(FrameConsumer):
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         try:
-            frame = frames.decode_from_worker(bytes_data or b"")
+            frame = worker_frames.decode_from_worker(bytes_data or b"")
         except msgspec.MsgspecError as error:
             raise BadFrame(f"{error} (text: {bool(text_data)})") from error
-        if isinstance(frame, frames.WorkerHello):
+        if isinstance(frame, worker_frames.WorkerHello):
             self.greeted.set()
             await self._hello(frame)
         elif not self.name:
             raise BadFrame("a hello is the first frame")
-        elif isinstance(frame, frames.WorkerLeaving):
+        elif isinstance(frame, worker_frames.WorkerLeaving):
             self._leave()
-        elif isinstance(frame, frames.SlowPool):
+        elif isinstance(frame, worker_frames.SlowPool):
             await database.write(scheduling.note_slow_start, frame.pool, frame.reason)
-        elif isinstance(frame, frames.Silence):
+        elif isinstance(frame, worker_frames.Silence):
             await database.write(blocks.note_silence, read_executor_id(frame.executor), frame.state)
         else:
             await self._exited(frame)
 
-    async def _exited(self, frame: frames.Exited) -> None:
+    async def _exited(self, frame: worker_frames.Exited) -> None:
         executor_id = read_executor_id(frame.executor)
         self.running.discard(frame.executor)
         reason = frame.message or f"its process ended with code {frame.code}"
@@ -58,10 +58,10 @@ class WorkerConsumer(FrameConsumer):
         await database.write(
             leases.end_executor, executor_id, reason, was_stopped=was_stopped, culprit=frame.culprit
         )
-        await self.write_frame(frames.ExitKnown(frame.executor))
+        await self.write_frame(worker_frames.ExitKnown(frame.executor))
         self.wake.set()
 
-    async def _hello(self, hello: frames.WorkerHello) -> None:
+    async def _hello(self, hello: worker_frames.WorkerHello) -> None:
         self.name, self.running = hello.name, set(hello.running)
         presence.worker_joined(self.name)
         await self.join(hints.WORKERS)

@@ -27,8 +27,6 @@ SENDING_METHODS = frozenset({"group_send"})
 ASYNC_DOORS = frozenset({"sync_to_async", "database_sync_to_async"})
 SQL_THAT_SETS_PHASE = re.compile(r"\bset\b[^;]*\bphase\b\"?\s*=", re.IGNORECASE)
 LONGEST_FILE = 400
-# A long file says why in its first lines: "# Over 400 lines: <reason>".
-LENGTH_WAIVER = re.compile(rf"^# Over {LONGEST_FILE} lines: \w.{{20,}}", re.MULTILINE)
 
 
 def phase_writes(source: str) -> list[str]:
@@ -157,9 +155,7 @@ def is_pure(name: str) -> bool:
 
 def too_long(source: str) -> list[str]:
     length = source.count("\n")
-    if length <= LONGEST_FILE or LENGTH_WAIVER.search(source):
-        return []
-    return [f"{length} lines, more than {LONGEST_FILE}: split it, or say why it is one file"]
+    return [f"{length} lines, more than {LONGEST_FILE}: split it by idea"] if length > LONGEST_FILE else []
 
 
 def walk(source: str) -> Iterator[ast.AST]:

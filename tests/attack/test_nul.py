@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 
-from runs.protocol import frames
+from runs.protocol import frames, worker_frames
 from runs.protocol.constants import BAD_MESSAGE
 from runs.sockets.workers import WorkerConsumer
 from tests.support import factories
@@ -96,7 +96,7 @@ async def test_a_worker_with_one_in_its_name_is_served_or_refused_and_its_socket
     token = f"Bearer {settings.EXECUTOR_TOKEN}".encode()
     peer = WebsocketCommunicator(WorkerConsumer.as_asgi(), "/", headers=[(b"authorization", token)])
     await peer.connect(timeout=NET_SECONDS)
-    await peer.send_to(bytes_data=frames.encode(frames.WorkerHello(NO_TEXT, "host", 1)))
+    await peer.send_to(bytes_data=frames.encode(worker_frames.WorkerHello(NO_TEXT, "host", 1)))
     await peer.send_to(bytes_data=b"\xc1")
     while (output := await peer.receive_output(NET_SECONDS))["type"] != "websocket.close":
         pass

@@ -14,7 +14,7 @@ from channels.testing import WebsocketCommunicator
 from django.conf import settings
 
 from flyteui.border import PageSockets
-from runs.protocol import frames
+from runs.protocol import frames, worker_frames
 from runs.protocol.constants import BAD_MESSAGE, NO_HELLO, NOT_FOUND
 from tests.support import factories
 
@@ -118,24 +118,24 @@ async def test_a_message_of_a_page_that_is_none_closes_its_socket(text: str):
     assert await closed_with(socket) == BAD_MESSAGE
 
 
-EXITED = frames.encode(frames.Exited("not-a-uuid", 1))
-SILENT = frames.encode(frames.Silence("../x", frames.LoopState(responsive=True, at=1)))
+EXITED = frames.encode(worker_frames.Exited("not-a-uuid", 1))
+SILENT = frames.encode(worker_frames.Silence("../x", frames.LoopState(responsive=True, at=1)))
 HELLO = frames.encode(frames.Hello("not-a-uuid", "pool", 0, "host", 1, 1))
 NO_UTF8 = b"\x82\xa4type\xa5hello\xa4host\xa2\x95#"
 DEEP = msgspec.msgpack.encode({"type": "hello", "no such field": 0})[:-1] + b"\x91" * 100_000
 
 
 @pytest.mark.parametrize(
-    "frame", [EXITED, SILENT, DEEP, NO_UTF8, b"\xc1", frames.encode(frames.WorkerLeaving())]
+    "frame", [EXITED, SILENT, DEEP, NO_UTF8, b"\xc1", frames.encode(worker_frames.WorkerLeaving())]
 )
 @pytest.mark.parametrize("is_known", [True, False])
 async def test_a_frame_of_a_worker_that_is_none_closes_its_socket(frame: bytes, is_known: bool):
-    if is_known and frame == frames.encode(frames.WorkerLeaving()):
+    if is_known and frame == frames.encode(worker_frames.WorkerLeaving()):
         return
     socket = link("/ws/worker/")
     assert (await socket.connect(timeout=SECONDS))[0]
     if is_known:
-        await socket.send_to(bytes_data=frames.encode(frames.WorkerHello("worker", "host", 1)))
+        await socket.send_to(bytes_data=frames.encode(worker_frames.WorkerHello("worker", "host", 1)))
     await socket.send_to(bytes_data=frame)
 
     assert await closed_with(socket) == BAD_MESSAGE

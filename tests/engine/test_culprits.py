@@ -9,7 +9,7 @@ from runs.domain.names import ROOT
 from runs.domain.phases import Cause, Phase
 from runs.engine import leases
 from runs.models import Action, ActionEvent, Attempt
-from runs.protocol import frames
+from runs.protocol import worker_frames
 from tests.support.scene import Scene
 
 pytestmark = pytest.mark.django_db
@@ -26,7 +26,7 @@ def scene() -> Scene:
 
 
 def crash(scene: Scene, name: str, *, epoch: int | None = None) -> None:
-    culprit = frames.Culprit(scene.key(name), epoch or scene.lease_epoch(name), CRASH)
+    culprit = worker_frames.Culprit(scene.key(name), epoch or scene.lease_epoch(name), CRASH)
     leases.end_executor(scene.executor_id, REASON, culprit=culprit)
 
 

@@ -12,7 +12,7 @@ from channels.testing import WebsocketCommunicator
 from django.conf import settings
 
 from runs.live.housekeeping import Housekeeper
-from runs.protocol import frames
+from runs.protocol import frames, worker_frames
 from runs.sockets.executors import ExecutorConsumer
 from runs.sockets.workers import WorkerConsumer
 from tests.support.scene import Scene
@@ -67,7 +67,7 @@ async def scene() -> Scene:
 async def open_worker(name: str = "worker-1", *running: str) -> Peer:
     worker = Peer(WorkerConsumer)
     await worker.connect(timeout=SECONDS)
-    await worker.say(frames.WorkerHello(name, "host", 1, list(running)))
+    await worker.say(worker_frames.WorkerHello(name, "host", 1, list(running)))
     return worker
 
 

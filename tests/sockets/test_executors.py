@@ -18,7 +18,7 @@ from runs.engine import leases
 from runs.engine.aborts import request_abort
 from runs.engine.executors import scheduling
 from runs.models import Action, Executor
-from runs.protocol import bounds, frames
+from runs.protocol import bounds, frames, worker_frames
 from runs.protocol.constants import BAD_MESSAGE, SUPERSEDED
 from runs.sockets.executors import ExecutorConsumer
 from runs.sockets.workers import WorkerConsumer
@@ -199,8 +199,8 @@ async def test_what_was_leased_to_an_executor_that_was_about_to_leave_runs_again
     """It got the lease after its last event, and has not answered any more."""
     await sync_to_async(leases.lease_queued)(scene.executor_id, scene.epoch, 1)
     worker = await open_worker("w", str(scene.executor_id))
-    await worker.say(frames.Exited(str(scene.executor_id), code))
-    await worker.hear(frames.ExitKnown, frames.decode_to_worker)
+    await worker.say(worker_frames.Exited(str(scene.executor_id), code))
+    await worker.hear(worker_frames.ExitKnown, worker_frames.decode_to_worker)
 
     action = await Action.objects.aget(name=ROOT)
     assert (action.phase, action.executor_id, action.system_failures) == (Phase.QUEUED, None, failures)
@@ -222,7 +222,7 @@ async def test_a_socket_ends_with_its_peer_whatever_of_that_cannot_be_written(
     await executor.connect()
     await worker.connect()
     await executor.say(await sync_to_async(scene.hello)(scene.executor_id, 1))
-    await worker.say(frames.WorkerHello("w1", "host", 1))
+    await worker.say(worker_frames.WorkerHello("w1", "host", 1))
     await executor.hear(frames.Welcome)
 
     for peer in (executor, worker):

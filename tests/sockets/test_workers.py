@@ -13,7 +13,7 @@ from runs.domain.specs import read_task_spec
 from runs.engine.aborts import request_abort
 from runs.engine.executors import heartbeats
 from runs.models import Executor, Pool
-from runs.protocol import frames
+from runs.protocol import frames, worker_frames
 from runs.sockets.workers import WorkerConsumer
 from runs.store import database, presence
 from tests.sockets.conftest import SECONDS, Peer, keeping_house, open_executor, open_worker
@@ -32,18 +32,18 @@ async def until_connected(workers: int) -> None:
 async def test_a_worker_is_asked_to_start_an_executor_for_a_pool_that_has_none(scene: Scene):
     worker = Peer(WorkerConsumer)
     await worker.connect(timeout=SECONDS)
-    await worker.say(frames.WorkerHello("worker-1", "host", 1))
+    await worker.say(worker_frames.WorkerHello("worker-1", "host", 1))
     task = read_task_spec(task_spec("env.other", bundle="file:///another.tgz"))
     await sync_to_async(scene.create_run)(task)
 
-    launch = await worker.hear(frames.Launch, frames.decode_to_worker)
+    launch = await worker.hear(worker_frames.Launch, worker_frames.decode_to_worker)
 
     assert launch.bundle_uri == "file:///another.tgz"
     assert presence.workers_connected() == 1
     executor = await Executor.objects.aget(pk=launch.executor)
     assert (executor.state, executor.worker) == (Executor.State.STARTING, "worker-1")
-    await worker.say(frames.Exited(launch.executor, -9))
-    again = await worker.hear(frames.Launch, frames.decode_to_worker)
+    await worker.say(worker_frames.Exited(launch.executor, -9))
+    again = await worker.hear(worker_frames.Launch, worker_frames.decode_to_worker)
     assert again.executor != launch.executor
     await worker.disconnect()
     assert presence.workers_connected() == 0
@@ -53,7 +53,7 @@ async def test_a_worker_is_asked_for_an_executor_in_reserve(scene: Scene, settin
     settings.KEEP_RESERVE = True
     worker = await open_worker()
 
-    launch = await worker.hear(frames.Launch, frames.decode_to_worker)
+    launch = await worker.hear(worker_frames.Launch, worker_frames.decode_to_worker)
 
     assert (launch.is_reserve, launch.pool) == (True, scene.pool.key)
     assert not await Executor.objects.filter(pk=launch.executor, runs__isnull=False).aexists()
@@ -63,19 +63,21 @@ async def test_a_worker_is_asked_for_an_executor_in_reserve(scene: Scene, settin
 async def test_a_worker_that_leaves_is_asked_for_nothing_more_and_another_one_is(scene: Scene):
     leaving, other = await open_worker("leaving"), await open_worker("other")
     await until_connected(2)
-    await leaving.say(frames.WorkerLeaving())
-    await leaving.say(frames.WorkerLeaving())
+    await leaving.say(worker_frames.WorkerLeaving())
+    await leaving.say(worker_frames.WorkerLeaving())
     await until_connected(1)
 
     task = read_task_spec(task_spec("env.other", bundle="file:///another.tgz"))
     await sync_to_async(scene.create_run)(task)
-    launch = await other.hear(frames.Launch, frames.decode_to_worker)
+    launch = await other.hear(worker_frames.Launch, worker_frames.decode_to_worker)
 
     assert (await Executor.objects.aget(pk=launch.executor)).worker == "other"
     assert await leaving.receive_nothing()
     await other.disconnect()
-    await leaving.say(frames.Exited(launch.executor, 0, "its worker is being stopped"))
-    assert (await leaving.hear(frames.ExitKnown, frames.decode_to_worker)).executor == launch.executor
+    await leaving.say(worker_frames.Exited(launch.executor, 0, "its worker is being stopped"))
+    assert (
+        await leaving.hear(worker_frames.ExitKnown, worker_frames.decode_to_worker)
+    ).executor == launch.executor
     assert (await Executor.objects.aget(pk=launch.executor)).state == Executor.State.GONE
     await leaving.disconnect()
     assert presence.workers_connected() == 0
@@ -87,17 +89,17 @@ async def test_a_worker_is_told_to_end_an_executor_that_cannot_stop_an_action(sc
     peer, worker = await open_executor(scene), Peer(WorkerConsumer)
     await worker.connect(timeout=SECONDS)
     running = [str(scene.executor_id)]
-    await worker.say(frames.WorkerHello("worker-1", "host", 1, running))
+    await worker.say(worker_frames.WorkerHello("worker-1", "host", 1, running))
     await peer.hear(frames.Leases)
     await database.write(request_abort, ActionRef(scene.ref), reason="enough", actor="ann")
     refusing = frames.Refusing(scene.key(), 1, frames.now_us(), int(Escalation.PROCESS), "its stack", 0)
     await peer.say(frames.Batch(1, [frames.Started(scene.key(), 1, frames.now_us()), refusing]))
 
-    stop = await worker.hear(frames.StopExecutor, frames.decode_to_worker)
+    stop = await worker.hear(worker_frames.StopExecutor, worker_frames.decode_to_worker)
 
     assert stop.executor == str(scene.executor_id)
     assert await sync_to_async(scene.phase)() is Phase.RUNNING
-    await worker.say(frames.Exited(stop.executor, -9, "killed by SIGKILL"))
+    await worker.say(worker_frames.Exited(stop.executor, -9, "killed by SIGKILL"))
     await worker.disconnect()
     assert await sync_to_async(scene.phase)() is Phase.ABORTED
     await peer.disconnect()
@@ -114,7 +116,7 @@ async def test_an_executor_that_only_connects_is_ended_by_its_worker_and_its_wor
     await peer.hear(frames.Leases)
 
     async with keeping_house():
-        stop = asyncio.ensure_future(worker.hear(frames.StopExecutor, frames.decode_to_worker))
+        stop = asyncio.ensure_future(worker.hear(worker_frames.StopExecutor, worker_frames.decode_to_worker))
         while not stop.done():
             await peer.disconnect()
             peer = await open_executor(scene)
@@ -122,7 +124,7 @@ async def test_an_executor_that_only_connects_is_ended_by_its_worker_and_its_wor
 
     assert asked.executor == str(scene.executor_id)
     assert "no batch of events has come through" in asked.reason
-    await worker.say(frames.Exited(asked.executor, -9, "killed by SIGKILL"))
+    await worker.say(worker_frames.Exited(asked.executor, -9, "killed by SIGKILL"))
     await worker.disconnect()
     assert await sync_to_async(scene.phase)() is Phase.QUEUED
     await peer.disconnect()
@@ -131,8 +133,8 @@ async def test_an_executor_that_only_connects_is_ended_by_its_worker_and_its_wor
 async def test_why_a_pool_starts_slower_is_kept(scene: Scene):
     worker = await open_worker("w")
     for _ in range(2):  # over each connection
-        await worker.say(frames.SlowPool(scene.pool.key, "importing its modules starts threads"))
-    await worker.say(frames.SlowPool("unknown", "x"))
+        await worker.say(worker_frames.SlowPool(scene.pool.key, "importing its modules starts threads"))
+    await worker.say(worker_frames.SlowPool("unknown", "x"))
 
     def kept() -> str:
         return Pool.objects.get(pk=scene.pool.pk).slow_start

@@ -23,7 +23,7 @@ from runs.engine.escalation import stop_executor
 from runs.engine.executors import places
 from runs.engine.leases import end_executor
 from runs.models import Action, Executor, Pool
-from runs.protocol import frames
+from runs.protocol import worker_frames
 from runs.store import hints
 from runs.store.clock import wall_time
 
@@ -41,7 +41,7 @@ _WORKER = "worker:"  # prefix of the locks of connected workers
 class Demand:
     """Executors to start, and executors to drain so that there is room to start one."""
 
-    launches: list[frames.Launch] = field(default_factory=list)
+    launches: list[worker_frames.Launch] = field(default_factory=list)
     drained: list[UUID] = field(default_factory=list)
 
 
@@ -174,7 +174,7 @@ class _Room:
         pairs = waiting.filter(parent__phase__in=_LIVE).order_by().values_list("pool_id", "run_id")
         return set(pairs.distinct())
 
-    def take(self, pool_id: int, run_id: int | None, worker: str) -> frames.Launch:
+    def take(self, pool_id: int, run_id: int | None, worker: str) -> worker_frames.Launch:
         """Record an executor of its own for this run, or one in reserve."""
         pool = Pool.objects.get(pk=pool_id)
         executor = Executor.objects.create(pool=pool, worker=worker, capacity=settings.EXECUTOR_CAPACITY)
@@ -184,7 +184,7 @@ class _Room:
         self._pools.add(pool_id)
         if "_hosts" in vars(self):
             heappush(self._hosts[pool_id], (1, executor.pk))
-        return frames.Launch(
+        return worker_frames.Launch(
             executor=str(executor.pk), pool=pool.key, bundle_uri=pool.bundle_uri, env=pool.env,
             capacity=executor.capacity, processes=settings.MAX_PROCESSES, idle_seconds=settings.EXECUTOR_IDLE_SECONDS,
             is_reserve=run_id is None, storage_url=settings.STORAGE_URL,
@@ -289,11 +289,13 @@ def end_lost(lost: Collection[Lost], running: Collection[str] = ()) -> None:
             end_executor(executor_id, reason)
 
 
-def find_stops(worker: str) -> list[frames.StopExecutor]:
+def find_stops(worker: str) -> list[worker_frames.StopExecutor]:
     """Executors that this worker is to end. One statement."""
     stopping = Executor.objects.filter(state=Executor.State.STOPPING, worker=worker)
     return [
-        frames.StopExecutor(executor=str(executor_id), kill_after_seconds=KILL_AFTER_SECONDS, reason=reason)
+        worker_frames.StopExecutor(
+            executor=str(executor_id), kill_after_seconds=KILL_AFTER_SECONDS, reason=reason
+        )
         for executor_id, reason in stopping.values_list("pk", "end_reason")
     ]
 

@@ -9,7 +9,7 @@ from runs.executor.attempt.record import Holder, Read, read_record
 from runs.executor.link.client import WRONG_TOKEN
 from runs.executor.processes.exits import describe_crash, is_own_fault
 from runs.executor.worker import locks
-from runs.protocol import frames
+from runs.protocol import frames, worker_frames
 from runs.protocol.bounds import bound_failure
 
 # How Python names them in what it writes, for an end whose code nobody saw.
@@ -24,8 +24,8 @@ _CURRENT_THREAD = re.compile(r"^Current thread 0x([0-9a-f]+)[^\n]*:\n((?:  [^\n]
 _MACHINERY = re.compile(r'File "[^"]*/(?:asyncio|flyte|runs/executor)/')
 
 
-def find_culprit(home: str, executor: str, code: int) -> frames.Culprit | None:
-    """The action that ended this process, if one did. code: as in `frames.Exited`."""
+def find_culprit(home: str, executor: str, code: int) -> worker_frames.Culprit | None:
+    """The action that ended this process, if one did. code: as in `worker_frames.Exited`."""
     try:
         left = read_record(locks.path_of(home, executor))
     except OSError:
@@ -33,7 +33,7 @@ def find_culprit(home: str, executor: str, code: int) -> frames.Culprit | None:
     if left is None or not (left.since_ns or left.works):
         return None
     fatal = left.stack.rpartition(_FATAL)[2]
-    if code == frames.UNSEEN:
+    if code == worker_frames.UNSEEN:
         code = next((-number for name, number in _NAMES.items() if fatal.startswith(name)), -signal.SIGKILL)
     if code in _OWN_CODES or not (code == 0 or is_own_fault(code)):
         return None
@@ -68,12 +68,12 @@ def user_calls(calls: list[str]) -> list[str]:
     return calls[: max(user, 1)]
 
 
-def _charge(holder: Holder, code: int, stack: str) -> frames.Culprit:
+def _charge(holder: Holder, code: int, stack: str) -> worker_frames.Culprit:
     failure = describe_crash(code)
     message = (
         f"Its last calls, the innermost first:\n{stack}\n\n{failure.message}" if stack else failure.message
     )
-    return frames.Culprit(
+    return worker_frames.Culprit(
         holder.key,
         holder.epoch,
         bound_failure(type(failure)(failure.code, message, failure.kind, failure.recoverable)),

@@ -22,7 +22,7 @@ from runs.executor.worker.environment import clean_environment
 from runs.executor.worker.forks import Preload
 from runs.executor.worker.other_user import OtherUser
 from runs.executor.worker.zygotes import ZygoteClient, ZygoteLost
-from runs.protocol import frames
+from runs.protocol import worker_frames
 
 LAST_CHILD_SECONDS = 10.0  # for what an executor has forked to be killed, which its shims do at once
 # These are read when a process starts or when it imports the SDK, so a zygote is too old for them.
@@ -86,7 +86,7 @@ class LocalRunning:
         loop = asyncio.get_running_loop()
         loop.add_reader(self._alive, gone.set)
         try:
-            if code == frames.UNSEEN:  # its zygote was killed, and it may run on
+            if code == worker_frames.UNSEEN:  # its zygote was killed, and it may run on
                 await gone.wait()
             self.kill()
             async with asyncio.timeout(LAST_CHILD_SECONDS):
@@ -109,7 +109,7 @@ class LocalRunning:
         self._send(signal.SIGTERM)
 
     def _send(self, number: int) -> None:
-        if not self._code.done() or self._code.result() == frames.UNSEEN:
+        if not self._code.done() or self._code.result() == worker_frames.UNSEEN:
             with suppress(ProcessLookupError):
                 os.kill(self._pid, number)
 

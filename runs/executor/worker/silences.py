@@ -16,7 +16,7 @@ from runs.executor.attempt.record import Holder, Read, read_record
 from runs.executor.worker import locks
 from runs.executor.worker.crashes import user_calls
 from runs.executor.worker.launchers import Running
-from runs.protocol import frames
+from runs.protocol import frames, worker_frames
 
 LOOK_SECONDS = 0.5
 # From then on its stack is asked for; the next look reports it.
@@ -24,7 +24,7 @@ SILENT_SECONDS = 1.0
 # The same where no step has lasted as long, so that something else may keep its thread from running.
 UNEXPLAINED_SECONDS = 4.0
 
-Report = Callable[[frames.Silence], Awaitable[None]]
+Report = Callable[[worker_frames.Silence], Awaitable[None]]
 
 
 class _Silent(NamedTuple):
@@ -72,7 +72,7 @@ class Silences:
             del self._silent[executor]
             if known.is_reported:
                 state = frames.LoopState(responsive=True, at=frames.now_us())
-                await self._report(frames.Silence(executor, state))
+                await self._report(worker_frames.Silence(executor, state))
         elif record.collects:
             return
         elif known is None and is_silent(record):
@@ -82,7 +82,9 @@ class Silences:
         elif known is not None and not known.is_reported:
             self._silent[executor] = known._replace(is_reported=True)
             await self._report(
-                frames.Silence(executor, describe(record, running.pid, record.stack[known.stack_from :]))
+                worker_frames.Silence(
+                    executor, describe(record, running.pid, record.stack[known.stack_from :])
+                )
             )
 
 

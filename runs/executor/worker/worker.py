@@ -23,7 +23,7 @@ from runs.executor.worker import locks
 from runs.executor.worker.crashes import find_culprit
 from runs.executor.worker.launchers import Launcher, Running
 from runs.executor.worker.silences import Silences
-from runs.protocol import frames
+from runs.protocol import frames, worker_frames
 from runs.protocol.pinning import socket_options
 
 LEAVING_SECONDS = 0.2
@@ -64,7 +64,7 @@ class Worker:
         self._silences = Silences(config.home, self._running, self._report_silence)
         self._stopping: dict[str, asyncio.TimerHandle] = {}
         self._watches: set[asyncio.Task[None]] = set()
-        self._unsent: list[frames.Exited] = []
+        self._unsent: list[worker_frames.Exited] = []
         self._slow: dict[str, str] = {}  # why executors of a pool start slower
         launcher.on_slow = self._note_slow
         self._reported: set[str] = set()  # executors whose exit was sent over this connection
@@ -105,7 +105,7 @@ class Worker:
         if self._socket is not None:
             with suppress(ConnectionClosed, TimeoutError):
                 async with asyncio.timeout(LEAVING_SECONDS):
-                    await self._socket.send(frames.encode(frames.WorkerLeaving()))
+                    await self._socket.send(frames.encode(worker_frames.WorkerLeaving()))
 
     async def _stop_executors(self) -> None:
         # Executors report what they had to interrupt themselves, over their own connections.
@@ -137,7 +137,7 @@ class Worker:
                     backoff = FIRST_BACKOFF_SECONDS
                     while True:
                         frame = await self._socket.recv(decode=False)
-                        await self._handle(frames.decode_to_worker(frame))
+                        await self._handle(worker_frames.decode_to_worker(frame))
             except InvalidStatus as refusal:
                 if refusal.response.status_code == HTTPStatus.FORBIDDEN:
                     raise BadToken("the server does not know this token") from refusal
@@ -149,7 +149,7 @@ class Worker:
             backoff = min(backoff * 2, LAST_BACKOFF_SECONDS)
 
     async def _send_hello(self, connection: ClientConnection) -> None:
-        hello = frames.WorkerHello(
+        hello = worker_frames.WorkerHello(
             name=self._config.name,
             host=socket.gethostname(),
             pid=os.getpid(),
@@ -159,25 +159,25 @@ class Worker:
         self._silences.report_again()
         await connection.send(frames.encode(hello))
         for pool, reason in list(self._slow.items()):
-            await connection.send(frames.encode(frames.SlowPool(pool, reason)))
+            await connection.send(frames.encode(worker_frames.SlowPool(pool, reason)))
         if self._stop.is_set():
-            await connection.send(frames.encode(frames.WorkerLeaving()))
+            await connection.send(frames.encode(worker_frames.WorkerLeaving()))
         while self._unsent:
             await connection.send(frames.encode(self._unsent[0]))
             self._reported.add(self._unsent.pop(0).executor)
 
-    async def _handle(self, message: frames.ToWorker) -> None:
+    async def _handle(self, message: worker_frames.ToWorker) -> None:
         match message:
-            case frames.Launch():
+            case worker_frames.Launch():
                 await self._start_launch(message)
-            case frames.StopExecutor():
+            case worker_frames.StopExecutor():
                 self._stop_executor(message)
-            case frames.ExitKnown():
+            case worker_frames.ExitKnown():
                 locks.remove(self._config.home, message.executor)
                 left = WorkingFolders.root_of(self._config.home, message.executor)
                 await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)
 
-    def _stop_executor(self, asked: frames.StopExecutor) -> None:
+    def _stop_executor(self, asked: worker_frames.StopExecutor) -> None:
         """Stop an executor. Idempotent, as the server repeats the request after a reconnect: a second SIGTERM would mean a kill."""
         running = self._running.get(asked.executor)
         if running is None or asked.executor in self._stopping:
@@ -189,18 +189,20 @@ class Worker:
         seconds = 0.0 if self._silences.holds(asked.executor) else asked.kill_after_seconds
         self._stopping[asked.executor] = loop.call_later(seconds, running.kill)
 
-    async def _start_launch(self, launch: frames.Launch) -> None:
+    async def _start_launch(self, launch: worker_frames.Launch) -> None:
         if launch.executor in self._launching or launch.executor in self._running:
             return  # the server repeats its requests after a reconnect
         if self._stop.is_set():
-            await self._report(frames.Exited(launch.executor, frames.LEFT, "its worker is being stopped"))
+            await self._report(
+                worker_frames.Exited(launch.executor, frames.LEFT, "its worker is being stopped")
+            )
             return
         self._launching.add(launch.executor)
         watch = asyncio.create_task(self._launch_and_watch(launch), name=f"executor-{launch.executor}")
         self._watches.add(watch)
         watch.add_done_callback(self._watches.discard)
 
-    async def _launch_and_watch(self, launch: frames.Launch) -> None:
+    async def _launch_and_watch(self, launch: worker_frames.Launch) -> None:
         config = ExecutorConfig(
             url=f"{self._config.base_url}/ws/executor/",
             endpoint=self._config.endpoint,
@@ -219,12 +221,14 @@ class Worker:
         )
         try:
             if config.is_reserve and not await self._get_ready(config):
-                await self._report(frames.Exited(launch.executor, 0, "its worker is being stopped"))
+                await self._report(worker_frames.Exited(launch.executor, 0, "its worker is being stopped"))
                 return
             async with self._one_at_a_time:
                 running = await self._launcher.launch(config)
         except (OSError, ValueError) as problem:
-            await self._report(frames.Exited(launch.executor, 71, f"cannot start a process: {problem}"))
+            await self._report(
+                worker_frames.Exited(launch.executor, 71, f"cannot start a process: {problem}")
+            )
             return
         finally:
             self._launching.discard(launch.executor)
@@ -252,7 +256,7 @@ class Worker:
         if code != frames.LEFT:
             print(f"flyteui worker: executor {executor} ended with {code}", file=sys.stderr)
         culprit = find_culprit(self._config.home, executor, code) if code < 0 or not was_asked else None
-        await self._report(frames.Exited(executor, code, describe_exit(code), culprit))
+        await self._report(worker_frames.Exited(executor, code, describe_exit(code), culprit))
 
     async def _report_orphans(self) -> None:
         """Report executors that another worker of this machine has started, and that have ended without it.
@@ -266,8 +270,10 @@ class Worker:
                 for executor in sorted(
                     dead & before - self._reported - self._running.keys() - self._launching
                 ):
-                    culprit = find_culprit(self._config.home, executor, frames.UNSEEN)
-                    await self._report(frames.Exited(executor, frames.UNSEEN, "its process is gone", culprit))
+                    culprit = find_culprit(self._config.home, executor, worker_frames.UNSEEN)
+                    await self._report(
+                        worker_frames.Exited(executor, worker_frames.UNSEEN, "its process is gone", culprit)
+                    )
             before = dead
             await asyncio.sleep(ORPHANS_SECONDS)
 
@@ -277,22 +283,22 @@ class Worker:
         self._slow[pool] = reason
         print(f"flyteui worker: pool {pool[:12]} starts slower: {reason}", file=sys.stderr)
         if (socket := self._socket) is not None:
-            sending = asyncio.create_task(self._say_slow(socket, frames.SlowPool(pool, reason)))
+            sending = asyncio.create_task(self._say_slow(socket, worker_frames.SlowPool(pool, reason)))
             self._watches.add(sending)
             sending.add_done_callback(self._watches.discard)
 
     @staticmethod
-    async def _say_slow(socket: ClientConnection, message: frames.SlowPool) -> None:
+    async def _say_slow(socket: ClientConnection, message: worker_frames.SlowPool) -> None:
         with suppress(ConnectionClosed):  # the next connection begins with it
             await socket.send(frames.encode(message))
 
-    async def _report_silence(self, silence: frames.Silence) -> None:
+    async def _report_silence(self, silence: worker_frames.Silence) -> None:
         """Found anew after the next hello if it does not get through."""
         if self._socket is not None:
             with suppress(ConnectionClosed):
                 await self._socket.send(frames.encode(silence))
 
-    async def _report(self, exited: frames.Exited) -> None:
+    async def _report(self, exited: worker_frames.Exited) -> None:
         try:
             if self._socket is not None:
                 await self._socket.send(frames.encode(exited))
@@ -305,7 +311,7 @@ class Worker:
 
 def describe_exit(code: int) -> str:
     """Describe an exit code to people."""
-    if code == frames.UNSEEN:
+    if code == worker_frames.UNSEEN:
         return "its process is gone"
     if code == frames.LEFT:
         return "it has ended in order"

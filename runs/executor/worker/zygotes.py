@@ -19,7 +19,7 @@ from runs.executor.worker.forks import (
     decode_reply,
     encode,
 )
-from runs.protocol.frames import UNSEEN
+from runs.protocol.worker_frames import UNSEEN
 
 
 class ZygoteLost(OSError):

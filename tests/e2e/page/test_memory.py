@@ -22,9 +22,9 @@ from tests.support.server.growing_run import GrowingRun, growing_run
 from tests.support.server.parts import find
 from tests.support.server.server import Server
 
-UPDATES = int(os.environ.get("FLYTEUI_TEST_MEMORY_UPDATES", long_or_short(6_000, 200)))
+UPDATES = int(os.environ.get("FLYTEUI_TEST_MEMORY_UPDATES", long_or_short(6_000, 120)))
 # Until the window is full of live rows.
-WARM_UPDATES = 200
+WARM_UPDATES = 120
 UNTIL_SECONDS = 600
 SAMPLES = long_or_short(40, 20)
 ACTIONS = 600  # more than are in the page at a time

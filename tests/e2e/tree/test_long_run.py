@@ -1,46 +1,48 @@
 """One long run that goes on, in a real browser: what it costs, beside a short one, and what a reader does in it.
 
-It has 6,000 actions here and 100,000 in the long form; `make bench` holds the page of the latter to its budgets in milliseconds.
+It has 4,000 actions here and 100,000 in the long form; `make bench` holds the page of the latter to its budgets in milliseconds.
 
 Tests that let the run grow come last.
 """
-# Over 400 lines: making that run takes minutes, so all of its tests share one.
 
 from __future__ import annotations
 
 import os
 import re
-import sqlite3
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
 import pytest
-from playwright.sync_api import Browser, CDPSession, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from runs.protocol.constants import WINDOW_ROWS
 from tests.support.long import long_or_short
 from tests.support.pages.connected import until_connected
-from tests.support.pages.scrolling import SCROLL, scroll
+from tests.support.pages.costs import (
+    cold_server,
+    copy_database,
+    cost_of_changes,
+    cost_of_frames,
+    first_byte,
+    first_bytes,
+    open_run,
+    sizes_of_frames,
+    work_of,
+)
+from tests.support.pages.scrolling import GRID, SCROLL, go, scroll
 from tests.support.pages.socket import Message, Wire
-from tests.support.processes import processor_seconds
 from tests.support.server.commands import make_demo
 from tests.support.server.growing_run import GrowingRun, growing_run
-from tests.support.server.parts import Parts, find
-from tests.support.server.server import Server, wait_until
+from tests.support.server.server import Server
 
-ACTIONS = int(os.environ.get("FLYTEUI_TEST_ACTIONS", long_or_short(100_000, 6_000)))
+ACTIONS = int(os.environ.get("FLYTEUI_TEST_ACTIONS", long_or_short(100_000, 4_000)))
 FEW_ACTIONS = 600  # more than are in the page at a time, as of the long run
 TELL_SECONDS = 420  # on a machine that does much else; 45 on one that does not
 MOST_TIMES = 3  # as much as for the short run, in the same minute: of processor time to the first byte, and for a frame
-FRAME_BYTES = 100_000
-ENOUGH_FRAMES = 5  # to say what one costs
 MOST_ROWS = 150
 SCROLL_SECONDS = long_or_short(6, 3)
 # Of the page's own work in each frame of scrolling, whatever the size of the run.
 MOST_LAYOUTS, MOST_STYLES = 3, 5
-GRID = "run-tree .tree"
 NOWHERE = "about:blank"  # where a page is while its server ends: otherwise it asks for a connection again, and the console says so
 # The fourth row that shows: its id, where it is, its index.
 EYE = """() => {
@@ -83,42 +85,8 @@ def last(big: Server, run: GrowingRun) -> str:
     return str(big.query(sql, run.name)[0]["name"])
 
 
-def open_run(page: Page, run: GrowingRun, query: str = "") -> None:
-    page.goto(run.url + query)
-    until_connected(page)
-
-
 def row_of(page: Page, name: str) -> Locator:
     return page.locator(f'[id="action-{name}"]')
-
-
-def first_byte(server: Server, path: str) -> float:
-    """The processor time of the web process until it comes, in seconds, over a connection of its own."""
-    (web,) = find(server, " flyteui.web ")
-    before = processor_seconds(web)
-    with httpx.stream("GET", server.url + path, timeout=180) as response:
-        parts = response.iter_raw()
-        page = next(parts)
-        spent = processor_seconds(web) - before
-        response.raise_for_status()
-        page += b"".join(parts)
-    assert b'id="action-a0"' in page
-    return spent
-
-
-def go(page: Page, part: float) -> None:
-    """Scroll so far, 1 being the end, and wait for the rows there."""
-    top = int(page.evaluate("document.querySelector('run-tree').rowWindow.total") * part) * 32
-    page.evaluate(f"document.querySelector('{GRID}').scrollTop = {top}")
-    page.wait_for_function(
-        "(top) => { const { visible, before } = document.querySelector('run-tree').rowWindow;"
-        " const rows = document.querySelectorAll('#rows > .row:not([data-pinned])').length;"
-        " return Math.abs(visible.top - Math.floor(top / 32)) < 2 && before <= visible.top && visible.top < before + rows; }",
-        arg=top,
-    )
-
-
-# --- budgets --------------------------------------------------------------------------------------------------------
 
 
 def test_the_first_byte_comes_as_soon_as_of_a_short_run_though_the_server_has_never_seen_either(
@@ -194,37 +162,6 @@ def test_a_link_yields_to_a_reader_who_is_faster(
         page.goto(NOWHERE)
 
 
-def copy_database(home: Path, to: Path) -> None:
-    """A web process that starts takes the executors of its database for disconnected, so each server has its own."""
-    source, target = (sqlite3.connect(folder / "flyteui.sqlite3") for folder in (home, to))
-    with closing(source), closing(target):
-        source.backup(target)
-
-
-def first_bytes(big: Server, home: Path, long_path: str, short_path: str) -> tuple[float, float]:
-    """The processor time to the first byte of both, the best of three, each from a process that has not seen a run."""
-    found: list[tuple[float, float]] = []
-    for _ in range(3):
-        with cold_server(big, home) as server:
-            found.append((first_byte(server, long_path), first_byte(server, short_path)))
-    long_one, short_one = (min(seconds) for seconds in zip(*found, strict=True))
-    print(f"first byte: {long_one * 1e3:.0f} ms, of the short run {short_one * 1e3:.0f} ms")
-    return long_one, short_one
-
-
-@contextmanager
-def cold_server(big: Server, home: Path) -> Iterator[Server]:
-    """A web process of its own, whose code is loaded and which has not seen a run."""
-    parts = Parts(home, FLYTEUI_STORAGE_URL=(big.home / "storage").as_uri())
-    parts.start_web()
-    try:
-        wait_until(lambda: Server.answers(parts.port), "the server answers")
-        httpx.get(f"{parts.url}/v2/domain/development/project/flytesnacks/runs", timeout=180)
-        yield parts
-    finally:
-        parts.stop()
-
-
 def test_the_first_byte_comes_as_soon_when_others_look_too(
     page: Page, big: Server, run: GrowingRun, short: str
 ):
@@ -281,12 +218,6 @@ def test_a_frame_of_scrolling_is_little_work_for_the_page(page: Page, run: Growi
     assert done["RecalcStyleCount"] <= MOST_STYLES
 
 
-def work_of(session: CDPSession) -> dict[str, float]:
-    """How often the page was laid out and its styles were computed since the session began to count."""
-    metrics = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}
-    return {name: metrics[name] for name in ("LayoutCount", "RecalcStyleCount")}
-
-
 @pytest.mark.parametrize("px", [100, 2000])
 def test_frames_cost_as_much_as_of_a_short_run_while_one_scrolls(
     page: Page, big: Server, run: GrowingRun, short: str, px: int
@@ -301,48 +232,6 @@ def test_frames_cost_as_much_as_of_a_short_run_while_one_scrolls(
     cost = cost_of_frames(big, sizes, lambda: scroll(page, GRID, px, SCROLL_SECONDS))
 
     assert cost <= MOST_TIMES * usual
-
-
-def sizes_of_frames(page: Page) -> list[int]:
-    """Bytes of the text of each frame."""
-    sizes: list[int] = []
-
-    def came(frame: str | bytes) -> None:
-        sizes.append(len(frame.encode() if isinstance(frame, str) else frame))
-
-    page.on("websocket", lambda socket: socket.on("framereceived", came))
-    return sizes
-
-
-def spent_on_frames(server: Server) -> tuple[float, float]:
-    """The processor time that frames of run pages took so far, and how many they are."""
-    text = httpx.get(f"{server.url}/metrics", timeout=30).text
-    found = re.findall(
-        r'^flyteui_page_frame_cpu_seconds_(sum|count)\{page="run"\} (\S+)$', text, re.MULTILINE
-    )
-    numbers = {name: float(number) for name, number in found}
-    return numbers.get("sum", 0.0), numbers.get("count", 0.0)
-
-
-def cost_of_frames(server: Server, sizes: list[int], act: Callable[[], object]) -> float:
-    """The processor time for a byte of the frames that come meanwhile, in seconds; none is too long.
-
-    For a byte, because a slow browser passes more rows between two frames, and rows of a run that goes on are longer.
-    """
-    before, first = spent_on_frames(server), len(sizes)
-    number = 0.0
-    while number <= ENOUGH_FRAMES:  # on a slow machine, a few come each time
-        act()
-        spent, number = (now - then for now, then in zip(spent_on_frames(server), before, strict=True))
-    sent, longest = sum(sizes[first:]), max(sizes[first:])
-    print(
-        f"{number:g} frames, {spent / number * 1e3:.1f} ms each, {spent / sent * 1e6:.2f} ms for 1,000 bytes, {longest=:,}"
-    )
-    assert longest <= FRAME_BYTES
-    return spent / sent
-
-
-# --- what a reader does ---------------------------------------------------------------------------------------------
 
 
 def test_a_link_to_the_last_action_opens_with_it_in_view(page: Page, run: GrowingRun, last: str):
@@ -496,22 +385,6 @@ def test_frames_cost_as_much_as_of_a_short_run_while_the_run_changes_ten_times_a
         usual = cost_of_changes(page, big, other, sizes)
 
     assert cost_of_changes(page, big, run, sizes) <= MOST_TIMES * usual
-
-
-def cost_of_changes(page: Page, big: Server, run: GrowingRun, sizes: list[int]) -> float:
-    open_run(page, run)
-    run.order("updates 10")
-    try:
-        return cost_of_frames(big, sizes, lambda: take_frames(page, 25))
-    finally:
-        run.order("stop")
-
-
-def take_frames(page: Page, number: int) -> None:
-    page.wait_for_function(
-        "(number) => document.querySelector('run-tree').connection.number > number",
-        arg=page.evaluate("document.querySelector('run-tree').connection.number") + number, timeout=300_000,
-    )  # fmt: skip
 
 
 def test_a_page_without_scripts_shows_the_first_rows(browser: Browser, run: GrowingRun, tmp_path: Path):

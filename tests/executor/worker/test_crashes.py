@@ -11,7 +11,7 @@ import pytest
 
 from runs.executor import ROOT
 from runs.executor.worker.crashes import find_culprit
-from runs.protocol import frames
+from runs.protocol import frames, worker_frames
 
 pytestmark = pytest.mark.processes
 
@@ -99,7 +99,7 @@ def test_a_fatal_signal_leaves_the_last_calls_of_user_code(tmp_path):
 def test_a_crash_that_nobody_saw_is_charged_by_what_it_left(tmp_path):
     end(tmp_path, SEGFAULT)
 
-    culprit = find_culprit(str(tmp_path), "e-1", frames.UNSEEN)
+    culprit = find_culprit(str(tmp_path), "e-1", worker_frames.UNSEEN)
 
     assert culprit is not None
     assert culprit.failure.code == "SegmentationFault"
@@ -165,4 +165,4 @@ def test_an_end_that_nobody_saw_and_that_left_no_stack_charges_nobody(tmp_path):
     """Its process was killed from outside, as far as anybody knows."""
     end(tmp_path, "os._exit(0)")
 
-    assert find_culprit(str(tmp_path), "e-1", frames.UNSEEN) is None
+    assert find_culprit(str(tmp_path), "e-1", worker_frames.UNSEEN) is None

@@ -13,7 +13,7 @@ import pytest
 from runs.executor.link.config import ExecutorConfig
 from runs.executor.worker.environment import clean_environment
 from runs.executor.worker.worker import Worker, WorkerConfig, describe_exit
-from runs.protocol import frames
+from runs.protocol import frames, worker_frames
 from tests.support.executor.fake_control import FakeControl, a_worker
 from tests.support.nets import NET_SECONDS
 from tests.support.processes import is_alive
@@ -49,8 +49,8 @@ async def test_it_starts_nothing_more_once_it_is_being_stopped(
     worker.send_signal(signal.SIGTERM)
     assert await asyncio.wait_for(worker.wait(), NET_SECONDS) == 0
 
-    assert frames.Exited("late", frames.LEFT, "its worker is being stopped") in server.exits
-    assert frames.Exited("one", frames.LEFT, "it has ended in order") in server.exits
+    assert worker_frames.Exited("late", frames.LEFT, "its worker is being stopped") in server.exits
+    assert worker_frames.Exited("one", frames.LEFT, "it has ended in order") in server.exits
     assert list(server.executors) == ["one"]
 
 
@@ -108,7 +108,7 @@ async def test_what_it_is_about_to_start_ends_with_it(
 
     assert launcher.was_stopped.is_set()
     await server.until(lambda: server.exits)
-    assert server.exits == [frames.Exited("one", frames.LEFT, "it has ended in order")]
+    assert server.exits == [worker_frames.Exited("one", frames.LEFT, "it has ended in order")]
 
 
 async def test_what_it_prepares_for_a_run_to_come_is_not_waited_for_when_it_ends(
@@ -125,7 +125,7 @@ async def test_what_it_prepares_for_a_run_to_come_is_not_waited_for_when_it_ends
     await asyncio.wait_for(running, NET_SECONDS)
 
     await server.until(lambda: server.exits)
-    assert server.exits == [frames.Exited("one", 0, "its worker is being stopped")]
+    assert server.exits == [worker_frames.Exited("one", 0, "its worker is being stopped")]
 
 
 async def test_it_tells_how_an_executor_died(
@@ -137,7 +137,7 @@ async def test_it_tells_how_an_executor_died(
     os.kill(hello.pid, signal.SIGKILL)
     await server.until(lambda: server.exits)
 
-    assert server.exits == [frames.Exited("one", -9, "killed by SIGKILL")]
+    assert server.exits == [worker_frames.Exited("one", -9, "killed by SIGKILL")]
 
 
 async def test_the_next_worker_tells_of_what_died_when_nobody_saw_it(
@@ -151,7 +151,7 @@ async def test_the_next_worker_tells_of_what_died_when_nobody_saw_it(
 
     async with a_worker(control, tmp_path):
         await server.until(lambda: server.exits)
-        assert server.exits == [frames.Exited("one", frames.UNSEEN, "its process is gone")]
+        assert server.exits == [worker_frames.Exited("one", worker_frames.UNSEEN, "its process is gone")]
         assert is_alive(second.pid)
         os.kill(second.pid, signal.SIGKILL)
         await server.until(lambda: len(server.exits) == 2)
@@ -177,8 +177,8 @@ async def test_what_no_server_has_written_down_is_told_again(
         await server.launch("two")
 
     assert server.exits[:2] == [
-        frames.Exited("one", -9, "killed by SIGKILL"),
-        frames.Exited("one", frames.UNSEEN, "its process is gone"),
+        worker_frames.Exited("one", -9, "killed by SIGKILL"),
+        worker_frames.Exited("one", worker_frames.UNSEEN, "its process is gone"),
     ]
     assert {exited.executor for exited in server.exits[2:]} <= {"two"}
 
@@ -225,14 +225,14 @@ async def test_it_ends_an_executor_in_order_when_the_server_says_so(
 ) -> None:
     server, _ = control
     await server.launch("one")
-    stop = frames.StopExecutor("one", 30.0, "it refuses")
+    stop = worker_frames.StopExecutor("one", 30.0, "it refuses")
     assert server.worker is not None
 
     await server.worker.send(frames.encode(stop))
     await server.worker.send(frames.encode(stop))
     await server.until(lambda: server.exits)
 
-    assert server.exits == [frames.Exited("one", frames.LEFT, "it has ended in order")]
+    assert server.exits == [worker_frames.Exited("one", frames.LEFT, "it has ended in order")]
 
 
 async def test_it_kills_an_executor_that_does_not_end_and_tells_when_all_of_it_is_gone(
@@ -245,14 +245,14 @@ async def test_it_kills_an_executor_that_does_not_end_and_tells_when_all_of_it_i
 
     for pid in (hello.pid, zygote):
         os.kill(pid, signal.SIGSTOP)
-    await server.worker.send(frames.encode(frames.StopExecutor("one", 0.1, "it refuses")))
+    await server.worker.send(frames.encode(worker_frames.StopExecutor("one", 0.1, "it refuses")))
     # By the time that another one is here, this one is dead, but for what it has forked.
     await server.launch("two", PYTHONHASHSEED="1")
     assert server.exits == []
     os.kill(zygote, signal.SIGCONT)
     await server.until(lambda: server.exits)
 
-    assert server.exits == [frames.Exited("one", -9, "killed by SIGKILL")]
+    assert server.exits == [worker_frames.Exited("one", -9, "killed by SIGKILL")]
     # The kernel closes its end of the pipe a moment before it counts as dead.
     wait_until(lambda: not is_alive(zygote), "the zygote is gone", 5)
 

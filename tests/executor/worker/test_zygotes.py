@@ -15,7 +15,7 @@ import pytest
 from runs.executor.flyte.bundles import DONE
 from runs.executor.home import bundle_folder, note_module
 from runs.executor.worker.launchers import fits_zygote
-from runs.protocol import frames
+from runs.protocol import worker_frames
 from tests.support.executor.fake_control import FakeControl
 from tests.support.nets import NET_SECONDS
 from tests.support.processes import is_alive
@@ -43,7 +43,7 @@ async def test_a_zygote_that_is_killed_takes_no_executor_with_it(
     assert zygote_of(second.pid) != zygote_of(first.pid)
     os.kill(first.pid, signal.SIGKILL)
     await server.until(lambda: server.exits)
-    assert server.exits == [frames.Exited("one", frames.UNSEEN, "its process is gone")]
+    assert server.exits == [worker_frames.Exited("one", worker_frames.UNSEEN, "its process is gone")]
 
 
 BUNDLE = "file:///code.tgz"

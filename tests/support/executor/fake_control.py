@@ -12,7 +12,7 @@ from pathlib import Path
 from websockets.asyncio.server import ServerConnection
 
 from runs.executor.worker.environment import clean_environment
-from runs.protocol import frames
+from runs.protocol import frames, worker_frames
 from tests.support.nets import NET_SECONDS
 
 
@@ -21,11 +21,11 @@ class FakeControl:
 
     def __init__(self) -> None:
         self.tokens: list[str] = []  # of worker and executors, as they connect
-        self.hellos: list[frames.WorkerHello] = []
+        self.hellos: list[worker_frames.WorkerHello] = []
         self.executors: dict[str, frames.Hello] = {}
-        self.exits: list[frames.Exited] = []
+        self.exits: list[worker_frames.Exited] = []
         self.slow: list[tuple[str, str]] = []  # pools, and why their executors start slower
-        self.silences: list[frames.Silence] = []
+        self.silences: list[worker_frames.Silence] = []
         self.knows_exits = True
         self.is_left = False
         self.late_launch = ""  # asked for when the worker says that it leaves
@@ -47,22 +47,22 @@ class FakeControl:
         self.worker = socket
         async for frame in socket:
             assert isinstance(frame, bytes)
-            message = frames.decode_from_worker(frame)
+            message = worker_frames.decode_from_worker(frame)
             async with self.changed:
-                if isinstance(message, frames.WorkerHello):
+                if isinstance(message, worker_frames.WorkerHello):
                     self.hellos.append(message)
-                elif isinstance(message, frames.WorkerLeaving):
+                elif isinstance(message, worker_frames.WorkerLeaving):
                     self.is_left = True
                     if self.late_launch:
                         await self.ask_for(self.late_launch)
-                elif isinstance(message, frames.SlowPool):
+                elif isinstance(message, worker_frames.SlowPool):
                     self.slow.append((message.pool, message.reason))
-                elif isinstance(message, frames.Silence):
+                elif isinstance(message, worker_frames.Silence):
                     self.silences.append(message)
                 else:
                     self.exits.append(message)
                     if self.knows_exits:
-                        await socket.send(frames.encode(frames.ExitKnown(message.executor)))
+                        await socket.send(frames.encode(worker_frames.ExitKnown(message.executor)))
                 self.changed.notify_all()
 
     async def serve_executor(self, socket: ServerConnection) -> None:
@@ -79,14 +79,18 @@ class FakeControl:
             await self.changed.wait_for(holds)
 
     async def ask_for(self, name: str, bundle: str = "", **env: str) -> None:
-        await self._send(frames.Launch(name, "pool", bundle, env, 10, 4, 300.0, token=f"token-of-{name}"))
+        await self._send(
+            worker_frames.Launch(name, "pool", bundle, env, 10, 4, 300.0, token=f"token-of-{name}")
+        )
 
     async def ask_for_reserve(self, name: str, bundle: str = "") -> None:
         await self._send(
-            frames.Launch(name, "pool", bundle, {}, 10, 4, 300.0, is_reserve=True, token=f"token-of-{name}")
+            worker_frames.Launch(
+                name, "pool", bundle, {}, 10, 4, 300.0, is_reserve=True, token=f"token-of-{name}"
+            )
         )
 
-    async def _send(self, launch: frames.Launch) -> None:
+    async def _send(self, launch: worker_frames.Launch) -> None:
         assert self.worker is not None
         await self.worker.send(frames.encode(launch))
 

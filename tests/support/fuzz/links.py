@@ -7,7 +7,7 @@ from typing import get_args
 
 from hypothesis import strategies as st
 
-from runs.protocol import frames
+from runs.protocol import frames, worker_frames
 from tests.support.fuzz.structs import Strategies, of_type
 from tests.support.fuzz.values import damaged, numbers, texts
 
@@ -51,9 +51,11 @@ def conversations(draw: st.DrawFn, known: list[str], run_id: int) -> Conversatio
     some = leaves(known, run_id)
     if draw(st.integers(0, 3)) == 0:
         greeting = draw(
-            st.one_of(st.just(frames.WorkerHello("w", "h", 1)), of_type(frames.WorkerHello, some))
+            st.one_of(
+                st.just(worker_frames.WorkerHello("w", "h", 1)), of_type(worker_frames.WorkerHello, some)
+            )
         )
-        kinds = [kind for kind in get_args(frames.FromWorker) if kind is not frames.WorkerHello]
+        kinds = [kind for kind in get_args(worker_frames.FromWorker) if kind is not worker_frames.WorkerHello]
         said = [draw(of_type(draw(st.sampled_from(kinds)), some)) for _ in range(2)]
         return Conversation("/ws/worker/", greeting, said, damage=draw(_damage(said[-1])))
     greeting = draw(st.one_of(*[st.none()] * 4, of_type(frames.Hello, some)))

@@ -8,6 +8,7 @@ from typing import Any
 
 from playwright.sync_api import Page
 
+GRID = "run-tree .tree"
 # Runs in the page, once: `scrolled` moves an element by so many pixels in each frame, turns at its ends and once in the middle
 # of the time, and returns the instant of each frame and what `look` says of it.
 SCROLL = """
@@ -90,3 +91,18 @@ def scroll(
         [grid, {"px": px, "seconds": seconds, "turns": turns}],
     )
     return Frames(found["times"], found["seen"])
+
+
+def go(page: Page, part: float) -> None:
+    """Scroll so far, 1 being the end, and wait for the rows there."""
+    top = int(page.evaluate("document.querySelector('run-tree').rowWindow.total") * part) * 32
+    page.evaluate(f"document.querySelector('{GRID}').scrollTop = {top}")
+    page.wait_for_function(
+        "(top) => { const { visible, before } = document.querySelector('run-tree').rowWindow;"
+        " const rows = document.querySelectorAll('#rows > .row:not([data-pinned])').length;"
+        " return Math.abs(visible.top - Math.floor(top / 32)) < 2 && before <= visible.top && visible.top < before + rows; }",
+        arg=top,
+    )
+
+
+# --- budgets --------------------------------------------------------------------------------------------------------
