@@ -1,7 +1,7 @@
-# `make help` lists the targets. Needs: python3 >= 3.11 with venv, and make.
+# `make help` lists the targets. Needs: python3 >= 3.11.4 with venv, and make.
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
-	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$p && break; done)
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11, 4))' 2>/dev/null && echo $$p && break; done)
 # For two cores: some tests wait for processes, and then the others compute.
 PYTEST_WORKERS ?= 3
 
@@ -24,7 +24,7 @@ help: ## List the targets
 setup: ## Make .venv with everything (quick when nothing changed)
 	@if [ "$$(cat .venv/stamp 2>/dev/null)" != "$(STAMP)" ]; then \
 		set -e; \
-		if [ -z "$(PYTHON)" ]; then echo "flyteui needs Python 3.11 or newer: python3 was not found or is older." >&2; exit 1; fi; \
+		if [ -z "$(PYTHON)" ]; then echo "flyteui needs Python 3.11.4 or newer (older ones unpack archives unsafely): python3 was not found or is older." >&2; exit 1; fi; \
 		echo "Setting up .venv (a minute or two the first time) ..."; \
 		if grep -qsvF "$(CURDIR) " .venv/stamp || ! $(PY) -c '' 2>/dev/null; then $(PYTHON) -m venv --clear .venv; fi; \
 		rm -f .venv/stamp; \
