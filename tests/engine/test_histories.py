@@ -43,9 +43,8 @@ PROFILE = settings(
     # Not `explain`: it traces each line, and the ORM has many.
     phases=[Part.reuse, Part.generate, Part.shrink],
 )
-pytestmark = pytest.mark.timeout(
-    300 + EXAMPLES
-)  # a machine may be busy; a history that hangs is ended by PATIENCE
+# A net: a machine may be busy, and a history that hangs is ended by PATIENCE.
+pytestmark = pytest.mark.timeout(300 + 20 * EXAMPLES)
 PATIENCE = 60  # rounds in which everything must have come to its end
 
 

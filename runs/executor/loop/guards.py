@@ -12,7 +12,6 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from functools import partial, wraps
 from types import FrameType
 from typing import Any, NoReturn
@@ -25,6 +24,9 @@ _UNWANTED = (
     signal.SIGALRM, signal.SIGVTALRM, signal.SIGPROF, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2,
 )  # fmt: skip
 _HARMLESS = frozenset({0, signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH, signal.SIGPIPE})
+
+
+File = tuple[int, int]  # its device and its inode
 
 
 class ProcessEnd(BaseException):
@@ -46,7 +48,7 @@ class Guards:
     def __init__(self, loop: asyncio.AbstractEventLoop, link: Callable[[], int] = lambda: -1) -> None:
         self._loop = loop
         self._link = link
-        self._own: frozenset[int] = frozenset()
+        self._own: dict[int, File] = {}
         self._pid = os.getpid()
         self._handlers: dict[int, Any] = {}
 
@@ -120,12 +122,17 @@ class Guards:
     ) -> Any:
         """place: of the descriptor among the arguments."""
         fd = args[place] if len(args) > place else None
-        if (fd in self._own or fd == self._link()) and options.get("closefd", True):
+        if (self._is_own(fd) or fd == self._link()) and options.get("closefd", True):
             raise OSError(
                 errno.EBADF,
                 f"os.{name}: {fd} is a descriptor of the process that this action shares with others, and none of its own",
             )
         return original(*args, **options)
+
+    def _is_own(self, fd: Any) -> bool:
+        """Whether it is still the file that the process had there: once closed, its number is the next action's to open."""
+        file = self._own.get(fd) if isinstance(fd, int) else None
+        return file is not None and file == file_of(fd)
 
     def _closerange(self, attempt: Attempt, original: Any, low: int, high: int) -> NoReturn:
         raise PermissionError(
@@ -150,14 +157,22 @@ class Guards:
         return tasks
 
 
-def open_descriptors() -> frozenset[int]:
-    """Those that are open now and stay so, but for the three standard streams. Only while no other thread opens any."""
-    found = set()
-    for fd in os.listdir("/dev/fd"):  # noqa: PTH208 -- names are needed; that folder's own descriptor is closed again
-        with suppress(OSError):
-            os.fstat(int(fd))
-            found.add(int(fd))
-    return frozenset(found - {0, 1, 2})
+def open_descriptors() -> dict[int, File]:
+    """Those that are open now, but for the three standard streams."""
+    found = {}
+    for name in os.listdir("/dev/fd"):  # noqa: PTH208 -- names are needed; that folder's own descriptor is closed again
+        if (fd := int(name)) > 2 and (file := file_of(fd)) is not None:
+            found[fd] = file
+    return found
+
+
+def file_of(fd: int) -> File | None:
+    """What is open there; None when nothing is."""
+    try:
+        status = os.fstat(fd)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def _only_in(attempt: Attempt, handler: Callable[[int, FrameType | None], Any]) -> Any:
