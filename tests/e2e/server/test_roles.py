@@ -35,8 +35,19 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 @contextmanager
 def live_demo(server: Server) -> Iterator[str]:
-    """The page of a run that has just begun; it goes on for a minute or more."""
-    command = [sys.executable, "manage.py", "demo", "--live", "--shape", "60x10", "--seed", "5"]
+    """The page of a run that has just begun; it goes on until it is ended."""
+    command = [
+        sys.executable,
+        "manage.py",
+        "demo",
+        "--live",
+        "--shape",
+        "60x10",
+        "--seed",
+        "5",
+        "--seconds",
+        "600",
+    ]
     with subprocess.Popen(command, cwd=ROOT, env=server.env, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         found = RUN_URL.search(process.stdout.readline())

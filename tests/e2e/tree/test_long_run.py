@@ -1,6 +1,6 @@
 """One long run that goes on, in a real browser: what it costs, beside a short one, and what a reader does in it.
 
-It has 4,000 actions here and 100,000 in the long form; `make bench` holds the page of the latter to its budgets in milliseconds.
+It has 6,000 actions here and 100,000 in the long form; `make bench` holds the page of the latter to its budgets in milliseconds.
 
 Tests that let the run grow come last.
 """
@@ -35,7 +35,7 @@ from tests.support.server.commands import make_demo
 from tests.support.server.growing_run import GrowingRun, growing_run
 from tests.support.server.server import Server
 
-ACTIONS = int(os.environ.get("FLYTEUI_TEST_ACTIONS", long_or_short(100_000, 4_000)))
+ACTIONS = int(os.environ.get("FLYTEUI_TEST_ACTIONS", long_or_short(100_000, 6_000)))
 FEW_ACTIONS = 600  # more than are in the page at a time, as of the long run
 TELL_SECONDS = 420  # on a machine that does much else; 45 on one that does not
 MOST_TIMES = 3  # as much as for the short run, in the same minute: of processor time to the first byte, and for a frame
