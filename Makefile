@@ -8,7 +8,8 @@ PYTEST_WORKERS ?= 3
 # For two cores: while one process waits, the others compute. Each has a server and a browser of its own, and takes whole
 # files, whose tests stay in order, so that a failure can be repeated.
 E2E_WORKERS ?= 4
-E2E = -p no:randomly -n $(E2E_WORKERS) --dist loadfile --no-loadscope-reorder
+# Only what is to run is collected: importing the other tests takes each process seconds.
+E2E = tests/e2e -p no:randomly -n $(E2E_WORKERS) --dist loadfile --no-loadscope-reorder
 
 BIN := .venv/bin
 PY := $(BIN)/python
@@ -38,20 +39,20 @@ up: setup ## Start the server, a worker and a demo run (FLYTEUI_HOME, FLYTEUI_PO
 
 test: setup browser modules ## Run every test, browser tests included
 	@rc=0; \
-	$(PY) -m pytest -n $(PYTEST_WORKERS) -m "not e2e" || rc=$$?; \
-	$(PY) -m pytest -m e2e $(E2E) || rc=$$?; \
+	$(PY) -m pytest -n $(PYTEST_WORKERS) --ignore tests/e2e || rc=$$?; \
+	$(PY) -m pytest $(E2E) || rc=$$?; \
 	exit $$rc
 
 test-fast: setup ## Run the tests that need no server, browser or CLI process
-	@$(PY) -m pytest -n $(PYTEST_WORKERS) -m "not e2e and not processes"
+	@$(PY) -m pytest -n $(PYTEST_WORKERS) --ignore tests/e2e -m "not processes"
 
 test-e2e: setup browser modules ## Run only the end-to-end tests
-	@$(PY) -m pytest -m e2e $(E2E)
+	@$(PY) -m pytest $(E2E)
 
 test-long: setup browser modules ## Run the long forms of the proofs that take minutes (an hour)
 	@rc=0; export FLYTEUI_TEST_LONG=1; \
-	$(PY) -m pytest -m "long and not e2e" || rc=$$?; \
-	$(PY) -m pytest -m "long and e2e" $(E2E) || rc=$$?; \
+	$(PY) -m pytest --ignore tests/e2e -m long || rc=$$?; \
+	$(PY) -m pytest -m long $(E2E) || rc=$$?; \
 	exit $$rc
 
 browser: setup ## Find a Chromium for the tests, or install one
