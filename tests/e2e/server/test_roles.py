@@ -13,7 +13,9 @@ from playwright.sync_api import Browser, Page, expect
 
 from runs.domain.phases import Phase
 from tests.support.pages.axe import OF_COLOURS, OPTIONS, SCHEMES, violations
-from tests.support.server.server import ROOT, RUN_URL, Server
+from tests.support.pages.states import RUNS
+from tests.support.server.commands import performing
+from tests.support.server.server import ROOT, Server
 
 PASSWORD = "correct horse battery"
 SEND_ABORT = """async (path) => {
@@ -36,24 +38,8 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @contextmanager
 def live_demo(server: Server) -> Iterator[str]:
     """The page of a run that has just begun; it goes on until it is ended."""
-    command = [
-        sys.executable,
-        "manage.py",
-        "demo",
-        "--live",
-        "--shape",
-        "60x10",
-        "--seed",
-        "5",
-        "--seconds",
-        "600",
-    ]
-    with subprocess.Popen(command, cwd=ROOT, env=server.env, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        found = RUN_URL.search(process.stdout.readline())
-        assert found
-        yield found.group(0).removeprefix(found.group(1))
-        process.kill()
+    with performing(server, "60x10", seconds=600) as (_, name):
+        yield f"{RUNS}/{name}"
 
 
 def fill_in(page: Page, name: str) -> None:
