@@ -8,6 +8,7 @@ transaction published leave here, on the event loop, after its commit.
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ from runs.store import hints
 P = ParamSpec("P")
 R = TypeVar("R")
 log = structlog.get_logger(__name__)
+
+# A write that has waited in line for longer has less time for the lock of SQLite; so much it always has.
+LINE_SECONDS = 1.0
+LEAST_SECONDS = 0.1
 
 _writer = ThreadPoolExecutor(1, thread_name_prefix="db-writer")
 _readers = ThreadPoolExecutor(4, thread_name_prefix="db-reader")
@@ -55,6 +60,29 @@ def translated() -> Iterator[None]:
         raise Invalid(f"the database cannot hold a value of this request: {error}") from error
 
 
+@contextmanager
+def patience(waited: float) -> Iterator[None]:
+    """Let a write wait for the lock of SQLite for what it has not waited in line already, in seconds.
+
+    Else, while somebody else holds the lock, each write in the line would wait its whole time, one after the other, and an
+    abort would be refused after minutes.
+    """
+    if connection.vendor != "sqlite" or waited < LINE_SECONDS:
+        yield
+        return
+    whole = connection.settings_dict["OPTIONS"]["timeout"]
+    _set_busy_timeout(max(LEAST_SECONDS, whole - waited))
+    try:
+        yield
+    finally:
+        _set_busy_timeout(whole)
+
+
+def _set_busy_timeout(seconds: float) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"PRAGMA busy_timeout = {round(seconds * 1000)}")
+
+
 async def write(operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
     """Run a function of the engine in the writer thread and send the hints that it published.
 
@@ -73,10 +101,13 @@ def _retrieve(work: asyncio.Future[R]) -> None:
 
 
 async def _write(operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    asked_at = time.monotonic()
+
     def work() -> tuple[R, list[hints.Hint]]:
         with translated(), hints.collected() as published:
             _keep_connection()
-            return operation(*args, **kwargs), published
+            with patience(time.monotonic() - asked_at):
+                return operation(*args, **kwargs), published
 
     result, published = await asyncio.get_running_loop().run_in_executor(_writer, work)
     await hints.send(published)
@@ -85,12 +116,14 @@ async def _write(operation: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -
 
 def write_soon(operation: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> None:
     """Run a function in the writer thread some time; for notes that nobody waits for. From any thread; an error is logged."""
+    asked_at = time.monotonic()
 
     def work() -> None:
         try:
             with translated():
                 _keep_connection()
-                operation(*args, **kwargs)
+                with patience(time.monotonic() - asked_at):
+                    operation(*args, **kwargs)
         except Exception:
             log.exception("a note was not written", operation=getattr(operation, "__name__", ""))
 

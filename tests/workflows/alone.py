@@ -19,8 +19,8 @@ async def seen(file: str) -> None:
 
 @env.task
 async def sleeper(n: int) -> int:
-    print(f"pid {os.getpid()}")
     try:
+        print(f"pid {os.getpid()}")
         await asyncio.sleep(3600)
     except asyncio.CancelledError as cancelled:
         print(f"cancelled: {cancelled.args[0]}")
@@ -109,8 +109,8 @@ async def refuses(how: str) -> None:
 
 @env.task
 async def waits_in_thread() -> None:
-    print(f"pid {os.getpid()}")
     try:
+        print(f"pid {os.getpid()}")
         await asyncio.to_thread(time.sleep, 3600)
     finally:
         print("cleaned up")

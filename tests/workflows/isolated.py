@@ -61,8 +61,8 @@ def leaves_daemons(then: str) -> None:
 @contextmanager
 def telling() -> Iterator[None]:
     """Print what an abort does here, and that there is time to clean up."""
-    print(f"pid {os.getpid()}")
     try:
+        print(f"pid {os.getpid()}")
         yield
     except BaseException as problem:
         print(f"caught {type(problem).__module__}.{type(problem).__name__}: {problem.args[0]}")
@@ -152,9 +152,12 @@ def swallows(terminate: bool) -> None:
     """terminate: let SIGTERM end it."""
     if not terminate:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    print(f"pid {os.getpid()}")
+    begun = False
     while True:
         try:
+            if not begun:
+                begun = True
+                print(f"pid {os.getpid()}")
             time.sleep(3600)
         except BaseException as problem:
             print(f"swallowed {problem!r}")
@@ -169,8 +172,8 @@ def holds_the_interpreter() -> None:
 
 @env.task
 def returns_when_cancelled() -> int:
-    print(f"pid {os.getpid()}")
     try:
+        print(f"pid {os.getpid()}")
         time.sleep(3600)
     except asyncio.CancelledError:
         return 42

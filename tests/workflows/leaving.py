@@ -263,7 +263,9 @@ def function_leaves_waiting_thread(gate: str) -> str:
 @env.task
 def function_leaves_fit(gate: str) -> str:
     """It goes on until the test lets it end."""
-    threading.Thread(target=fit, args=(gate,)).start()
+    begun = threading.Event()
+    threading.Thread(target=fit, args=(gate, begun)).start()
+    begun.wait()
     return "left"
 
 
@@ -292,13 +294,22 @@ async def awaits_thread(gate: str) -> None:
     await work
 
 
+def swallow(may_end: Callable[[], bool], begun: threading.Event | None = None) -> None:
+    """Swallow each cancel, wherever it comes once this has begun."""
+    while True:
+        try:
+            if begun is not None:
+                begun.set()
+            while not may_end():
+                time.sleep(0.01)
+            return
+        except asyncio.CancelledError:
+            print("swallowed a cancel")
+
+
 def deaf(file: str) -> None:
     with locked(file):
-        while True:
-            try:
-                time.sleep(0.01)
-            except asyncio.CancelledError:
-                print("swallowed a cancel")
+        swallow(lambda: False)
 
 
 def deaf_to_signals(file: str) -> None:
@@ -315,19 +326,17 @@ async def leaves_deaf_thread(gate: str, then: str) -> str:
     return "left"
 
 
-def fit(gate: str) -> None:
+def fit(gate: str, begun: threading.Event) -> None:
     """Swallow each cancel until the test lets it end."""
-    while not Path(gate, "open").exists():
-        try:
-            time.sleep(0.01)
-        except asyncio.CancelledError:
-            print("swallowed a cancel")
+    swallow(Path(gate, "open").exists, begun)
 
 
 @env.task
 async def leaves_thread_and_process(gate: str) -> str:
     """Both go on until the test lets them end."""
-    KEPT.append(asyncio.get_running_loop().run_in_executor(None, fit, gate))
+    begun = threading.Event()
+    KEPT.append(asyncio.get_running_loop().run_in_executor(None, fit, gate, begun))
+    await asyncio.to_thread(begun.wait)
     if not os.fork():
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
         while not Path(gate, "open").exists():
@@ -338,7 +347,9 @@ async def leaves_thread_and_process(gate: str) -> str:
 
 @env.task
 async def leaves_thread(gate: str) -> str:
-    KEPT.append(asyncio.get_running_loop().run_in_executor(None, fit, gate))
+    begun = threading.Event()
+    KEPT.append(asyncio.get_running_loop().run_in_executor(None, fit, gate, begun))
+    await asyncio.to_thread(begun.wait)
     return "left"
 
 

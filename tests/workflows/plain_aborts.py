@@ -17,8 +17,8 @@ env = flyte.TaskEnvironment(name="plain_aborts")
 
 @env.task
 def sleeper(n: int) -> int:
-    print(f"pid {os.getpid()}")
     try:
+        print(f"pid {os.getpid()}")
         time.sleep(600)
     except asyncio.CancelledError as cancelled:
         print(f"cancelled: {cancelled.args[0]}")
@@ -44,9 +44,12 @@ def starts_a_daemon() -> None:
 @env.task
 def refuses() -> None:
     signal.signal(signal.SIGTERM, lambda *_: print("not at SIGTERM either"))
-    print(f"pid {os.getpid()}")
+    begun = False
     while True:
         try:
+            if not begun:
+                begun = True
+                print(f"pid {os.getpid()}")
             time.sleep(600)
         except asyncio.CancelledError:
             print("not now")

@@ -134,12 +134,15 @@ def test_a_browser_that_slept_an_hour_asks_anew_and_its_clock_is_right(page: Pag
 
 
 def test_retry_connects_at_once(page: Page, url: str):
+    """While the page's clock stands still, so that its own next attempt never comes."""
+    page.clock.install()
     wire = Wire(page)
     page.goto(url)
     until_connected(page)
     wire.is_open = False
     wire.cut()
     expect(page.locator(BANNER)).to_be_visible()
+    page.clock.pause_at(page.evaluate("Date.now()") + 1000)
     wire.is_open = True
     page.locator(BANNER).get_by_role("button", name="Retry").click()
     expect(page.locator(STATUS)).to_have_attribute("data-state", "ended")
