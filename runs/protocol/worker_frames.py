@@ -36,7 +36,8 @@ class SlowPool(msgspec.Struct, tag="slow_pool"):
 class Launch(msgspec.Struct, tag="launch"):
     """Start an executor for a pool. env: variables of the user's environment; processes: of isolated attempts, at a time;
     is_reserve: it is for a run to come, so it may take its time; storage_url: the storage of the server, outside of which an
-    executor takes neither code nor inputs; token: what it shows when it connects, and no other executor.
+    executor takes neither code nor inputs; token: what it shows when it connects, and no other executor; environment: the digest
+    of the Python environment in which it runs, "" for the worker's own.
     """
 
     executor: str
@@ -49,6 +50,7 @@ class Launch(msgspec.Struct, tag="launch"):
     is_reserve: bool = False
     storage_url: str = ""
     token: str = ""
+    environment: str = ""
 
 
 class StopExecutor(msgspec.Struct, tag="stop"):
