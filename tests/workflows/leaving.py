@@ -183,15 +183,8 @@ _PROCESSES = (
     popen, popen_without_variables, system, asyncio_exec, asyncio_shell, posix_spawn, fork, double_fork, daemon, process_pool,
 )  # fmt: skip
 _THREADS = (
-    thread,
-    own_class,
-    timer,
-    to_thread,
-    default_executor,
-    own_executor,
-    thread_of_thread,
-    thread_pool,
-)
+    thread, own_class, timer, to_thread, default_executor, own_executor, thread_of_thread, thread_pool,
+)  # fmt: skip
 PROCESSES: dict[str, Way] = {one.__name__: one for one in _PROCESSES} | {
     f"multiprocessing_{method}": multiprocess(method) for method in ("fork", "spawn", "forkserver")
 }

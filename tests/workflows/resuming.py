@@ -1,6 +1,7 @@
 """One child is done before the stop, the other has to go on after it."""
 
 import asyncio
+from pathlib import Path
 
 import flyte
 
@@ -14,12 +15,14 @@ async def quick() -> int:
 
 
 @env.task
-async def slow(seconds: float) -> int:
+async def slow(gate: str) -> int:
+    """It waits until the gate is there."""
     print("slow begins")
-    await asyncio.sleep(seconds)
+    while not Path(gate).exists():
+        await asyncio.sleep(0.05)
     return 2
 
 
 @env.task
-async def main() -> int:
-    return await quick() + await slow(6.0)
+async def main(gate: str) -> int:
+    return await quick() + await slow(gate)

@@ -216,20 +216,23 @@ def test_a_report_is_kept(server: Server):
     assert list((server.home / "storage").rglob(f"*{run}*/**/report.html"))
 
 
-def test_more_of_them_than_may_run_at_a_time_nested_all_finish(narrow: Server):
-    run = submit(narrow, "main", file="tests/workflows/resuming.py")
+def test_more_of_them_than_may_run_at_a_time_nested_all_finish(narrow: Server, tmp_path: Path):
+    (tmp_path / "gate").touch()
+    run = submit(narrow, "main", "--gate", str(tmp_path / "gate"), file="tests/workflows/resuming.py")
 
     assert narrow.wait_ended(run) is Phase.SUCCEEDED, narrow.actions(run)["a0"]["error_message"]
     assert "3" in narrow.cli("get", "io", run)
 
 
-def test_a_stop_of_the_server_aborts_no_child_and_all_goes_on_after_it(narrow: Server):
-    run = submit(narrow, "main", file="tests/workflows/resuming.py")
+def test_a_stop_of_the_server_aborts_no_child_and_all_goes_on_after_it(narrow: Server, tmp_path: Path):
+    gate = tmp_path / "gate"
+    run = submit(narrow, "main", "--gate", str(gate), file="tests/workflows/resuming.py")
     narrow.wait_running(run, "slow", 1)
 
     assert narrow.is_in_time(narrow.stop())
     assert {row["abort_id"] for row in narrow.actions(run).values()} == {None}
 
+    gate.touch()
     narrow.start()
     assert narrow.wait_ended(run) is Phase.SUCCEEDED, narrow.actions(run)["a0"]["error_message"]
     (slow,), (quick,) = narrow.named(run, "slow"), narrow.named(run, "quick")

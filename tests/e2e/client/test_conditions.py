@@ -68,7 +68,7 @@ def test_conditions_of_one_name_in_one_process_are_kept_apart(server: Server):
 
 
 def test_a_plain_function_waits_for_a_condition_too(server: Server):
-    run = server.submit(FILE, "asks_plainly", "--seconds", "600")
+    run = server.submit(FILE, "asks_plainly", "--seconds", "3600")
     names = paused(server, run)
 
     server.cli("signal", "condition", run, names["plain"], "3")

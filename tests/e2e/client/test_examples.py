@@ -82,7 +82,7 @@ def test_an_external_abort_is_a_value_under_return_exceptions(server: Server):
 
 
 def test_an_external_abort_that_is_caught_lets_the_parent_go_on(server: Server):
-    run = server.submit("examples/abort_caught.py", "main", "--n", "3", "--sleep_for", "600")
+    run = server.submit("examples/abort_caught.py", "main", "--n", "3", "--sleep_for", "3600")
     victim = server.wait_running(run, "long_sleeper", 3)[0]
 
     server.cli("abort", run, victim)
@@ -96,7 +96,7 @@ def test_an_external_abort_that_is_caught_lets_the_parent_go_on(server: Server):
 
 
 def test_an_external_abort_that_nobody_catches_fails_the_parent_and_takes_the_others_along(server: Server):
-    run = server.submit("examples/abort_caught.py", "main", "--n", "3", "--sleep_for", "600", "--no-catch")
+    run = server.submit("examples/abort_caught.py", "main", "--n", "3", "--sleep_for", "3600", "--no-catch")
     victim = server.wait_running(run, "long_sleeper", 3)[0]
 
     server.cli("abort", run, victim)

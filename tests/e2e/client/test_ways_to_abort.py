@@ -21,7 +21,7 @@ flyte.remote.Action.get(run_name=sys.argv[1], name=sys.argv[2]).abort(reason=sys
 
 @pytest.fixture
 def run(server: Server) -> str:
-    return server.submit("examples/external_abort.py", "main", "--n", str(SLEEPERS), "--sleep_for", "600")
+    return server.submit("examples/external_abort.py", "main", "--n", str(SLEEPERS), "--sleep_for", "3600")
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from tests.support.server.server import Server, wait_until
 @pytest.fixture
 def run(server: Server) -> str:
     """A run whose three children wait to be aborted."""
-    run = server.submit("examples/external_abort.py", "main", "--n", "3", "--sleep_for", "90")
+    run = server.submit("examples/external_abort.py", "main", "--n", "3", "--sleep_for", "3600")
     server.wait_running(run, "long_sleeper", 3)
     return run
 

@@ -43,7 +43,7 @@ def test_an_ended_run_is_deleted_from_its_page_whose_address_then_says_so(page: 
 
 def test_ended_runs_are_deleted_from_their_list_and_live_ones_stay(page: Page, server: Server):
     ended = [start(server), start(server)]
-    live = server.submit("examples/abort_caught.py", "main", "--n", "1", "--sleep_for", "600")
+    live = server.submit("examples/abort_caught.py", "main", "--n", "1", "--sleep_for", "3600")
     for run in ended:
         server.wait_ended(run)
     server.wait_running(live, "long_sleeper", 1)

@@ -18,7 +18,7 @@ SIZES = [1280, 390, 320]
 
 def start(server: Server) -> str:
     """A run whose two children sleep until they are stopped."""
-    run = server.submit("examples/abort_caught.py", "main", "--n", "2", "--sleep_for", "600")
+    run = server.submit("examples/abort_caught.py", "main", "--n", "2", "--sleep_for", "3600")
     server.wait_running(run, "long_sleeper", 2)
     return run
 

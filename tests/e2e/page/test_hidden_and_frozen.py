@@ -55,7 +55,7 @@ def tab(plain_browser: Browser) -> Iterator[Page]:
 @pytest.fixture
 def run(server: Server) -> str:
     """A run whose parent ends well when its three children have been stopped."""
-    run = server.submit("examples/external_abort.py", "main", "--n", "3", "--sleep_for", "120")
+    run = server.submit("examples/external_abort.py", "main", "--n", "3", "--sleep_for", "3600")
     server.wait_running(run, "long_sleeper", 3)
     return run
 

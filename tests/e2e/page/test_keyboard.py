@@ -40,7 +40,7 @@ def keys(page: Page) -> Iterator[Page]:
 @pytest.fixture
 def run(server: Server) -> Iterator[str]:
     """A run whose three children wait to be aborted."""
-    run = server.submit("examples/external_abort.py", "main", "--n", "3", "--sleep_for", "120")
+    run = server.submit("examples/external_abort.py", "main", "--n", "3", "--sleep_for", "3600")
     server.wait_running(run, "long_sleeper", 3)
     yield run
     server.abort(run)
@@ -264,7 +264,7 @@ def test_a_cell_aborts_its_row(keys: Page, server: Server, run: str):
 
 def test_a_condition_is_answered(keys: Page, server: Server):
     page = keys
-    run = server.submit("tests/workflows/waiting.py", "asks_plainly", "--seconds", "120")
+    run = server.submit("tests/workflows/waiting.py", "asks_plainly", "--seconds", "3600")
     wait_until(
         lambda: Phase.PAUSED in {Phase(one["phase"]) for one in server.actions(run).values()}, "it asks"
     )

@@ -17,7 +17,7 @@ from tests.support.server.server import ROOT, Server
 @pytest.fixture
 def run(server: Server) -> str:
     """A run whose three children wait to be aborted."""
-    run = server.submit("examples/abort_caught.py", "main", "--n", "3", "--sleep_for", "600")
+    run = server.submit("examples/abort_caught.py", "main", "--n", "3", "--sleep_for", "3600")
     server.wait_running(run, "long_sleeper", 3)
     return run
 
@@ -79,7 +79,7 @@ def test_keep_running_keeps_it_running(page: Page, server: Server, run: str):
 
 def test_the_tree_grows_while_one_looks(page: Page, server: Server):
     page.goto(f"{server.url}/")
-    run = server.submit("examples/demo.py", "main", "--trials", "3", "--seconds", "60")
+    run = server.submit("examples/demo.py", "main", "--trials", "3", "--seconds", "3600")
     link = page.locator(f"a[href$='/runs/{run}']").first
     expect(link).to_be_visible()
     link.click()
@@ -138,7 +138,7 @@ def test_the_page_says_when_the_server_is_gone_and_comes_back_right(
     own = Server(tmp_path_factory.mktemp("home")).start()
     context = browser.new_context()
     try:
-        run = own.submit("examples/external_abort.py", "main", "--n", "2", "--sleep_for", "60")
+        run = own.submit("examples/external_abort.py", "main", "--n", "2", "--sleep_for", "3600")
         victim = own.wait_running(run, "long_sleeper", 2)[0]
         watching = context.new_page()
         open_run(watching, own, run)

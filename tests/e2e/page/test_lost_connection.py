@@ -48,7 +48,7 @@ def parts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
 
 def test_a_server_that_stands_still_is_noticed_on_each_page_and_so_is_its_return(page: Page, parts: Parts):
     """Its sockets stay open: only the missing heartbeat tells."""
-    run = parts.submit("examples/external_abort.py", "main", "--n", "2", "--sleep_for", "300")
+    run = parts.submit("examples/external_abort.py", "main", "--n", "2", "--sleep_for", "3600")
     victim = parts.wait_running(run, "long_sleeper", 2)[0]
     pages = {name: page if name == "run" else page.context.new_page() for name in CONTENTS}
     for name, path in {"run": f"{RUNS}/{run}", "runs": RUNS, "executors": "/executors/"}.items():

@@ -116,7 +116,7 @@ def test_what_was_asked_of_the_server_while_it_was_away_is_shown_and_nothing_is_
 ):
     """An abort meanwhile (kept by the command without a server), a chip that is pressed meanwhile, and a pick."""
     page = failing_page
-    run = parts.submit("examples/external_abort.py", "main", "--n", "3", "--sleep_for", "600")
+    run = parts.submit("examples/external_abort.py", "main", "--n", "3", "--sleep_for", "3600")
     names = parts.wait_running(run, "long_sleeper", 3)
     page.goto(f"{parts.url}{RUNS}/{run}?action={names[0]}")
     expect(page.locator(STATUS)).to_have_attribute("data-state", "live")
@@ -143,7 +143,7 @@ def test_the_list_of_runs_and_the_executors_come_back_with_filter_and_picks_and_
 ):
     runs, executors = failing_page, failing_page.context.new_page()
     started = [
-        parts.submit("examples/external_abort.py", "main", "--n", "1", "--sleep_for", "600") for _ in "12"
+        parts.submit("examples/external_abort.py", "main", "--n", "1", "--sleep_for", "3600") for _ in "12"
     ]
     for run in started:
         parts.wait_running(run, "long_sleeper", 1)

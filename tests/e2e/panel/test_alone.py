@@ -16,7 +16,7 @@ with open_run(Run.objects.get(name={run!r}).pk) as book:
     manners.note(book, {task!r}, Manner.Kind.BLOCKED, "blocked its event loop for 4.2 s", at=timezone.now())
 """
 TASK = "external_abort.long_sleeper"
-RUN = ("examples/external_abort.py", "main", "--n", "1", "--sleep_for", "600")
+RUN = ("examples/external_abort.py", "main", "--n", "1", "--sleep_for", "3600")
 
 
 def sleeper_in(server: Server, run: str) -> str:

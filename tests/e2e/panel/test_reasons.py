@@ -29,7 +29,7 @@ def test_what_is_queued_says_why_in_its_row_and_its_panel_and_among_the_executor
     page: Page, narrow_server: Server
 ):
     server = narrow_server
-    run = server.submit("examples/external_abort.py", "main", "--n", "5", "--sleep_for", "600")
+    run = server.submit("examples/external_abort.py", "main", "--n", "5", "--sleep_for", "3600")
     running = server.wait_running(run, "long_sleeper", 3)
     waiting = wait_until(
         lambda: [one["name"] for one in server.named(run, "long_sleeper") if one["phase"] == Phase.QUEUED],

@@ -86,18 +86,20 @@ def test_a_full_disk_of_the_database_is_said_and_nothing_is_lost(server: Server,
     assert doctor(server) == ""
 
 
-def test_a_full_disk_of_the_storage_fails_the_action_in_words_and_no_other(server: Server):
-    run = server.submit(FLOW, "slow", "--seconds", "3")
+def test_a_full_disk_of_the_storage_fails_the_action_in_words_and_no_other(server: Server, tmp_path: Path):
+    gate = tmp_path / "gate"
+    run = server.submit(FLOW, "slow", "--gate", str(gate))
     wait_until(lambda: server.phase(run) is Phase.RUNNING, "it runs")
     (executor,) = executors_of(server)[-1:]
 
     with full_disk(executor):
+        gate.touch()
         assert server.wait_ended(run) is Phase.FAILED
     root = server.actions(run)["a0"]
     assert (root["error_code"], root["error_kind"]) == ("OutputsNotStored", "system")
     assert "File too large" in root["error_message"]
 
-    again = server.submit(FLOW, "slow", "--seconds", "0")
+    again = server.submit(FLOW, "slow", "--gate", str(gate))
     assert server.wait_ended(again) is Phase.SUCCEEDED
     assert doctor(server) == ""
 

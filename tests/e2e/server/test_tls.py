@@ -106,7 +106,7 @@ def test_the_real_client_runs_a_flow_that_runs_another_over_tls(own: Secured):
 
 
 def test_a_command_on_the_servers_machine_reaches_it(own: Secured):
-    run = own.server.submit("examples/external_abort.py", "main", "--n", "2", "--sleep_for", "120")
+    run = own.server.submit("examples/external_abort.py", "main", "--n", "2", "--sleep_for", "3600")
     own.server.wait_running(run, "long_sleeper", 2)
 
     assert "it reaches 2" in manage(own.server, "abort", run, "--phase", "running", "--reason", "enough")

@@ -27,7 +27,7 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_takes_five_seconds_at_most_and_leaves_no_process(own_server: Server, number: int):
-    run = own_server.submit("examples/external_abort.py", "main", "--n", "3", "--sleep_for", "600")
+    run = own_server.submit("examples/external_abort.py", "main", "--n", "3", "--sleep_for", "3600")
     own_server.wait_running(run, "long_sleeper", 3)
 
     took = own_server.stop(number)
@@ -38,14 +38,16 @@ def test_a_stop_takes_five_seconds_at_most_and_leaves_no_process(own_server: Ser
     assert processes_of(own_server) == {}
 
 
-def test_what_ran_when_the_server_stopped_goes_on_at_the_next_start(own_server: Server):
-    run = own_server.submit("tests/workflows/resuming.py", "main")
+def test_what_ran_when_the_server_stopped_goes_on_at_the_next_start(own_server: Server, tmp_path: Path):
+    gate = tmp_path / "gate"
+    run = own_server.submit("tests/workflows/resuming.py", "main", "--gate", str(gate))
     own_server.wait_running(run, "slow", 1)
     done = own_server.named(run, "quick")[0]
     assert Phase(done["phase"]) is Phase.SUCCEEDED
 
     own_server.stop()
     stopped = own_server.actions(run)
+    gate.touch()
     own_server.start()
 
     assert {Phase(row["phase"]) for row in stopped.values()} == {Phase.SUCCEEDED, Phase.QUEUED}
@@ -60,7 +62,7 @@ def test_when_everything_was_killed_at_once_the_next_start_goes_on_without_waiti
     own_server: Server,
 ):
     """As after a loss of power: nobody is left who could say that the executor has ended."""
-    run = own_server.submit("examples/external_abort.py", "main", "--n", "2", "--sleep_for", "600")
+    run = own_server.submit("examples/external_abort.py", "main", "--n", "2", "--sleep_for", "3600")
     victim, other = own_server.wait_running(run, "long_sleeper", 2)
 
     assert own_server.process is not None

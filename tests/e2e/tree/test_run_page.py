@@ -69,7 +69,7 @@ def test_the_icon_of_each_end_is_there(page: Page, server: Server):
 
 
 def test_counts_are_said_to_who_does_not_see_them(page: Page, server: Server):
-    run = server.submit("examples/external_abort.py", "main", "--n", "3", "--sleep_for", "120")
+    run = server.submit("examples/external_abort.py", "main", "--n", "3", "--sleep_for", "3600")
     names = server.wait_running(run, "long_sleeper", 3)
     open_run(page, server, run)
 
@@ -186,7 +186,7 @@ def no_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Parts]:
 
 def test_a_run_that_nobody_claims_says_for_how_long_why_and_what_helps(page: Page, no_worker: Parts):
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-    run = no_worker.submit("examples/external_abort.py", "main", "--n", "1", "--sleep_for", "300")
+    run = no_worker.submit("examples/external_abort.py", "main", "--n", "1", "--sleep_for", "3600")
     page.goto(run_url(no_worker, run))
     line = page.locator("#unclaimed")
     expect(line).to_have_text(
