@@ -131,6 +131,7 @@ OAUTH2_PROVIDER_DEVICE_GRANT_MODEL = "oauth2_provider.DeviceGrant"
 OIDC = read_oidc(env, is_used=AUTH == "oidc")
 # Not as_uri(): the SDK takes what follows file:// as it is, so a quoted space would be another folder.
 STORAGE_URL = env("STORAGE_URL", f"file://{HOME / 'storage'}").rstrip("/")
+ENVIRONMENTS = Path(env("ENVIRONMENTS", str(HOME / "environments"))).resolve()
 EXECUTOR_TOKEN = kept_secret("EXECUTOR_TOKEN")
 ABORT_GRACE_SECONDS = float(env("ABORT_GRACE_SECONDS", "30"))
 MAX_EXECUTORS = int(env("MAX_EXECUTORS", str(executors_that_fit())))

@@ -23,6 +23,7 @@ from runs.executor.attempt.long_steps import COLLECTIONS
 from runs.executor.attempt.output import Output, capture
 from runs.executor.attempt.record import Record
 from runs.executor.attempt.working_folder import WorkingFolders
+from runs.executor.environments.use import InUse
 from runs.executor.flyte import bundles, sdk, tasks
 from runs.executor.link.client import Link
 from runs.executor.link.config import ExecutorConfig
@@ -50,10 +51,17 @@ class Process:
     """Owns the parts. As the link's `Receiver`, it is called on the link's thread."""
 
     def __init__(
-        self, config: ExecutorConfig, forker: Forker, record: Record, descriptors: Descriptors
+        self,
+        config: ExecutorConfig,
+        forker: Forker,
+        record: Record,
+        descriptors: Descriptors,
+        environment: InUse | None = None,
     ) -> None:
+        """environment: in which its actions run; None for the worker's own Python."""
         self._descriptors = descriptors
         self._config = config
+        self._environment = environment
         self._zygote_pid = forker.zygote_pid
         forker.on_lost = self._zygote_lost
         self._loop = asyncio.new_event_loop()
@@ -115,8 +123,11 @@ class Process:
 
     async def _enter_bundle(self, log_stream: TextIO) -> tuple[WorkingFolders, bundles.InvalidBundle | None]:
         folder, problem = Path(self._config.home), None
+        files = self._environment.workdir if self._environment else None
         try:
-            bundle = await bundles.prepare_bundle(self._config.bundle_uri, folder, self._config.storage_url)
+            bundle = await bundles.prepare_bundle(
+                self._config.bundle_uri, folder, self._config.storage_url, files
+            )
         except bundles.InvalidBundle as invalid:
             bundle, problem = folder, invalid
         tasks.enter(bundle)

@@ -22,6 +22,7 @@ from runs.executor.attempt.environ import hide_own_packages
 from runs.executor.attempt.output import capture, keep_output
 from runs.executor.attempt.owned import marks_of
 from runs.executor.attempt.record import Record
+from runs.executor.environments.use import take
 from runs.executor.flyte import child_controller, tasks
 from runs.executor.link.config import ExecutorConfig
 from runs.executor.process import Process
@@ -50,6 +51,8 @@ def run_executor(config: ExecutorConfig, liveness_fds: list[int]) -> None:
     """Run an executor in this process, to its end. liveness_fds: kept open by it and by all that it forks."""
     if (lock := locks.acquire(config.home, config.executor)) is not None:
         liveness_fds.append(lock)
+    # Its lock is kept as the other one is.
+    environment = take(config.environment) if config.environment else None
     os.environ.update(config.env)
     descriptors = Descriptors()
     mark = marks_of(os.getpid())
@@ -59,7 +62,7 @@ def run_executor(config: ExecutorConfig, liveness_fds: list[int]) -> None:
         descriptors.pass_on()
 
     forker = Forker(fork_zygote(clear_up), liveness_fds)
-    Process(config, forker, Record(lock), descriptors).run()
+    Process(config, forker, Record(lock), descriptors, environment).run()
 
 
 class Zygote(ForkServer):

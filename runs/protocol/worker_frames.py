@@ -10,6 +10,7 @@ from runs.domain.failures import Failure
 from runs.protocol.frames import PROTOCOL_VERSION, Key, LoopState, make_decoder
 
 UNSEEN = 255  # the code of an end that nobody saw
+CANNOT_START = 71  # and of an executor for which no process could be started
 
 
 class WorkerHello(msgspec.Struct, tag="worker_hello"):

@@ -84,4 +84,6 @@ def hide_own_packages() -> None:
         if name.partition(".")[0] in OWN_PACKAGES:
             del sys.modules[name]
     sys.modules["__main__"] = types.ModuleType("__main__")
-    sys.path[:] = [entry for entry in sys.path if entry not in {"", ".", str(ROOT)}]
+    # Where we are installed, the folder beside us holds the other packages of this Python.
+    beside = set() if (ROOT / "flyte").is_dir() else {str(ROOT)}
+    sys.path[:] = [entry for entry in sys.path if entry not in {"", ".", *beside}]

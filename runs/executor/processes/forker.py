@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import Protocol
 
 from runs.executor import ROOT
+from runs.executor.environments.start import command
 from runs.executor.processes.protocol import (
     Began,
     Ended,
@@ -83,7 +84,7 @@ class Forker:
     def _spawn(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         zygote = subprocess.Popen(
-            [sys.executable, "-m", "runs.executor.processes.child", str(theirs.fileno()), *map(str, self._liveness_fds)],
+            command(sys.executable, "runs.executor.processes.child", str(theirs.fileno()), *map(str, self._liveness_fds)),
             cwd=ROOT, env=self._environment, pass_fds=[theirs.fileno(), *self._liveness_fds], start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=sys.__stderr__, stderr=sys.__stderr__,
         )  # fmt: skip

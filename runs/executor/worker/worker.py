@@ -9,14 +9,18 @@ import shutil
 import signal
 import socket
 import sys
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from runs.executor.attempt.working_folder import WorkingFolders
+from runs.executor.environments.layout import environment_folder
+from runs.executor.environments.use import EnvironmentUnusable
 from runs.executor.link.client import FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS
 from runs.executor.link.config import ExecutorConfig, authorization
 from runs.executor.worker import locks
@@ -41,13 +45,15 @@ class BadToken(Exception):
 class WorkerConfig:
     """base_url: ws://host:port. endpoint: where user code reaches the server. home: a folder for bundles.
 
-    tls_cert: the file by which the server is known at base_url; "": by its name, as usual.
+    environments: the folder of the Python environments. tls_cert: the file by which the server is known at base_url; "": by its
+    name, as usual.
     """
 
     base_url: str
     endpoint: str
     token: str
     home: str
+    environments: str = ""
     tls_cert: str = ""
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 
@@ -59,7 +65,7 @@ class Worker:
         self._config = config
         self._launcher = launcher
         self._launching: set[str] = set()
-        self._one_at_a_time = asyncio.Lock()
+        self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # in each environment
         self._running: dict[str, Running] = {}
         self._silences = Silences(config.home, self._running, self._report_silence)
         self._stopping: dict[str, asyncio.TimerHandle] = {}
@@ -203,7 +209,33 @@ class Worker:
         watch.add_done_callback(self._watches.discard)
 
     async def _launch_and_watch(self, launch: worker_frames.Launch) -> None:
-        config = ExecutorConfig(
+        try:
+            config = self._config_of(launch)
+            if config.is_reserve and not await self._get_ready(config):
+                await self._report(worker_frames.Exited(launch.executor, 0, "its worker is being stopped"))
+                return
+            async with self._one_at_a_time[config.environment]:
+                running = await self._launcher.launch(config)
+        except (OSError, ValueError) as problem:
+            why = (
+                str(problem)
+                if isinstance(problem, EnvironmentUnusable)
+                else f"cannot start a process: {problem}"
+            )
+            await self._report(worker_frames.Exited(launch.executor, worker_frames.CANNOT_START, why))
+            return
+        finally:
+            self._launching.discard(launch.executor)
+        self._running[launch.executor] = running
+        if self._stop.is_set():
+            running.stop()
+        await self._watch(launch.executor, running)
+
+    def _config_of(self, launch: worker_frames.Launch) -> ExecutorConfig:
+        environment = launch.environment and str(
+            environment_folder(Path(self._config.environments), launch.environment)
+        )
+        return ExecutorConfig(
             url=f"{self._config.base_url}/ws/executor/",
             endpoint=self._config.endpoint,
             token=launch.token,
@@ -217,25 +249,9 @@ class Worker:
             env=launch.env,
             is_reserve=launch.is_reserve,
             storage_url=launch.storage_url,
+            environment=environment,
             tls_cert=self._config.tls_cert,
         )
-        try:
-            if config.is_reserve and not await self._get_ready(config):
-                await self._report(worker_frames.Exited(launch.executor, 0, "its worker is being stopped"))
-                return
-            async with self._one_at_a_time:
-                running = await self._launcher.launch(config)
-        except (OSError, ValueError) as problem:
-            await self._report(
-                worker_frames.Exited(launch.executor, 71, f"cannot start a process: {problem}")
-            )
-            return
-        finally:
-            self._launching.discard(launch.executor)
-        self._running[launch.executor] = running
-        if self._stop.is_set():
-            running.stop()
-        await self._watch(launch.executor, running)
 
     async def _get_ready(self, config: ExecutorConfig) -> bool:
         """Wait until the launcher can start it quickly; False when this worker stops before."""

@@ -38,6 +38,7 @@ class Command(BaseCommand):
             endpoint=settings.PUBLIC_URL,
             token=settings.EXECUTOR_TOKEN,
             home=str(other.folder if other else settings.HOME),
+            environments=str(settings.ENVIRONMENTS),
             tls_cert=local_server.certificate() if url == local_server.SOCKETS else "",
         )
         try:
