@@ -176,7 +176,8 @@ class LocalLauncher:
         return LocalRunning(pid, code, alive)
 
     async def close(self) -> None:
-        for zygotes in [*self._environments.values(), self._zygotes]:
+        theirs, self._environments = list(self._environments.values()), {}
+        for zygotes in [*theirs, self._zygotes]:
             await zygotes.close()
 
     # Environments.
