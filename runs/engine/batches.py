@@ -44,7 +44,7 @@ _CODES: dict[type[FlyteUIError], str] = {
 # What a database, a clock or an enumeration says of a value that it cannot hold.
 UNSTORABLE = (DataError, IntegrityError, OverflowError, ValueError)
 _Numbered = tuple[int, frames.Event]  # an event, and its place in the batch
-_REPORTED = {str(how): how for how in How if how is not How.EXPIRED}
+_REPORTED = {str(how): how for how in How if how not in {How.EXPIRED, How.UNSTARTED}}
 
 
 @dataclass(slots=True)

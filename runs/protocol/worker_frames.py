@@ -11,6 +11,7 @@ from runs.protocol.frames import PROTOCOL_VERSION, Key, LoopState, make_decoder
 
 UNSEEN = 255  # the code of an end that nobody saw
 CANNOT_START = 71  # and of an executor for which no process could be started
+UNUSABLE = 72  # the same, as long as nobody repairs its Python environment
 
 
 class WorkerHello(msgspec.Struct, tag="worker_hello"):

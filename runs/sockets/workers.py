@@ -10,7 +10,7 @@ import structlog
 from runs.access import tokens
 from runs.domain.errors import Unavailable
 from runs.engine import leases
-from runs.engine.executors import blocks, scheduling
+from runs.engine.executors import blocks, scheduling, starts
 from runs.protocol import frames, worker_frames
 from runs.sockets.frame_socket import BadFrame, FrameConsumer, is_worker_token, read_executor_id
 from runs.store import database, hints, presence
@@ -55,9 +55,12 @@ class WorkerConsumer(FrameConsumer):
         self.running.discard(frame.executor)
         reason = frame.message or f"its process ended with code {frame.code}"
         was_stopped = frame.code in {frames.STOPPED, frames.LEFT}
-        await database.write(
-            leases.end_executor, executor_id, reason, was_stopped=was_stopped, culprit=frame.culprit
-        )
+        if frame.code == worker_frames.UNUSABLE:
+            await database.write(starts.end_unusable, executor_id, reason)
+        else:
+            await database.write(
+                leases.end_executor, executor_id, reason, was_stopped=was_stopped, culprit=frame.culprit
+            )
         await self.write_frame(worker_frames.ExitKnown(frame.executor))
         self.wake.set()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
@@ -12,9 +13,12 @@ from runs.domain.conditions import Value
 from runs.domain.failures import Failure
 from runs.domain.names import ActionRef
 from runs.domain.phases import MOVES, Cause, Phase
+from runs.domain.retries import MAX_SYSTEM_FAILURES
 from runs.engine import limits
 from runs.engine.conditions import signal_condition
 from runs.engine.endings import report
+from runs.engine.executors.scheduling import claim_demand
+from runs.engine.executors.starts import end_unusable
 from runs.models import Action, ActionEvent
 from tests.engine import test_cache as cached
 from tests.engine import test_conditions as conditions
@@ -62,6 +66,10 @@ def play_what_waits() -> None:
     report(ActionRef(scene.ref, "reported"), 1, Phase.RUNNING, failure=None, output_uri="")
     scene.abort("aborted")
     exceed(scene, "late", "again")
+    scene.queue("nowhere")
+    for _ in range(MAX_SYSTEM_FAILURES + 1):
+        (launch,) = [one for one in claim_demand("worker").launches if not one.is_reserve]
+        end_unusable(UUID(launch.executor), "its environment is gone")
     for name in ("signalled", "unasked", "unanswered"):
         conditions.ask(scene, name)
     answer: Value = True

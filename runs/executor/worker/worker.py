@@ -216,12 +216,11 @@ class Worker:
                 return
             async with self._one_at_a_time[config.environment]:
                 running = await self._launcher.launch(config)
+        except EnvironmentUnusable as problem:
+            await self._report(worker_frames.Exited(launch.executor, worker_frames.UNUSABLE, str(problem)))
+            return
         except (OSError, ValueError) as problem:
-            why = (
-                str(problem)
-                if isinstance(problem, EnvironmentUnusable)
-                else f"cannot start a process: {problem}"
-            )
+            why = f"cannot start a process: {problem}"
             await self._report(worker_frames.Exited(launch.executor, worker_frames.CANNOT_START, why))
             return
         finally:
