@@ -112,6 +112,7 @@ class Process:
             note_module,
             self._steps.begin_code,
             self._config.storage_url,
+            loads=not self._config.entry_point,
         )
         self._host.open(runner, folders)
         while True:

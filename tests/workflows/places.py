@@ -7,6 +7,8 @@ import importlib
 import importlib.util
 import json
 import os
+import signal
+import subprocess
 import sys
 import time
 from importlib import metadata
@@ -72,3 +74,32 @@ def waits_plainly() -> None:
         raise
     finally:
         print("cleaned up")
+
+
+def says_who_is_there() -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", "import signal; signal.signal(15, signal.SIG_IGN); signal.pause()"]
+    )
+    print("pid", os.getpid(), flush=True)
+    print("pid", child.pid, flush=True)
+
+
+@env.task
+async def refuses() -> None:
+    says_who_is_there()
+    while True:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            print("refused", flush=True)
+
+
+@env.task
+def refuses_plainly() -> None:
+    says_who_is_there()
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    while True:
+        try:
+            time.sleep(1000)
+        except asyncio.CancelledError:
+            print("refused", flush=True)

@@ -109,11 +109,11 @@ def _other_calls() -> Iterator[str]:
 
 def _other_methods() -> Iterator[str]:
     """Methods that our controllers replace, and that are called otherwise there."""
-    from runs.executor.flyte.child_controller import IsolatedController
     from runs.executor.flyte.controller import HostController
     from runs.executor.flyte.sdk import RemoteController
+    from runs.executor.flyte.waiting import WaitsWithoutSlot
 
-    for ours in (HostController, IsolatedController):
+    for ours in (HostController, WaitsWithoutSlot):
         for name, method in vars(ours).items():
             if not inspect.isfunction(method) or name in {"__init__", "_submitted", "_end_of"}:
                 continue
@@ -136,3 +136,7 @@ def find(path: str) -> Any:
     except (ImportError, AttributeError):
         return None
     return found
+
+
+def find_module(name: str) -> Any:
+    return importlib.import_module(name)

@@ -27,17 +27,9 @@ from runs.executor.flyte.controller import HostController
 from runs.executor.flyte.failures import error_of
 from runs.executor.flyte.messages import KIND_NAMES, instant
 from runs.executor.flyte.sdk import AsyncFunctionTaskTemplate, TaskTemplate, io, rusty, taskrunner
+from runs.executor.flyte.waiting import REPEATED
 
 LOOP_TASK_TYPES = frozenset({"python", "actor"})
-# Records of the SDK's runtime that only repeat what an action's page shows: module and function that write them.
-# A failed task's own record stays, because the traceback is nowhere else.
-REPEATED = frozenset(
-    {
-        ("_controller", "handle_action_failure"),
-        ("_controller", "_submit"),
-        ("_controller", "get_action_outputs"),
-    }
-)
 # Of the attempt in whose context the SDK runs a task; None once its code has begun.
 _BEGIN: ContextVar[Callable[[], None] | None] = ContextVar("flyteui-begin", default=None)
 

@@ -34,7 +34,11 @@ class Runner:
         note_module: Callable[[str], None],
         begin_code: Callable[[Attempt], None],
         storage_url: str = "",
+        *,
+        loads: bool = True,
     ) -> None:
+        """loads: whether tasks can be loaded here; else the flyte of their own environment does, in a process each."""
+        self._loads = loads
         self._outbox = outbox
         self._controller = controller
         self._bundle_problem = bundle_problem
@@ -47,6 +51,9 @@ class Runner:
     async def run(self, attempt: Attempt) -> Ending:  # noqa: PLR0911 -- one return for each way in which it ends
         uri = attempt.lease.output_uri
         try:
+            self._prepare(attempt)
+            if not self._loads:
+                return ISOLATE
             task, bundle = await self._load(attempt)
         except (InvalidBundle, Invalid) as problem:
             return Ending("failed", await failures.record_failure(problem, uri, recoverable=False))
@@ -102,12 +109,15 @@ class Runner:
                 if address:
                     check_inside(address, self._storage_url, what=f"the address of the {what}")
 
-    async def _load(self, attempt: Attempt) -> tuple[Any, Any]:
+    def _prepare(self, attempt: Attempt) -> None:
         if self._bundle_problem is not None:
             raise self._bundle_problem
         if attempt.command is None:
             attempt.command = command_of(attempt.lease.spec)
         self._check_addresses(attempt.lease, attempt.command)
+
+    async def _load(self, attempt: Attempt) -> tuple[Any, Any]:
+        assert attempt.command is not None
         if not self._has_scope:
             tasks.set_scope(attempt.run.org, attempt.run.project, attempt.run.domain)
             self._has_scope = True

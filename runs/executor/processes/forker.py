@@ -17,6 +17,7 @@ from runs.executor.environments.start import command
 from runs.executor.processes.protocol import (
     Began,
     Ended,
+    EntryPoint,
     Refused,
     Reply,
     Request,
@@ -37,9 +38,16 @@ class Forker:
     """Starts a new zygote when the old one was killed, as the kernel does when memory is short."""
 
     def __init__(
-        self, zygote: tuple[int, socket.socket] | None = None, liveness_fds: Sequence[int] = ()
+        self,
+        zygote: tuple[int, socket.socket] | None = None,
+        liveness_fds: Sequence[int] = (),
+        entry_point: EntryPoint | None = None,
     ) -> None:
-        """liveness_fds: descriptors that a zygote must keep open, so that the worker knows when all of the executor has ended."""
+        """liveness_fds: descriptors that a zygote must keep open, so that the worker knows when all of the executor has ended.
+
+        entry_point: how actions are run whose flyte does not fit this process.
+        """
+        self.entry_point = entry_point
         self._zygote_pid: int = zygote[0] if zygote else 0
         self._control: socket.socket | None = zygote[1] if zygote else None
         self._liveness_fds = liveness_fds

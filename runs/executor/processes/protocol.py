@@ -21,6 +21,8 @@ class Start(msgspec.Struct, tag="start"):
     env: dict[str, str]
     is_function: bool = False  # the SDK would run it in a thread, and it runs in the main one
     grace_seconds: float = 30.0  # of the tasks that a coroutine leaves behind
+    python: str = ""  # of the environment whose flyte runs it by its own entry point; "": this one does
+    variables: dict[str, str] = {}  # of that process, beside `env`
 
 
 class Signal(msgspec.Struct, tag="signal"):
@@ -65,8 +67,16 @@ class Ended(msgspec.Struct, tag="ended"):
     peak_memory_bytes: int = 0
 
 
+class EntryPoint(msgspec.Struct, frozen=True):
+    """How the actions of an environment are run whose flyte does not fit: a program of that Python each, with these variables."""
+
+    python: str
+    variables: dict[str, str]
+
+
 Request = Start | Signal
 Reply = Began | Refused | Signalled | Ended
 encode = msgspec.json.encode
+decode_start = msgspec.json.Decoder(Start).decode
 decode_request = msgspec.json.Decoder(Request).decode
 decode_reply = msgspec.json.Decoder(Reply).decode
