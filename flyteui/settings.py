@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from datetime import timedelta
@@ -67,6 +68,16 @@ def executors_that_fit(cgroup_limit: Path = Path("/sys/fs/cgroup/memory.max")) -
         memory = min(memory, int(limit))
     # One that has imported little takes less than this; most have something else to hold.
     return max(8, min(64, memory // (256 * 1024**2)))
+
+
+def read_secrets(text: str) -> str:
+    """The prefix of the variables that are secrets of tasks, from `env:PREFIX_`; "" for none."""
+    source, _, prefix = text.partition(":")
+    if text and (source != "env" or not re.fullmatch(r"[A-Za-z_]\w*", prefix, re.ASCII)):
+        raise ImproperlyConfigured(
+            f"FLYTEUI_SECRETS is {text!r}; it must be env: and the prefix of some variables, such as env:TASKS_"
+        )
+    return prefix
 
 
 def kept(name: str, *, least: timedelta = timedelta()) -> Retention:
@@ -162,6 +173,9 @@ DOMAINS = env("DOMAINS", "development,staging,production").split(",")
 DEFAULT_PROJECT = env("PROJECT", "flytesnacks")
 
 SECRET_KEY = kept_secret("SECRET_KEY")
+# What was signed or encrypted with these is read still; nothing new is.
+SECRET_KEY_FALLBACKS = [key for key in env("SECRET_KEY_FALLBACKS", "").split(",") if key]
+SECRETS_PREFIX = read_secrets(env("SECRETS", ""))
 DEBUG = env("DEBUG", "") == "1"
 ALLOWED_HOSTS = list(
     dict.fromkeys(

@@ -42,6 +42,9 @@ SIGNAL = Rule(Role.OPERATOR, Deed.SIGNAL)
 EDIT = Rule(Role.EDITOR)
 PROJECT = Rule(Role.ADMIN, Deed.PROJECT)
 DELETE = Rule(Role.ADMIN, Deed.DELETE)
+CREATE_SECRET = Rule(Role.EDITOR, Deed.CREATE_SECRET)
+REPLACE_SECRET = Rule(Role.EDITOR, Deed.REPLACE_SECRET)
+DELETE_SECRET = Rule(Role.EDITOR, Deed.DELETE_SECRET)
 
 RPCS: dict[str, dict[str, Rule]] = {
     "flyteidl2.workflow.RunService": {
@@ -90,6 +93,14 @@ RPCS: dict[str, dict[str, Rule]] = {
         "GetTaskDetails": READ,
         "ListTasks": LISTED,
         "ListVersions": READ,
+    },
+    # Who may run code in a project can have it print what its secrets are, so an editor may also make them. Their names are no secret.
+    "flyteidl2.secret.SecretService": {
+        "CreateSecret": CREATE_SECRET,
+        "UpdateSecret": REPLACE_SECRET,
+        "DeleteSecret": DELETE_SECRET,
+        "GetSecret": LISTED,
+        "ListSecrets": LISTED,
     },
     "flyteidl2.imagebuilder.ImageService": {"GetImage": SIGNED_IN},
     "flyteidl2.auth.IdentityService": {"UserInfo": SIGNED_IN},

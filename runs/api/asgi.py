@@ -22,6 +22,7 @@ from flyteidl2.cluster.service_connect import ClusterServiceASGIApplication
 from flyteidl2.dataproxy.dataproxy_service_connect import DataProxyServiceASGIApplication
 from flyteidl2.imagebuilder.service_connect import ImageServiceASGIApplication
 from flyteidl2.project.project_service_connect import ProjectServiceASGIApplication
+from flyteidl2.secret.secret_connect import SecretServiceASGIApplication
 from flyteidl2.task.task_service_connect import TaskServiceASGIApplication
 from flyteidl2.workflow.run_logs_service_connect import RunLogsServiceASGIApplication
 from flyteidl2.workflow.run_service_connect import RunServiceASGIApplication
@@ -38,6 +39,7 @@ from runs.api.images import Images
 from runs.api.logs import RunLogs
 from runs.api.projects import Projects
 from runs.api.runs import Runs
+from runs.api.secrets import Secrets
 from runs.api.tasks import Tasks
 from runs.domain.errors import Unauthenticated, Unavailable
 
@@ -78,6 +80,7 @@ SERVICES: dict[str, ConnectASGIApplication[Any]] = {
         _build(ClusterServiceASGIApplication, Clusters()),
         _build(ProjectServiceASGIApplication, Projects()),
         _build(TaskServiceASGIApplication, Tasks()),
+        _build(SecretServiceASGIApplication, Secrets()),
         _build(ImageServiceASGIApplication, Images()),
         _build(AuthMetadataServiceASGIApplication, AuthMetadata()),
         _build(IdentityServiceASGIApplication, Identity()),

@@ -30,6 +30,7 @@ from runs.domain.limits import MAX_SECONDS
 from runs.domain.names import ActionRef, RunRef
 from runs.domain.phases import TERMINAL, Kind, Phase
 from runs.domain.retries import Backoff
+from runs.domain.secrets import SecretRequest, read_requests
 from runs.domain.variables.grace import check_grace
 from runs.domain.variables.isolation import isolation_of
 
@@ -72,6 +73,7 @@ class TaskFacts:
     queued_timeout_seconds: float
     deadline_seconds: float
     backoff: Backoff
+    secrets: tuple[SecretRequest, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +191,7 @@ def _facts(message: task_definition_pb2.TaskSpec) -> TaskFacts:
         ),
         deadline_seconds=_seconds(f"deadline of task {name!r}", template.metadata.timeouts.deadline),
         backoff=_backoff(name, template.metadata.retries.backoff),
+        secrets=read_requests(name, template.security_context),
     )
 
 

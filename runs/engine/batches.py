@@ -29,6 +29,7 @@ from runs.engine.escalation import MAX_STACK, note_refusal, stop_executor, why_s
 from runs.engine.executors import blocks, heartbeats
 from runs.engine.leases import Clock, attempt_uri, free_slots, lease, lease_frame
 from runs.engine.recovery import find_recovered
+from runs.engine.secrets import Vault
 from runs.models import Abort, Attempt, Executor, Manner
 from runs.protocol import bounds, frames
 from runs.store import hints
@@ -154,6 +155,7 @@ class _Page:
         self._printed: list[logs.Printed] = []
         self._asked: list[tuple[int, frames.Enqueue, NewAction]] = []
         self._parents: set[int] = set()
+        self._vault = Vault(book.run)
 
     def _when(self, at: int) -> datetime:
         """An executor's instant, never later than the server's own clock."""
@@ -242,13 +244,13 @@ class _Page:
         refused = {result.index for result in self.results}
         for index, _, new in asked:
             if index not in refused:
-                self._answer(index, book.get(new.name), is_new=new.name in created, at=at)
+                self._answer(index, book.get(new.name), new, is_new=new.name in created, at=at)
 
     def _check_holder(self, parent: Row) -> None:
         if parent.executor_id != self.executor.pk:
             raise RunEnded(f"action {parent.name} is not held by this executor any more")
 
-    def _answer(self, index: int, row: Row, *, is_new: bool, at: datetime) -> None:
+    def _answer(self, index: int, row: Row, new: NewAction, *, is_new: bool, at: datetime) -> None:
         """ok or already_exists, with a lease when this executor is to run it (or was, in an answer that was lost)."""
         code = "ok" if is_new else "already_exists"
         given: frames.Lease | None = None
@@ -260,6 +262,8 @@ class _Page:
             given = lease_frame(self.book, row, attempt_uri(self.book, row))
         elif row.phase is Phase.QUEUED and row.pool_id is not None:
             hints.publish_work(row.pool_id)
+        if given is not None and new.task is not None:
+            given = self._vault.fill(given, new.task.secrets)
         self.results.append(frames.EnqueueResult(index, code, lease=given))
 
     def _may_run(self, row: Row, at: datetime) -> bool:

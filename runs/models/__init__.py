@@ -10,6 +10,7 @@ from runs.models.executors import Executor, Manner, Pool
 from runs.models.keeping import CacheEntry, Deletion, Lock
 from runs.models.projects import DeployedTask, Project, TaskSpec
 from runs.models.runs import Abort, Action, ActionEvent, Attempt, LogChunk, Run
+from runs.models.secrets import Secret
 
 __all__ = [
     "APIKey",
@@ -30,5 +31,6 @@ __all__ = [
     "Project",
     "ProviderAccount",
     "Run",
+    "Secret",
     "TaskSpec",
 ]

@@ -97,7 +97,7 @@ async def test_a_stream_ends_when_its_reader_has_not_the_role_any_more(monkeypat
 
 
 def test_a_service_that_does_not_exist_tells_strangers_nothing():
-    assert post("/flyteidl2.secret.SecretService/CreateSecret", {}).status_code in {401, 501}
+    assert post("/flyteidl2.nowhere.NoService/CreateNothing", {}).status_code in {401, 501}
 
 
 def test_a_viewer_reads_and_their_abort_is_refused_and_audited():
