@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from runs.executor import home
+from runs.executor.attempt import secrets
 from runs.executor.attempt.attempt import Attempt
 from runs.executor.attempt.descriptors import Descriptors
 from runs.executor.attempt.environ import hide_own_packages, overlay_environ, variables_of_server
@@ -111,7 +112,8 @@ class Process:
             problem,
             note_module,
             self._steps.begin_code,
-            self._config.storage_url,
+            secret_folder=partial(secrets.folder_of, self._config.home, self._config.executor),
+            storage_url=self._config.storage_url,
             loads=not self._config.entry_point,
         )
         self._host.open(runner, folders)

@@ -28,7 +28,7 @@ import pyqwest._glue
 import rich.logging
 
 from runs.executor.attempt.working_folder import WorkingFolder
-from runs.executor.flyte import credentials, handover, local_files, sdk
+from runs.executor.flyte import credentials, handover, local_files, masked, sdk
 from runs.executor.flyte.failures import error_of
 from runs.executor.flyte.sdk import RemoteController
 from runs.executor.flyte.waiting import CodeThread, Slot, WaitsWithoutSlot, redirect_logs
@@ -124,12 +124,15 @@ def release_while_waiting_for_runs(slot: Slot) -> None:
     vars(flyte.remote)["Action"].wait = wait_without_slot
 
 
-def run_entry_point(args: list[str], code: CodeThread, slot: Slot, log: TextIO) -> None:
-    """Run the SDK's `a0`. What it raises comes out, SystemExit too."""
+def run_entry_point(
+    args: list[str], code: CodeThread, slot: Slot, log: TextIO, secrets: list[bytes] | None = None
+) -> None:
+    """Run the SDK's `a0`. What it raises comes out, SystemExit too. secrets: their values."""
     begin_background_loop()
     redirect_logs(log)
     local_files.install()
     handover.install()
+    masked.install(secrets)
     credentials.install(os.environ["_U_EP_OVERRIDE"])
     release_while_waiting_for_runs(slot)
     vars(sdk.taskrunner)["convert_from_native_to_error"] = error_of

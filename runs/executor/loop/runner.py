@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from runs.domain.errors import Invalid
+from runs.domain.failures import Failure
 from runs.domain.storage_urls import check_inside
 from runs.executor.attempt.attempt import Attempt, Ending
 from runs.executor.attempt.command import Command, CommandError
@@ -33,23 +35,37 @@ class Runner:
         bundle_problem: InvalidBundle | None,
         note_module: Callable[[str], None],
         begin_code: Callable[[Attempt], None],
-        storage_url: str = "",
         *,
+        secret_folder: Callable[[Lease], Path],
+        storage_url: str = "",
         loads: bool = True,
     ) -> None:
-        """loads: whether tasks can be loaded here; else the flyte of their own environment does, in a process each."""
+        """secret_folder: where an action finds the secrets that it gets as files.
+
+        loads: whether tasks can be loaded here; else the flyte of their own environment does, in a process each.
+        """
         self._loads = loads
         self._outbox = outbox
         self._controller = controller
         self._bundle_problem = bundle_problem
         self._note_module = note_module
         self._begin_code = begin_code
+        self._secret_folder = secret_folder
         self._storage_url = storage_url
         self._loaded: dict[Command, tuple[Any, Any]] = {}
         self._has_scope = False
 
     async def run(self, attempt: Attempt) -> Ending:  # noqa: PLR0911 -- one return for each way in which it ends
         uri = attempt.lease.output_uri
+        if attempt.lease.problem is not None:
+            return Ending("failed", await failures.store_failure(attempt.lease.problem, uri))
+        if attempt.secrets is not None:
+            try:
+                attempt.secrets.make_files(self._secret_folder(attempt.lease))
+            except OSError as problem:
+                message = f"Its secrets cannot be put into a folder of its own: {problem}"
+                failure = Failure("SecretsNotDelivered", message, "system", recoverable=True)
+                return Ending("failed", await failures.store_failure(failure, uri))
         try:
             self._prepare(attempt)
             if not self._loads:

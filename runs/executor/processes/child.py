@@ -36,7 +36,7 @@ def run(start: Start, main: MainThread, channel: Channel, log: TextIO) -> int:
     child_controller.put_in_main_thread(main, is_function=start.is_function)
     child_controller.put_in_folder(WorkingFolder(Path(start.folder), Path(start.bundle)))
     try:
-        child_controller.run_entry_point(start.args[1:], main, channel, log)
+        child_controller.run_entry_point(start.args[1:], main, channel, log, start.secrets)
     except SystemExit as left:
         if not start.is_function:
             record_if_missing(left, start.args)

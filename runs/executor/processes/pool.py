@@ -173,6 +173,8 @@ class ProcessPool:
         theirs = child.pipes.open()
         try:
             start = Start(child.number, args, bundle, folder, env, attempt.is_function, self.grace_seconds)
+            if attempt.secrets is not None:
+                start.secrets = attempt.secrets.values
             if (entry_point := self.forker.entry_point) is not None:
                 start.python, start.variables = entry_point.python, entry_point.variables
             self.forker.start(start, theirs)

@@ -23,6 +23,7 @@ class Start(msgspec.Struct, tag="start"):
     grace_seconds: float = 30.0  # of the tasks that a coroutine leaves behind
     python: str = ""  # of the environment whose flyte runs it by its own entry point; "": this one does
     variables: dict[str, str] = {}  # of that process, beside `env`
+    secrets: list[bytes] = []  # what it masks in its errors and reports
 
 
 class Signal(msgspec.Struct, tag="signal"):

@@ -18,6 +18,7 @@ from pathlib import Path
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
+from runs.executor.attempt import secrets
 from runs.executor.attempt.working_folder import WorkingFolders
 from runs.executor.environments.layout import environment_folder
 from runs.executor.environments.use import EnvironmentUnusable
@@ -182,6 +183,7 @@ class Worker:
                 locks.remove(self._config.home, message.executor)
                 left = WorkingFolders.root_of(self._config.home, message.executor)
                 await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)
+                await asyncio.to_thread(secrets.remove_all, self._config.home, message.executor)
 
     def _stop_executor(self, asked: worker_frames.StopExecutor) -> None:
         """Stop an executor. Idempotent, as the server repeats the request after a reconnect: a second SIGTERM would mean a kill."""
