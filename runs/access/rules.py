@@ -132,6 +132,11 @@ URLS: dict[str, Rule] = {
     # An executor serves runs of any project.
     "executors": READ,
     "drain": Rule(Role.OPERATOR, Deed.DRAIN),
+    "secrets": LISTED,
+    "new-secret": LISTED,  # for whoever may create one there, which the view asks
+    "create-secret": CREATE_SECRET,
+    "replace-secret": REPLACE_SECRET,
+    "delete-secret": DELETE_SECRET,
     "audit": SIGNED_IN,  # of the projects that one is admin of
     "sign-in": PUBLIC,
     "sign-out": PUBLIC,

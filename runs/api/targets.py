@@ -11,8 +11,6 @@ from typing import Any
 
 from google.protobuf.message import Message
 
-from runs.domain.secrets import SecretRef
-
 # The first of these that a request has names its target; `task_id` of a run that is created only names its source.
 FIELDS = (
     "action_id", "parent_action_id", "action_attempt_id", "run_id", "project_id", "action", "project",
@@ -29,7 +27,7 @@ def target_of(request: Message) -> tuple[str, ...]:
 def shown_target(request: Any) -> str:
     """The same for the audit, which also names a secret that is of no project."""
     if _has(request, "id") and request.id.DESCRIPTOR.full_name == _SECRET:
-        return str(SecretRef(request.id.name, request.id.project, request.id.domain))
+        return "/".join(filter(None, (request.id.project, request.id.domain, request.id.name)))
     return "/".join(target_of(request))
 
 

@@ -124,9 +124,9 @@ async def test_the_audit_has_the_name_and_the_scope_and_no_value(api: API) -> No
         )
     )()
     assert entries[:3] == [
-        ("create secret", "TOKEN of flytesnacks/development", "flytesnacks", "done", ""),
-        ("create secret", "WIDE of the organisation", "", "done", ""),
-        ("delete secret", "WIDE of the organisation", "", "done", ""),
+        ("create secret", "flytesnacks/development/TOKEN", "flytesnacks", "done", ""),
+        ("create secret", "WIDE", "", "done", ""),
+        ("delete secret", "WIDE", "", "done", ""),
     ]
-    assert entries[3][:4] == ("create secret", "TOKEN of flytesnacks/development", "flytesnacks", "failed")
+    assert entries[3][:4] == ("create secret", "flytesnacks/development/TOKEN", "flytesnacks", "failed")
     assert VALUE not in str(entries)
