@@ -122,6 +122,7 @@ class NewRun:
     cache_key: str = ""
     relation: str = ""  # rerun | recover | spawn | ""
     related_to: RunRef | None = None
+    image: str = ""  # what it builds, when it is a build of ours
 
 
 # The spec is kept twice, as key and in the facts; its arguments and variables are in there a third time.

@@ -16,7 +16,7 @@ import structlog
 from django.db import DataError, IntegrityError, transaction
 
 from runs.domain.errors import ExecutorError, FlyteUIError, Invalid, LeaseLost, NotFound, RunEnded
-from runs.domain.names import ROOT
+from runs.domain.names import BUILDER_POOL, ROOT
 from runs.domain.phases import Cause, Escalation, Phase
 from runs.domain.retries import Ending, How
 from runs.domain.specs import NewAction, read_action
@@ -27,6 +27,7 @@ from runs.engine.creation import add_action, check_open
 from runs.engine.endings import end_attempt
 from runs.engine.escalation import MAX_STACK, note_refusal, stop_executor, why_stopped
 from runs.engine.executors import blocks, heartbeats
+from runs.engine.images import table as images
 from runs.engine.leases import Clock, attempt_uri, free_slots, lease, lease_frame
 from runs.engine.recovery import find_recovered
 from runs.engine.secrets import Vault
@@ -183,6 +184,8 @@ class _Page:
                     self._log(event)
                 case frames.Returned():
                     self._returned(event)
+                case frames.Built():
+                    self._built(event)
         self._settle()
         logs.keep(self.executor.pk, self.executor.epoch, self._printed)
 
@@ -347,6 +350,11 @@ class _Page:
         if (row := self._held(event.key, event.epoch)) and row.phase is Phase.INITIALIZING:
             ending = Ending(How.INTERRUPTED, reason="given back before it started")
             end_attempt(self.book, row, ending, at=self._clock())
+
+    def _built(self, event: frames.Built) -> None:
+        # Executors of user code share the protocol; only the builder's own may say what an image is.
+        if self._held(event.key, event.epoch) and self.executor.pool.key == BUILDER_POOL:
+            images.note_built(self.book.run, event)
 
     def _abort_child(self, event: frames.AbortChild) -> None:
         self._settle()

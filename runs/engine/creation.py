@@ -17,7 +17,16 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 
 from runs.domain.errors import AlreadyExists, Invalid, NotFound, RunEnded
-from runs.domain.names import ROOT, ActionRef, RunRef, check_action_name, check_run_name, generate_run_name
+from runs.domain.images import is_build
+from runs.domain.names import (
+    BUILDER_POOL,
+    ROOT,
+    ActionRef,
+    RunRef,
+    check_action_name,
+    check_run_name,
+    generate_run_name,
+)
 from runs.domain.phases import TERMINAL, Cause, Kind, Phase
 from runs.domain.specs import NewAction, NewRun, TaskFacts
 from runs.domain.variables.isolation import isolation_of
@@ -25,6 +34,7 @@ from runs.engine import cache
 from runs.engine.aborts import find_run_id
 from runs.engine.book import Book, Row, open_run
 from runs.engine.executors import places
+from runs.engine.images import table as images
 from runs.engine.recovery import RECOVER, Recovered, find_recovered, find_related
 from runs.models import Action, Deletion, Pool, Project, Run, TaskSpec
 from runs.store import hints, storage
@@ -71,6 +81,8 @@ def create_run(new: NewRun, *, clock: Callable[[], datetime] = wall_time) -> Run
             action = _task_action(book, new.task, new.cache_key, at=at)
             action.name, action.input_uri = ROOT, new.input_uri
             book.create(action, cause=Cause.ENQUEUED, actor=new.created_by, at=at)
+        if new.image:
+            images.begin_build(run, new.image)
         if action.phase == Phase.QUEUED and not places.adopt(action.pool_id, run.pk):
             hints.publish_work(action.pool_id)
     return ref
@@ -204,6 +216,11 @@ def _pool_id(book: Book, task: TaskFacts) -> int:
     Pickled code is bound to its run, not to its bundle's file. Project and domain count, because the SDK's own client
     (`flyte.run` inside a task) is initialised once a process.
     """
+    if is_build(task):
+        # The worker's own code, in the worker's own Python, whoever asks for it.
+        return _remembered(
+            book, _pool_ids, BUILDER_POOL, lambda: _get_or_create(Pool, {}, key=BUILDER_POOL).pk
+        )
     run = book.run
     bundle = f"run:{run.pk}" if task.is_pickled else task.bundle_uri
     env = {**task.env, **run.envs}
@@ -211,7 +228,10 @@ def _pool_id(book: Book, task: TaskFacts) -> int:
     key = hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
 
     def make() -> int:
-        columns = {"bundle_uri": "" if task.is_pickled else task.bundle_uri, "image": task.image, "env": env}
+        columns = {
+            "bundle_uri": "" if task.is_pickled else task.bundle_uri, "image": task.image, "env": env,
+            "built_image": images.image_for(task.image),
+        }  # fmt: skip
         return _get_or_create(Pool, columns, key=key).pk
 
     return _remembered(book, _pool_ids, key, make)

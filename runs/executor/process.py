@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+from runs.domain.names import BUILDER_POOL
 from runs.executor import home
 from runs.executor.attempt import secrets
 from runs.executor.attempt.attempt import Attempt
@@ -26,6 +27,7 @@ from runs.executor.attempt.record import Record
 from runs.executor.attempt.working_folder import WorkingFolders
 from runs.executor.environments.use import InUse
 from runs.executor.flyte import bundles, sdk, tasks
+from runs.executor.images.task import make_tasks
 from runs.executor.link.client import Link
 from runs.executor.link.config import ExecutorConfig
 from runs.executor.loop import starts
@@ -115,6 +117,7 @@ class Process:
             secret_folder=partial(secrets.folder_of, self._config.home, self._config.executor),
             storage_url=self._config.storage_url,
             loads=not self._config.entry_point,
+            own_tasks=make_tasks(self._link.outbox.put) if self._config.pool == BUILDER_POOL else None,
         )
         self._host.open(runner, folders)
         while True:

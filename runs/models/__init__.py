@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from runs.models.access import APIKey, AuditEntry, Member, ProviderAccount
 from runs.models.executors import Executor, Manner, Pool
+from runs.models.images import Image
 from runs.models.keeping import CacheEntry, Deletion, Lock
 from runs.models.projects import DeployedTask, Project, TaskSpec
 from runs.models.runs import Abort, Action, ActionEvent, Attempt, LogChunk, Run
@@ -23,6 +24,7 @@ __all__ = [
     "Deletion",
     "DeployedTask",
     "Executor",
+    "Image",
     "Lock",
     "LogChunk",
     "Manner",

@@ -246,6 +246,21 @@ class Returned(msgspec.Struct, tag="returned", array_like=True):
     epoch: int
 
 
+class Built(msgspec.Struct, tag="built", array_like=True):
+    """The image that this action builds has an environment on the worker's disk; only executors of the builder send it.
+
+    image: its name; environment: its digest; not_honoured: layers that only a container has, in words.
+    """
+
+    key: Key
+    epoch: int
+    image: str
+    environment: str
+    python: str
+    flyte: str
+    not_honoured: list[str] = []
+
+
 Event = (
     Enqueue
     | Started
@@ -257,6 +272,7 @@ Event = (
     | LogLines
     | LoopState
     | Returned
+    | Built
 )
 
 

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from runs.domain.phases import LIVE, Phase
 from runs.models import Action, Executor
+from runs.queries.images import waits_for_image
 from runs.queries.rows import ActionRow
 from runs.store import presence
 
@@ -120,7 +121,7 @@ def _what_next(pool_id: int, capacity: Capacity) -> str:
 
 
 def why_it_waits(action: Action) -> str:
-    """Why an action that is queued, or waits for the cache, has not started; "" for every other. At most three statements."""
+    """Why an action that is queued, or waits for the cache, has not started; "" for every other. At most four statements."""
     if action.abort_id is not None:
         return ""
     if action.phase == Phase.WAITING_FOR_RESOURCES:
@@ -134,17 +135,20 @@ def why_it_waits(action: Action) -> str:
 
 
 def _reasons(wanted: set[Place]) -> dict[Place, str]:
-    """Why what is queued for each of these places waits. At most three statements."""
+    """Why what is queued for each of these places waits. At most four statements."""
     executors = list(list_alive())
     pools = {pool_id for pool_id, _ in wanted}
     theirs = [one for one in executors if one.pool_id in pools]
     supply = supply_of(theirs, list_served(theirs), count_held(theirs)) if theirs else defaultdict(Supply)
     capacity = capacity_of(executors)
-    return {place: why_queued(place[0], supply[place], capacity) for place in wanted}
+    for_image = waits_for_image(pools)
+    return {
+        place: for_image.get(place[0]) or why_queued(place[0], supply[place], capacity) for place in wanted
+    }
 
 
 def with_reasons(rows: dict[int, ActionRow]) -> dict[int, ActionRow]:
-    """The same rows, by id; those that wait for longer with the reason. At most three statements, none when nothing is queued."""
+    """The same rows, by id; those that wait for longer with the reason. At most four statements, none when nothing is queued."""
     queued = {
         row.id: (row.pool_id, row.run_id)
         for row in rows.values()
@@ -173,7 +177,7 @@ class Unclaimed:
 
 
 def get_unclaimed(run_id: int) -> Unclaimed | None:
-    """Why the root of a run waits; None once it does not. At most four statements."""
+    """Why the root of a run waits; None once it does not. At most five statements."""
     root = Action.objects.filter(run=run_id, parent=None).first()
     if root is None or root.attempt > 1 or not (why := why_it_waits(root)):
         return None

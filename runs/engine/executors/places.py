@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from runs.domain.phases import LIVE, Phase
-from runs.models import Action, Executor
+from runs.models import Action, Executor, Pool
 from runs.store import hints
 from runs.store.clock import wall_time
 
@@ -46,12 +46,19 @@ def waiting_for(executor: Executor, now: datetime) -> QuerySet[Action]:
 
 
 def list_in_need(now: datetime) -> list[tuple[int, int]]:
-    """The ids of (pool, run) whose actions wait and that no executor serves, unordered. Two statements."""
+    """The ids of (pool, run) whose actions wait and that no executor serves, unordered. Three statements at most.
+
+    What waits for its image is in need of that first.
+    """
     waiting = Action.objects.filter(ready(now), pool__isnull=False).order_by()
     pairs = set(waiting.values_list("pool_id", "run_id").distinct())
     if pairs:
         serving = SERVES.filter(takes_leases(now, "executor__"))
         pairs -= set(serving.values_list("executor__pool_id", "run_id"))
+    if pairs:
+        not_built = Pool.objects.filter(pk__in={pool_id for pool_id, _ in pairs}, built_image__environment="")
+        waiting_for_image = set(not_built.values_list("pk", flat=True))
+        pairs = {pair for pair in pairs if pair[0] not in waiting_for_image}
     return list(pairs)
 
 
@@ -87,6 +94,7 @@ def list_without_reserve(now: datetime) -> list[int]:
         .filter(~Q(state=Executor.State.GONE) | Q(requested_at__gt=since))
     )
     used = SERVES.filter(~Exists(reserve), run__created_at__gt=since).exclude(executor__connected_at=None)
+    used = used.exclude(executor__pool__built_image__environment="")
     used = used.exclude(executor__pool__bundle_uri="")  # pickled code is of one run only
     return sorted(used.values_list("executor__pool", flat=True).distinct())
 

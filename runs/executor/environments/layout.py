@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 
 DESCRIPTION = "environment.json"
+ENVIRONMENTS = "FLYTEUI_ENVIRONMENTS"  # the variable by which a worker names its builder the folder of all
 
 
 class Environment(msgspec.Struct, frozen=True):

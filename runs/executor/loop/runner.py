@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -39,10 +39,12 @@ class Runner:
         secret_folder: Callable[[Lease], Path],
         storage_url: str = "",
         loads: bool = True,
+        own_tasks: Mapping[tuple[str, ...], Any] | None = None,
     ) -> None:
         """secret_folder: where an action finds the secrets that it gets as files.
 
         loads: whether tasks can be loaded here; else the flyte of their own environment does, in a process each.
+        own_tasks: ours, by the arguments of their resolver; only the builder has some.
         """
         self._loads = loads
         self._outbox = outbox
@@ -52,20 +54,14 @@ class Runner:
         self._begin_code = begin_code
         self._secret_folder = secret_folder
         self._storage_url = storage_url
+        self._own_tasks = own_tasks or {}
         self._loaded: dict[Command, tuple[Any, Any]] = {}
         self._has_scope = False
 
     async def run(self, attempt: Attempt) -> Ending:  # noqa: PLR0911 -- one return for each way in which it ends
         uri = attempt.lease.output_uri
-        if attempt.lease.problem is not None:
-            return Ending("failed", await failures.store_failure(attempt.lease.problem, uri))
-        if attempt.secrets is not None:
-            try:
-                attempt.secrets.make_files(self._secret_folder(attempt.lease))
-            except OSError as problem:
-                message = f"Its secrets cannot be put into a folder of its own: {problem}"
-                failure = Failure("SecretsNotDelivered", message, "system", recoverable=True)
-                return Ending("failed", await failures.store_failure(failure, uri))
+        if (refused := self._deliver_secrets(attempt)) is not None:
+            return Ending("failed", await failures.store_failure(refused, uri))
         try:
             self._prepare(attempt)
             if not self._loads:
@@ -107,6 +103,17 @@ class Runner:
             return Ending("failed", await failures.record_failure(problem, uri))
         return Ending("failed", failure) if failure else Ending("succeeded")
 
+    def _deliver_secrets(self, attempt: Attempt) -> Failure | None:
+        """Put those that it gets as files into its folder; what is wrong with them ends it before its code begins."""
+        if attempt.lease.problem is not None or attempt.secrets is None:
+            return attempt.lease.problem
+        try:
+            attempt.secrets.make_files(self._secret_folder(attempt.lease))
+        except OSError as problem:
+            message = f"Its secrets cannot be put into a folder of its own: {problem}"
+            return Failure("SecretsNotDelivered", message, "system", recoverable=True)
+        return None
+
     def _begin(self, attempt: Attempt) -> None:
         """Its code is next, unless its lease was given back or its end was reported while its inputs were read."""
         if not attempt.start():
@@ -137,6 +144,8 @@ class Runner:
         if not self._has_scope:
             tasks.set_scope(attempt.run.org, attempt.run.project, attempt.run.domain)
             self._has_scope = True
+        if own := self._own_tasks.get(attempt.command.resolver_args):
+            return own, None
         loaded = self._loaded.get(attempt.command)
         if loaded is None:
             loaded = self._loaded[attempt.command] = await tasks.load_task(attempt.command)

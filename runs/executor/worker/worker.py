@@ -18,14 +18,16 @@ from pathlib import Path
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
+from runs.domain.names import BUILDER_POOL
 from runs.executor.attempt import secrets
 from runs.executor.attempt.working_folder import WorkingFolders
-from runs.executor.environments.layout import environment_folder
+from runs.executor.environments.layout import ENVIRONMENTS, environment_folder
 from runs.executor.environments.use import EnvironmentUnusable
 from runs.executor.link.client import FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS
 from runs.executor.link.config import ExecutorConfig, authorization
 from runs.executor.worker import locks
 from runs.executor.worker.crashes import find_culprit
+from runs.executor.worker.environment import builder_variables
 from runs.executor.worker.launchers import Launcher, Running
 from runs.executor.worker.silences import Silences
 from runs.protocol import frames, worker_frames
@@ -247,12 +249,18 @@ class Worker:
             capacity=launch.capacity,
             processes=launch.processes,
             idle_seconds=launch.idle_seconds,
-            env=launch.env,
+            env=self._variables_of(launch),
             is_reserve=launch.is_reserve,
             storage_url=launch.storage_url,
             environment=environment,
             tls_cert=self._config.tls_cert,
         )
+
+    def _variables_of(self, launch: worker_frames.Launch) -> dict[str, str]:
+        """Those of the pool; the builder of images gets what it needs of ours."""
+        if launch.pool != BUILDER_POOL:
+            return launch.env
+        return builder_variables(os.environ) | {ENVIRONMENTS: self._config.environments}
 
     async def _get_ready(self, config: ExecutorConfig) -> bool:
         """Wait until the launcher can start it quickly; False when this worker stops before."""
