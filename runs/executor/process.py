@@ -36,7 +36,7 @@ from runs.executor.loop.guards import Guards
 from runs.executor.loop.host import Host, task_factory
 from runs.executor.loop.leftovers import reap_orphans
 from runs.executor.loop.probe import Block, LoopProbe
-from runs.executor.loop.runner import Runner
+from runs.executor.loop.runner import Runner, TaskSettings
 from runs.executor.loop.steps import Steps
 from runs.executor.processes.forker import Forker
 from runs.executor.processes.protocol import STACK_SIGNAL
@@ -108,17 +108,14 @@ class Process:
         current.install()
         self._steps.install(current.enter, self._host.holds_up)
         note_module = partial(home.note_module, self._config.bundle_uri, Path(self._config.home))
-        runner = Runner(
-            self._link.outbox,
-            controller,
-            problem,
-            note_module,
-            self._steps.begin_code,
+        settings = TaskSettings(
             secret_folder=partial(secrets.folder_of, self._config.home, self._config.executor),
             storage_url=self._config.storage_url,
             loads=not self._config.entry_point,
-            own_tasks=make_tasks(self._link.outbox.put) if self._config.pool == BUILDER_POOL else None,
+            own_tasks=make_tasks(self._link.outbox.put) if self._config.pool == BUILDER_POOL else {},
+            environment=self._config.environment,
         )
+        runner = Runner(self._link.outbox, controller, problem, note_module, self._steps.begin_code, settings)
         self._host.open(runner, folders)
         while True:
             try:

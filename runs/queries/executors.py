@@ -17,6 +17,7 @@ from runs.domain.phases import LIVE, Phase
 from runs.domain.timeline import between_ms, format_duration
 from runs.domain.urls import run_path
 from runs.models import Action, Executor, Pool
+from runs.queries.images import waits_for_image
 from runs.queries.waits import (
     CACHE,
     Capacity,
@@ -247,18 +248,21 @@ def _since(executor: Executor) -> datetime | None:
 
 
 def _list_waits(supply: defaultdict[Place, Supply], capacity: Capacity) -> dict[int, list[Wait]]:
-    """What waits for each pool, by its id. Two statements, on indexes that hold only what waits."""
+    """What waits for each pool, by its id. Three statements at most, on indexes that hold only what waits."""
     waits: dict[int, list[Wait]] = defaultdict(list)
     held_back = Q(not_before__gt=timezone.now())
-    queued = Action.objects.filter(phase=Phase.QUEUED, pool__isnull=False).values_list("pool_id", "run_id")
-    counted = queued.annotate(
+    waiting = Action.objects.filter(phase=Phase.QUEUED, pool__isnull=False).values_list("pool_id", "run_id")
+    counted = waiting.annotate(
         n=Count("pk"), later=Count("pk", filter=held_back), until=Min("not_before", filter=held_back)
     )
     reasons: defaultdict[int, Counter[str]] = defaultdict(Counter)
     retries: dict[int, tuple[int, datetime]] = {}
-    for pool_id, run_id, count, later, until in counted.order_by():
+    queued = list(counted.order_by())
+    for_image = waits_for_image({pool_id for pool_id, *_ in queued}) if queued else {}
+    for pool_id, run_id, count, later, until in queued:
         if count > later:
-            reasons[pool_id][why_queued(pool_id, supply[pool_id, run_id], capacity)] += count - later
+            why = for_image.get(pool_id) or why_queued(pool_id, supply[pool_id, run_id], capacity)
+            reasons[pool_id][why] += count - later
         if later:
             number, first = retries.get(pool_id, (0, until))
             retries[pool_id] = number + later, min(first, until)

@@ -23,6 +23,7 @@ from runs.domain.variables.isolation import Isolation
 from runs.models import Action, ActionEvent, Manner
 from runs.queries.abort_chains import AbortChain, count_neighbours, find_chain
 from runs.queries.attempts import AttemptLine, list_attempts
+from runs.queries.images import ImageFacts, facts_of
 from runs.queries.rows import Block, Blocked, Source, block_of, read_source
 from runs.queries.waits import why_it_waits
 from runs.store import storage
@@ -117,6 +118,7 @@ class Panel:
     goes_on: GoesOn | None
     deadline_at: datetime | None
     alone: Alone | None
+    image: ImageFacts | None  # None: the worker's own Python
     attempts: tuple[AttemptLine, ...]
     changed_seq: int
 
@@ -192,6 +194,7 @@ def get_panel(run_id: int, name: str) -> Panel:
         goes_on=_goes_on(action),
         deadline_at=action.deadline_at,
         alone=_find_alone(action) if action.kind == Kind.TASK else None,
+        image=_image(action),
         attempts=list_attempts(action.pk, status),
         changed_seq=action.changed_seq,
     )
@@ -200,7 +203,13 @@ def get_panel(run_id: int, name: str) -> Panel:
 def _action(run_id: int, name: str) -> Action:
     found = (
         Action.objects.filter(run_id=run_id, name=name)
-        .select_related("abort__target", "parent", "pool", "run__project", "executor__blocked_by__run")
+        .select_related(
+            "abort__target",
+            "parent",
+            "pool__built_image__build_run__project",
+            "run__project",
+            "executor__blocked_by__run",
+        )
         .first()
     )
     if found is None:
@@ -217,6 +226,11 @@ def _status(action: Action) -> str:
         is_held_back=action.not_before is not None,
         cache_status=action.cache_status,
     )
+
+
+def _image(action: Action) -> ImageFacts | None:
+    row = action.pool.built_image if action.pool is not None else None
+    return facts_of(row) if row is not None else None
 
 
 def _block(action: Action) -> BlockDetails | None:

@@ -22,7 +22,8 @@ DEFAULT_WORKDIRS = frozenset({"/root", "/home/flyte"})
 # What the SDK puts into its own images, or needs for pixi.
 DEFAULT_APT = frozenset({"build-essential", "ca-certificates", "git", "curl", "bzip2"})
 DEFAULT_ENV = frozenset({"VIRTUAL_ENV", "UV_PYTHON", "UV_LINK_MODE", "PIXI_PROJECT_MANIFEST"})
-DEFAULT_PATHS = ("/opt/venv/bin:", "/pixi/")  # with which the SDK begins PATH
+PIXI_FOLDER = "/opt/pixi-project"
+DEFAULT_PATHS = ("/opt/venv/bin:", f"{PIXI_FOLDER}/")  # with which the SDK begins PATH
 _CREATES_USER = "useradd --create-home --shell /bin/bash flyte"
 _PIXI = ("pixi install", "pixi.sh/install")
 MAX_WORDS = 300  # characters of one thing that cannot be honoured
@@ -93,7 +94,8 @@ def _add(plan: Plan, layer: idl.Layer, variables: Mapping[str, str], *, is_pixi:
             if layer.workdir.workdir not in DEFAULT_WORKDIRS:
                 plan.workdir = posixpath.join(plan.workdir or HOME, layer.workdir.workdir)
         case "copy_config":
-            _add_copy(plan, layer.copy_config)
+            if not (is_pixi and layer.copy_config.dst.startswith(PIXI_FOLDER)):
+                _add_copy(plan, layer.copy_config)
         case _:
             plan.steps.extend(_installs(plan, layer))
     for secret in _secrets_of(layer):

@@ -1,0 +1,35 @@
+"""What to say of a module that an action's environment does not have: in which image it is missing, and how to add its package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from runs.executor.environments.layout import Environment, read_environment
+
+
+def advise(problem: BaseException, folder: str) -> str:
+    """Words for a ModuleNotFoundError; "" for any other. folder: of the environment; "" for the worker's own Python."""
+    if not isinstance(problem, ModuleNotFoundError) or not problem.name:
+        return ""
+    package = problem.name.partition(".")[0]
+    environment = _find(folder)
+    if environment is None:
+        return (
+            f"The module {package!r} is not in the Python of the worker, which runs tasks whose image adds nothing. Give the "
+            f'task\'s environment an image with its package: flyte.Image.from_debian_base().with_pip_packages("{package}").'
+        )
+    advice = (
+        f"The module {package!r} is not in the image {environment.image} (Python {environment.python}). "
+        f'Add its package to the image, such as .with_pip_packages("{package}").'
+    )
+    if environment.not_honoured:
+        asked = "; ".join(environment.not_honoured)
+        advice += f" The image also asks for what needs a container, and is not honoured here: {asked}."
+    return advice
+
+
+def _find(folder: str) -> Environment | None:
+    try:
+        return read_environment(Path(folder)) if folder else None
+    except OSError:  # removed while it is used
+        return None
