@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("runs", "0023_provider_accounts"),
+        ("runs", "0024_images"),
     ]
 
     operations = [
