@@ -1,4 +1,4 @@
-"""`manage.py backup`: the database and the storage as they are now, while the server goes on."""
+"""`flyteui backup`: the database and the storage as they are now, while the server goes on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py restore`: a backup into a home without a database and without files."""
+"""`flyteui restore`: a backup into a home without a database and without files."""
 
 from __future__ import annotations
 

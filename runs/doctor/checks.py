@@ -26,7 +26,7 @@ from runs.models import Action, Attempt, Executor, Manner
 _LIVE, _TERMINAL, _HELD, _UNHELD = sorted(LIVE), sorted(TERMINAL), sorted(HELD), sorted(UNHELD)
 _GONE = Executor.State.GONE
 
-ABORT = "stop it with `manage.py abort {run} {action}`, and report this with `manage.py doctor --json`"
+ABORT = "stop it with `flyteui abort {run} {action}`, and report this with `flyteui doctor --json`"
 
 
 class Limits(NamedTuple):
@@ -195,7 +195,7 @@ def _check_executors(limits: Limits) -> Iterator[Finding]:
         who = f"{by} of run {by.run}" if by else "code of no action"
         text = f"{who} has blocked the event loop of executor {executor.pk} since {executor.blocked_since}"
         remedy = (
-            f"stop it with `manage.py abort {by.run} {by.name} --force`"
+            f"stop it with `flyteui abort {by.run} {by.name} --force`"
             if by
             else "look into the stack of its process"
         )

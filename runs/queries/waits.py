@@ -21,7 +21,7 @@ _State = Executor.State
 AT_ONCE = "an executor is about to take it"
 FOR_EQUAL = "for an equal call, whose outputs it may take from the cache"
 CACHE = f"waits {FOR_EQUAL}"
-WORKER = "manage.py worker"
+WORKER = "flyteui worker"
 NO_WORKER = f"no worker is connected: start one with {WORKER}"
 # Why the executors of a run take no action; `_what_next` follows.
 _HINDERED = {

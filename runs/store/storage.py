@@ -188,7 +188,7 @@ def find_size(uri: str) -> int | None:
 def new_temporary_file() -> Path:
     """An empty file on the disk of the storage, so that it can be renamed into place.
 
-    Who may read it is said by our umask, or by the folder, whose default ACL may let the user of executors in (docs/security.md).
+    Who may read it is said by our umask, or by the folder, whose default ACL may let the user of executors in (docs/explanation/security.md).
     """
     folder = (_local_root() or Path(settings.HOME)) / "_incoming"
     folder.mkdir(parents=True, exist_ok=True)

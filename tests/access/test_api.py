@@ -273,7 +273,7 @@ def test_the_credential_of_a_run_ends_with_it_and_is_of_its_project():
 
 def test_a_command_beside_the_server_shows_a_token_that_lasts_a_minute(monkeypatch):
     factories.make_run("1")
-    token = tokens.sign_command("manage.py abort")
+    token = tokens.sign_command("flyteui abort")
     assert code_of(post("GetRunDetails", {"runId": RUN_ID}, token)) == "ok"
 
     monkeypatch.setattr(tokens, "COMMAND_SECONDS", -1)

@@ -1,4 +1,4 @@
-"""Every move of the phase table is one that the engine makes, so that docs/states.md shows what happens and no more."""
+"""Every move of the phase table is one that the engine makes, so that docs/reference/phases.md shows what happens and no more."""
 
 from __future__ import annotations
 

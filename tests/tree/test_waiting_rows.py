@@ -50,7 +50,7 @@ def status(snapshot: Snapshot, name: str) -> str:
 
 
 def test_no_worker_is_a_reason(snapshot: Snapshot):
-    expected = "Queued, no executor for this run yet; no worker is connected: start one with manage.py worker"
+    expected = "Queued, no executor for this run yet; no worker is connected: start one with flyteui worker"
     assert status(snapshot, "a0-1") == status(snapshot, "a0-2") == expected
     assert status(snapshot, "a0-0") == "Running"
 

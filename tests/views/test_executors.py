@@ -86,11 +86,11 @@ def why(name: str = "a0") -> str:
 
 
 def test_without_a_worker_it_says_how_to_start_one(run: Run):
-    expected = "no executor for this run yet; no worker is connected: start one with manage.py worker"
+    expected = "no executor for this run yet; no worker is connected: start one with flyteui worker"
 
     assert why() == expected
     assert f"4 waiting: {expected}" in text_of()
-    assert "Start one with manage.py worker" in text_of()
+    assert "Start one with flyteui worker" in text_of()
 
 
 def test_with_a_worker_an_executor_is_about_to_come(run: Run, worker: None):

@@ -28,8 +28,8 @@ def test_a_run_that_waits_says_since_when_why_and_what_helps():
     text = Client().get(RUN).content.decode()
 
     assert "No executor has claimed this run" in text
-    assert "no worker is connected: start one with manage.py worker." in text
-    assert 'data-text="manage.py worker"' in text
+    assert "no worker is connected: start one with flyteui worker." in text
+    assert 'data-text="flyteui worker"' in text
 
 
 def test_the_fragment_is_empty_once_the_run_was_claimed():

@@ -164,9 +164,7 @@ class LocalLauncher:
                 pid, code = await zygotes.fork(config, liveness_fd)
                 code.add_done_callback(lambda _: zygotes.preload(config))
             else:
-                self.on_slow(
-                    config.pool, f"{', '.join(early_variables(config.env))} counts when a process starts"
-                )
+                self.on_slow(config.pool, why_not_forked(config.env))
                 pid, code = await self._spawn(config, liveness_fd, zygotes.environment)
         except (OSError, ValueError):  # ValueError: a variable that no process can have
             os.close(alive)
@@ -263,7 +261,15 @@ class LocalLauncher:
 
 
 def fits_zygote(user: Mapping[str, str]) -> bool:
-    return not early_variables(user)
+    return not why_not_forked(user)
+
+
+def why_not_forked(user: Mapping[str, str], platform: str = sys.platform) -> str:
+    """Why an executor with these variables is started anew; "" when it is forked."""
+    if platform == "darwin":
+        return "libraries of macOS may start threads when they are imported, which do not survive a fork"
+    early = early_variables(user)
+    return f"{', '.join(early)} counts when a process starts" if early else ""
 
 
 def early_variables(user: Mapping[str, str]) -> list[str]:

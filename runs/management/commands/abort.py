@@ -1,4 +1,4 @@
-"""`manage.py abort RUN [ACTION | --subtree ACTION | --phase PHASE | --group GROUP | --beside ACTION] [--dry-run | --force]`.
+"""`flyteui abort RUN [ACTION | --subtree ACTION | --phase PHASE | --group GROUP | --beside ACTION] [--dry-run | --force]`.
 
 Asks the running server; when none listens, records the abort for when it starts.
 """
@@ -26,8 +26,8 @@ from runs.store import local_server
 
 SERVICE = "/flyteidl2.workflow.RunService/"
 TIMEOUT_SECONDS = 30.0
-REASON = "Aborted with manage.py abort"
-ACTOR = "manage.py abort"
+REASON = "Aborted with flyteui abort"
+ACTOR = "flyteui abort"
 NO_SERVER = f" No server listens on {settings.HOST}:{settings.PORT}; what runs hears of it when one starts."
 
 

@@ -1,4 +1,4 @@
-"""`manage.py demo`: a run of any size, finished at once or run live, to try the pages with."""
+"""`flyteui demo`: a run of any size, finished at once or run live, to try the pages with."""
 
 from __future__ import annotations
 
@@ -105,7 +105,7 @@ class Command(BaseCommand):
                 client.get("/healthz").raise_for_status()
         except httpx.HTTPError as error:
             raise CommandError(
-                f"no server answers at {settings.LOCAL_URL} ({error}); start one with `manage.py up`"
+                f"no server answers at {settings.LOCAL_URL} ({error}); start one with `flyteui up`"
             ) from error
 
     def _run_live(self, made: dict[str, scripts.Script], related: RunRef | None, slots: int) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py worker`: start executors for the server on this machine."""
+"""`flyteui worker`: start executors for the server on this machine."""
 
 from __future__ import annotations
 

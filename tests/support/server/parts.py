@@ -20,8 +20,8 @@ PREPARE = """
 import django; django.setup()
 from django.core.management import call_command
 from runs.engine import registry
-from runs.management.commands import up
-call_command("migrate", verbosity=0); registry.seed(); up.write_client_config()
+from runs.management import client_config
+call_command("migrate", verbosity=0); registry.seed(); client_config.write()
 """
 CLEAR_SECONDS = 20.0
 
@@ -150,7 +150,7 @@ def _pids(server: Server, condition: str) -> list[int]:
 
 
 def doctor(server: Server) -> str:
-    """What `manage.py doctor` prints; empty when nothing is wrong."""
+    """What `flyteui doctor` prints; empty when nothing is wrong."""
     done = server.manage("doctor")
     return "" if done.returncode == 0 else done.stdout + done.stderr
 

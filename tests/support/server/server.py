@@ -1,4 +1,4 @@
-"""The product as its user has it: `manage.py up` in a process of its own, driven by the real flyte client."""
+"""The product as its user has it: `flyteui up` in a process of its own, driven by the real flyte client."""
 
 from __future__ import annotations
 
