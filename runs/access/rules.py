@@ -138,6 +138,9 @@ URLS: dict[str, Rule] = {
     "replace-secret": REPLACE_SECRET,
     "delete-secret": DELETE_SECRET,
     "audit": SIGNED_IN,  # of the projects that one is admin of
+    # What it says is no secret: it comes with every copy of flyteui.
+    "docs": PUBLIC,
+    "docs-file": PUBLIC,
     "sign-in": PUBLIC,
     "sign-out": PUBLIC,
     # Ours as an OAuth provider: a person allows, a program proves itself by what it sends.
