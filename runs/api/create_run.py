@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from runs.domain import cache_keys, specs
+from runs.domain.declared import services
 from runs.domain.errors import Invalid, NotFound
 from runs.domain.images import INPUTS, MAX_IMAGE_NAME, build_task, is_build, is_build_task, plain_name
 from runs.domain.names import check_run_name, check_scope
@@ -27,6 +28,7 @@ from runs.queries import api as queries
 from runs.queries import registry
 from runs.store import database, storage, trees
 
+MAX_ACTIONS = 2**31 - 1  # what its column holds; more is no limit
 _RELATIONS = {
     common_run_pb2.RELATION_TYPE_RERUN: "rerun",
     common_run_pb2.RELATION_TYPE_RECOVER: "recover",
@@ -41,6 +43,7 @@ async def read_request(request: run_service_pb2.CreateRunRequest, *, created_by:
     org, project, domain, name = _identity(request)
     await database.read(queries.check_project, project, domain, settings.DOMAINS)
     task = await _task(request)
+    specs.check_runnable(task)
     await asyncio.to_thread(_check_bundle, task)
     spec = run_pb2.RunSpec()
     spec.CopyFrom(request.run_spec)
@@ -64,6 +67,7 @@ async def read_request(request: run_service_pb2.CreateRunRequest, *, created_by:
         raw_data_prefix=spec.raw_data_storage.raw_data_prefix or None,
         started_from=specs.read_time(spec.run_start_time),
         created_by=created_by,
+        max_actions=min(spec.max_action_concurrency, MAX_ACTIONS),
         relation=_RELATIONS.get(spec.relation.relation_type, ""),
         related_to=related,
         input_uri="",
@@ -110,7 +114,7 @@ async def _task(request: run_service_pb2.CreateRunRequest) -> TaskFacts:
             return specs.read_task_spec(found.spec)
         case "trigger_name":
             name = request.trigger_name.name
-            raise ConnectError(Code.UNIMPLEMENTED, f"triggers are not supported yet: {name}")
+            raise ConnectError(Code.UNIMPLEMENTED, f"{services.TRIGGERS}; the trigger is {name!r}")
         case _:
             raise Invalid("the request has no task: neither task_spec nor task_id")
 

@@ -273,6 +273,7 @@ class _Page:
         return (
             (row.not_before is None or row.not_before <= at)
             and row.pool_id == self.executor.pool_id
+            and not self.book.run.max_actions  # then `lease_queued` counts
             and self.room > 0
             and self.executor.state == Executor.State.CONNECTED
         )

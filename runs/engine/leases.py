@@ -24,7 +24,7 @@ from runs.domain.retries import Ending, How
 from runs.domain.secrets import SecretRequest
 from runs.domain.specs import read_task_spec
 from runs.domain.variables.grace import grace_seconds
-from runs.engine import manners
+from runs.engine import concurrency, manners
 from runs.engine.book import Book, Row, open_run
 from runs.engine.endings import end_attempt
 from runs.engine.executors import places
@@ -296,6 +296,7 @@ def lease_queued(
         for run_id, action_ids in sorted(queued.items()):
             with open_run(run_id) as book:
                 rows = [row for row in book.by_id(action_ids) if row.phase is Phase.QUEUED]
+                rows = rows[: concurrency.room_of(book.run)]
                 specs, vault = read_specs(row.spec_id for row in rows), Vault(book.run)
                 for row in rows:
                     output_uri = lease(book, row, executor_id, at=at)

@@ -293,6 +293,8 @@ def _limits(action: Action) -> tuple[Limit, ...]:
     found = [Limit(LIMITS[code], f"{value:g} s an attempt") for code, value in seconds if value]
     if action.deadline_at:
         found.append(Limit(LIMITS[DEADLINE], "", action.deadline_at))
+    if action.parent_id is None and action.run.max_actions:
+        found.append(Limit("actions at a time", f"{action.run.max_actions:,} of the run"))
     return tuple(found)
 
 

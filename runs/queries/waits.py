@@ -12,6 +12,7 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 
 from runs.domain.phases import LIVE, Phase
+from runs.engine import concurrency
 from runs.models import Action, Executor
 from runs.queries.images import waits_for_image
 from runs.queries.rows import ActionRow
@@ -121,7 +122,7 @@ def _what_next(pool_id: int, capacity: Capacity) -> str:
 
 
 def why_it_waits(action: Action) -> str:
-    """Why an action that is queued, or waits for the cache, has not started; "" for every other. At most four statements."""
+    """Why an action that is queued, or waits for the cache, has not started; "" for every other. At most six statements."""
     if action.abort_id is not None:
         return ""
     if action.phase == Phase.WAITING_FOR_RESOURCES:
@@ -134,8 +135,17 @@ def why_it_waits(action: Action) -> str:
     return _reasons({place})[place]
 
 
+def why_no_room(limit: concurrency.Limit) -> str:
+    """Why an action waits whose run has reached its limit."""
+    return (
+        f"the run has {limit.running:,} of at most {limit.most:,} actions at a time (max_action_concurrency)"
+    )
+
+
 def _reasons(wanted: set[Place]) -> dict[Place, str]:
-    """Why what is queued for each of these places waits. At most four statements."""
+    """Why what is queued for each of these places waits. At most six statements."""
+    limits = concurrency.find_limits({run_id for _, run_id in wanted})
+    full = {run_id: why_no_room(limit) for run_id, limit in limits.items() if not limit.room}
     executors = list(list_alive())
     pools = {pool_id for pool_id, _ in wanted}
     theirs = [one for one in executors if one.pool_id in pools]
@@ -143,7 +153,8 @@ def _reasons(wanted: set[Place]) -> dict[Place, str]:
     capacity = capacity_of(executors)
     for_image = waits_for_image(pools)
     return {
-        place: for_image.get(place[0]) or why_queued(place[0], supply[place], capacity) for place in wanted
+        place: full.get(place[1]) or for_image.get(place[0]) or why_queued(place[0], supply[place], capacity)
+        for place in wanted
     }
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from runs.domain import errors
 from runs.domain.names import RunRef
-from runs.queries import abort_previews, logs, panels, reports
+from runs.queries import abort_previews, declared, logs, panels, reports
 from runs.queries.runs import RunHead, get_run
 from runs.queries.waits import get_unclaimed
 from runs.tree.snapshot import FAILURES
@@ -92,7 +92,8 @@ def _content(found: panels.Panel, head: RunHead, tab: str, attempt: int | None) 
         case "events":
             return {"events": panels.list_events(found.id)}
         case "overview":
-            return {"commands": commands_for(head.ref.name, found.name, is_live=not found.is_terminal)}
+            commands = commands_for(head.ref.name, found.name, is_live=not found.is_terminal)
+            return {"commands": commands, "told": declared.get_declarations(found.id)}
     return {}
 
 

@@ -64,6 +64,7 @@ def play_what_waits() -> None:
     elsewhere = task_spec("env.elsewhere", bundle="file:///other.tgz", retries=1)
     scene.batch(scene.enqueue("again", spec=elsewhere))
     report(ActionRef(scene.ref, "reported"), 1, Phase.RUNNING, failure=None, output_uri="")
+    scene.batch(scene.enqueue("refused", spec=task_spec("env.trains", kind="ray")))
     scene.abort("aborted")
     exceed(scene, "late", "again")
     scene.queue("nowhere")
