@@ -9,7 +9,6 @@ from typing import Any
 from flyteidl2.core import tasks_pb2
 from flyteidl2.task import run_pb2, task_definition_pb2
 from flyteidl2.workflow import run_definition_pb2
-from google.protobuf.descriptor import Descriptor
 from google.protobuf.message import Message
 from google.protobuf.unknown_fields import UnknownFieldSet
 
@@ -88,7 +87,7 @@ def merged(found: Iterable[tuple[str, Declared]]) -> tuple[Declared, ...]:
     return tuple(replace(one, tasks=() if "" in names else tuple(names)) for one, names in tasks.items())
 
 
-def unclassified(descriptor: Descriptor, tree: Tree, path: str = "") -> Iterator[str]:
+def unclassified(descriptor: Any, tree: Tree, path: str = "") -> Iterator[str]:
     """Fields of a message that the table does not have, and entries of fields that the message does not have."""
     known = descriptor.fields_by_name
     yield from (f"{path}{name} is in the table only" for name in tree if name not in known)

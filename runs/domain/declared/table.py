@@ -13,7 +13,7 @@ from enum import StrEnum
 from flyteidl2.actions import actions_service_pb2
 from flyteidl2.task import run_pb2, task_definition_pb2
 from flyteidl2.workflow import run_definition_pb2
-from google.protobuf.descriptor import Descriptor
+from google.protobuf.message import Message
 
 
 class Standing(StrEnum):
@@ -280,9 +280,9 @@ CHILD: Tree = {
     "condition": CONDITION,
     "recovered_from": NOTHING,
 }
-ROOTS: Mapping[Descriptor, Tree] = {
-    task_definition_pb2.TaskSpec.DESCRIPTOR: TASK,
-    run_pb2.RunSpec.DESCRIPTOR: RUN,
-    run_definition_pb2.ConditionAction.DESCRIPTOR: CONDITION,
-    actions_service_pb2.Action.DESCRIPTOR: CHILD,
+ROOTS: Mapping[type[Message], Tree] = {
+    task_definition_pb2.TaskSpec: TASK,
+    run_pb2.RunSpec: RUN,
+    run_definition_pb2.ConditionAction: CONDITION,
+    actions_service_pb2.Action: CHILD,
 }
