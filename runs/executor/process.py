@@ -11,9 +11,10 @@ import os
 import socket
 import sys
 import traceback
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from runs.domain.names import BUILDER_POOL
 from runs.executor import home
@@ -27,7 +28,6 @@ from runs.executor.attempt.record import Record
 from runs.executor.attempt.working_folder import WorkingFolders
 from runs.executor.environments.use import InUse
 from runs.executor.flyte import bundles, sdk, tasks
-from runs.executor.images.task import make_tasks
 from runs.executor.link.client import Link
 from runs.executor.link.config import ExecutorConfig
 from runs.executor.loop import starts
@@ -112,7 +112,7 @@ class Process:
             secret_folder=partial(secrets.folder_of, self._config.home, self._config.executor),
             storage_url=self._config.storage_url,
             loads=not self._config.entry_point,
-            own_tasks=make_tasks(self._link.outbox.put) if self._config.pool == BUILDER_POOL else {},
+            own_tasks=self._own_tasks(),
             environment=self._config.environment,
         )
         runner = Runner(self._link.outbox, controller, problem, note_module, self._steps.begin_code, settings)
@@ -123,6 +123,14 @@ class Process:
             except (SystemExit, KeyboardInterrupt):
                 # asyncio lets these two out of any task; a task of user code may not end its neighbours.
                 traceback.print_exc()
+
+    def _own_tasks(self) -> Mapping[tuple[str, ...], Any]:
+        if self._config.pool != BUILDER_POOL:
+            return {}
+        # It needs uv, which an environment of user code has not.
+        from runs.executor.images.task import make_tasks
+
+        return make_tasks(self._link.outbox.put)
 
     async def _enter_bundle(self, log_stream: TextIO) -> tuple[WorkingFolders, bundles.InvalidBundle | None]:
         folder, problem = Path(self._config.home), None
