@@ -20,7 +20,7 @@ class Known:
             return next((spec for one in finders if (spec := one.find_spec(name, path, target))), None)
     find_distributions = staticmethod(PathFinder.find_distributions)
 sys.meta_path[:] = [Known()]
-import runs.executor.__main__, runs.executor.processes.child, runs.executor.processes.entry
+import runs.executor.__main__, runs.executor.zygote, runs.executor.processes.child, runs.executor.processes.entry
 """
 
 
