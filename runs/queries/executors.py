@@ -156,7 +156,7 @@ class ExecutorsPage:
 
 
 def get_executors_page() -> ExecutorsPage:
-    """The page as it is now. Ten statements at most, however many executors there are."""
+    """The page as it is now. Eleven statements at most, however many executors there are."""
     alive = list(list_alive())
     held, served = _list_held(alive), list_served(alive)
     sharing = _count_sharing(alive)

@@ -270,7 +270,7 @@ def test_the_number_of_statements_does_not_grow(django_assert_num_queries, worke
         Action.objects.filter(run=run, name="a0").update(executor=make_executor(pool), phase=Phase.RUNNING)
         make_executor(pool, State.GONE, ended_at=timezone.now())
 
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         assert len(executors.get_executors_page().pools) == 5
 
 

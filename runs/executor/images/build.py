@@ -40,8 +40,10 @@ RESERVED = ("VIRTUAL_ENV", "UV_PYTHON", "UV_PROJECT_ENVIRONMENT", "PYTHONPATH", 
 FILES = "files"  # the folder in which copies lie as in the image, from its root on
 # Run by the new Python: what it is, whether what an executor needs can be imported, and what of it is there.
 CHECK = """
-import json, platform, importlib.metadata as m
-import flyte, msgspec, websockets
+import json, platform, importlib.metadata as m, importlib.util as u
+import flyte, flyte.remote, msgspec, websockets.asyncio.client
+if u.find_spec("flyteidl2"):
+    import flyteidl2.core.literals_pb2
 print(json.dumps([platform.python_version(), m.version("flyte")]))
 """
 Say = Callable[[str], None]
@@ -237,7 +239,10 @@ def _copy_files(plan: Plan, context: Path, half: Path) -> None:
 
 def _remove(*folders: Path) -> None:
     for folder in folders:
-        shutil.rmtree(folder, ignore_errors=True)
+        for _ in range(3):  # something of it may have been written while it was removed
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
 
 
 async def _in_any_case(work: asyncio.Future[None] | object) -> None:

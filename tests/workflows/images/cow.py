@@ -1,32 +1,25 @@
-"""Environments with packages that the worker's own Python does not have."""
+"""Two environments of one run, with different versions of a package that the worker's own Python does not have."""
+
+from importlib.metadata import version
 
 import flyte
 
-old = flyte.TaskEnvironment(
-    "old", image=flyte.Image.from_debian_base(name="cow").with_pip_packages("cowsay==6.0")
-)
+base = flyte.Image.from_debian_base(name="cow")
+old = flyte.TaskEnvironment("old", image=base.with_pip_packages("cowsay==6.0"))
 new = flyte.TaskEnvironment(
-    "new",
-    image=flyte.Image.from_debian_base(name="cow")
-    .with_pip_packages("cowsay==6.1")
-    .with_apt_packages("ffmpeg"),
-    depends_on=[old],
+    "new", image=base.with_pip_packages("cowsay==6.1").with_apt_packages("ffmpeg"), depends_on=[old]
 )
-
-
-def version() -> str:
-    from importlib.metadata import version
-
-    import cowsay  # noqa: F401
-
-    return version("cowsay")
 
 
 @old.task
 async def in_old() -> str:
-    return version()
+    import cowsay
+
+    return f"{cowsay.__name__} {version('cowsay')}"
 
 
 @new.task
 async def main() -> str:
-    return f"old {await in_old()}, new {version()}"
+    import cowsay
+
+    return f"{await in_old()} and {cowsay.__name__} {version('cowsay')}"
