@@ -8,10 +8,13 @@ from runs.executor.environments.layout import Environment, read_environment
 
 
 def advise(problem: BaseException, folder: str) -> str:
-    """Words for a ModuleNotFoundError; "" for any other. folder: of the environment; "" for the worker's own Python."""
-    if not isinstance(problem, ModuleNotFoundError) or not problem.name:
+    """Words for a ModuleNotFoundError, or what the SDK made of one; "" for any other.
+
+    folder: of the environment; "" for the worker's own Python.
+    """
+    package = _missing_package(problem)
+    if not package:
         return ""
-    package = problem.name.partition(".")[0]
     environment = _find(folder)
     if environment is None:
         return (
@@ -26,6 +29,16 @@ def advise(problem: BaseException, folder: str) -> str:
         asked = "; ".join(environment.not_honoured)
         advice += f" The image also asks for what needs a container, and is not honoured here: {asked}."
     return advice
+
+
+def _missing_package(problem: BaseException | None) -> str:
+    seen: set[int] = set()
+    while problem is not None and id(problem) not in seen:
+        if isinstance(problem, ModuleNotFoundError) and problem.name:
+            return problem.name.partition(".")[0]
+        seen.add(id(problem))
+        problem = problem.__cause__ or problem.__context__
+    return ""
 
 
 def _find(folder: str) -> Environment | None:

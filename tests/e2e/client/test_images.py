@@ -134,7 +134,7 @@ def test_what_only_a_container_has_is_said_in_the_log_and_on_the_page(server: Se
 
 
 def test_a_uv_project_has_what_its_lock_says_and_its_own_package(server: Server):
-    build(server, "locked", "locked")
+    build(server, "locked", "env")
 
     folder, _ = made(server, "locked")
     assert run_in(folder, "import mine; print(mine.versions())") == "mine 1.2.3, cowsay 6.0"
@@ -144,7 +144,7 @@ def test_a_uv_project_has_what_its_lock_says_and_its_own_package(server: Server)
 
 
 def test_a_uv_script_has_what_it_declares(server: Server):
-    build(server, "script", "script")
+    build(server, "script", "env")
 
     folder, about = made(server, "script")
     assert run_in(folder, "import cowsay, importlib.metadata as m; print(m.version('cowsay'))") == "6.0"
@@ -155,7 +155,7 @@ def test_a_uv_script_has_what_it_declares(server: Server):
 
 
 def test_pandas_and_numpy_are_those_that_the_image_pins(server: Server):
-    build(server, "tables", "tables")
+    build(server, "tables", "env")
 
     folder, _ = made(server, "tables")
     seen = run_in(folder, "import pandas, numpy; print(pandas.__version__, numpy.__version__)")
@@ -166,7 +166,7 @@ def test_pandas_and_numpy_are_those_that_the_image_pins(server: Server):
 
 
 def test_a_build_that_fails_names_the_package(server: Server):
-    printed = server.cli("build", f"{FLOWS}/failing.py", "failing", code=1)
+    printed = server.cli("build", f"{FLOWS}/failing.py", "env", code=1)
 
     found = RUN_URL.search(printed.replace("\n", ""))
     assert found, printed
@@ -197,7 +197,7 @@ def slow_project(folder: Path) -> Path:
 def test_an_aborted_build_kills_uv_and_leaves_nothing(server: Server, tmp_path: Path):
     pid_file = slow_project(tmp_path)
     server.env["FLYTEUI_TEST_PROJECT"] = str(tmp_path)
-    client = server.flyte("build", f"{FLOWS}/slow.py", "slow")
+    client = server.flyte("build", f"{FLOWS}/slow.py", "env")
     pid = int(wait_until(lambda: pid_file.exists() and pid_file.read_text(), "uv builds the package"))
     run = image_of(server, "slow")["run"]
 
@@ -287,7 +287,7 @@ def test_an_image_of_the_sdk_with_another_python_is_built_for_the_first_run_that
 def test_an_image_that_the_client_builds_itself_fails_with_the_setting_that_helps(server: Server):
     server.env["FLYTE_IMAGE_BUILDER"] = "local"
     try:
-        run = server.submit(f"{FLOWS}/failing.py", "main")
+        run = server.submit(f"{FLOWS}/elsewhere.py", "main")
     finally:
         del server.env["FLYTE_IMAGE_BUILDER"]
 

@@ -8,8 +8,8 @@ env = flyte.TaskEnvironment("tables", image=image)
 
 @env.task
 async def main() -> str:
-    import numpy
-    import pandas
+    import numpy as np
+    import pandas as pd
 
-    total = int(pandas.Series(numpy.arange(10)).sum())
-    return f"pandas {pandas.__version__}, numpy {numpy.__version__}, {total}"
+    total = int(pd.Series(np.arange(10)).sum())
+    return f"pandas {pd.__version__}, numpy {np.__version__}, {total}"
