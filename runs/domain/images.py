@@ -14,7 +14,7 @@ from functools import cache
 from flyteidl2.core import interface_pb2, types_pb2
 from flyteidl2.task import task_definition_pb2
 
-from runs.domain.roles import BUILD_PROJECT
+from runs.domain.names import BUILD_PROJECT
 from runs.domain.specs import TaskFacts, read_task_message
 
 REGISTRY = "flyteui.local"  # of images that were built here; nothing is ever pulled from it

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 
-BUILD_PROJECT = "system"  # of the task that builds images, and of the builds that the server starts
+from runs.domain.names import BUILD_PROJECT
+
 MAX_NAME = 255  # of a subject, as rows have it
 
 

@@ -8,8 +8,8 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from runs.domain.errors import AlreadyExists, Invalid, NotFound
-from runs.domain.images import BUILD_DOMAIN, BUILD_PROJECT, BUILD_TASK, BUILD_VERSION, build_task
-from runs.domain.names import check_scope
+from runs.domain.images import BUILD_DOMAIN, BUILD_TASK, BUILD_VERSION, build_task
+from runs.domain.names import BUILD_PROJECT, check_scope
 from runs.domain.specs import MAX_TASK_NAME, MAX_VERSION, TaskFacts, check_text
 from runs.engine.creation import keep_spec
 from runs.engine.images.table import match_pools

@@ -266,8 +266,8 @@ def _list_waits(supply: defaultdict[Place, Supply], capacity: Capacity) -> dict[
         if later:
             number, first = retries.get(pool_id, (0, until))
             retries[pool_id] = number + later, min(first, until)
-    for pool_id, why in reasons.items():
-        waits[pool_id] += [Wait(number, reason) for reason, number in why.most_common()]
+    for pool_id, counts in reasons.items():
+        waits[pool_id] += [Wait(number, reason) for reason, number in counts.most_common()]
     for pool_id, (number, first) in retries.items():
         waits[pool_id].append(Wait(number, why_held_back(first, number)))
     cached = Action.objects.filter(phase=Phase.WAITING_FOR_RESOURCES, pool__isnull=False, cache_key__gt="")

@@ -10,8 +10,8 @@ from flyteidl2.imagebuilder import definition_pb2, payload_pb2
 from flyteidl2.task import common_pb2, task_definition_pb2, task_service_pb2
 from flyteidl2.workflow import run_service_pb2
 
-from runs.domain.images import BUILD_DOMAIN, BUILD_PROJECT, BUILD_TASK, build_task
-from runs.domain.names import BUILDER_POOL
+from runs.domain.images import BUILD_DOMAIN, BUILD_TASK, build_task
+from runs.domain.names import BUILD_PROJECT, BUILDER_POOL
 from runs.engine import registry
 from runs.models import Action, Image, Run
 from runs.store import database

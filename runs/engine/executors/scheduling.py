@@ -178,9 +178,9 @@ class _Room:
         """Record an executor of its own for this run, or one in reserve."""
         pool = Pool.objects.select_related("built_image").get(pk=pool_id)
         environment = ""
-        if pool.built_image is not None:
-            environment = pool.built_image.environment
-            Image.objects.filter(pk=pool.built_image_id).update(used_at=self.now)
+        if (image := pool.built_image) is not None:
+            environment = image.environment
+            Image.objects.filter(pk=image.pk).update(used_at=self.now)
         executor = Executor.objects.create(pool=pool, worker=worker, capacity=settings.EXECUTOR_CAPACITY)
         if run_id is not None:
             executor.runs.add(run_id)

@@ -17,6 +17,7 @@ from flyteidl2.task import common_pb2, run_pb2
 
 from runs.domain import images
 from runs.domain.failures import Failure
+from runs.domain.names import BUILD_PROJECT
 from runs.domain.phases import Phase
 from runs.domain.retries import Ending, How
 from runs.domain.specs import NewRun
@@ -54,10 +55,12 @@ def find_due() -> list[int]:
 
 def _waited_for() -> set[int]:
     """Images for which actions wait. At most two statements."""
-    pools = dict(Pool.objects.filter(table.NOT_BUILT).values_list("pk", "built_image_id"))
-    queued = Action.objects.filter(phase=Phase.QUEUED, pool__in=list(pools)).order_by() if pools else None
-    waiting = queued.values_list("pool_id", flat=True).distinct() if queued is not None else ()
-    return {image_id for pk in waiting if (image_id := pools[pk]) is not None}
+    pools = list(Pool.objects.filter(table.NOT_BUILT).values_list("pk", "built_image_id"))
+    if not pools:
+        return set()
+    queued = Action.objects.filter(phase=Phase.QUEUED, pool__in=[pk for pk, _ in pools]).order_by()
+    waiting = set(queued.values_list("pool_id", flat=True).distinct())
+    return {image_id for pk, image_id in pools if pk in waiting and image_id is not None}
 
 
 def settle(due: list[int]) -> None:
@@ -88,7 +91,7 @@ def _build_ended(row: Image) -> None:
 def _start_build(row: Image) -> None:
     """A run of ours that builds an image of the SDK."""
     spec = definition_pb2.ImageSpec(base_image=row.name)
-    project, domain = images.BUILD_PROJECT, build_domain()
+    project, domain = BUILD_PROJECT, build_domain()
     spec_uri = _store(project, domain, "spec.pb", spec.SerializeToString(deterministic=True))
     values = zip(images.INPUTS, (spec_uri, "", row.name), strict=True)
     inputs = common_pb2.Inputs(literals=[_text(name, value) for name, value in values])

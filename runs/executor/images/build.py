@@ -11,10 +11,11 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from flyteidl2.imagebuilder import definition_pb2
 
@@ -245,9 +246,9 @@ def _remove(*folders: Path) -> None:
                 break
 
 
-async def _in_any_case(work: asyncio.Future[None] | object) -> None:
+async def _in_any_case(work: Coroutine[Any, Any, None]) -> None:
     """Wait for it, also while this task is cancelled again."""
-    task = asyncio.ensure_future(work)  # type: ignore[arg-type]
+    task = asyncio.create_task(work)
     while not task.done():
         try:
             await asyncio.shield(task)

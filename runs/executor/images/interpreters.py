@@ -15,7 +15,7 @@ async def find_python(version: str, variables: Mapping[str, str], say: Callable[
     """The path of a Python of this minor version. Raises PythonNotFound, which names what there is."""
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     if version == own:
-        return sys._base_executable  # type: ignore[attr-defined] # not of a virtual environment
+        return str(vars(sys)["_base_executable"])  # that of a virtual environment would need its folder
     for path in _installed_by_pyenv(version, variables):
         return str(path)
     if found := await _find_by_uv(version, variables):

@@ -6,6 +6,7 @@ import asyncio
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -253,10 +254,10 @@ def forget(server: Server, run: str) -> None:
 def other_python() -> str:
     """A minor version that this machine has and the worker's own Python is not."""
     for version in ("3.12", "3.13", "3.14", "3.11"):
-        if version != ".".join(map(str, os.sys.version_info[:2])):
+        if version != ".".join(map(str, sys.version_info[:2])):
             try:
                 environment = {**os.environ, "UV_PYTHON_DOWNLOADS": "never"}
-                asyncio.run(find_python(version, environment, str))
+                asyncio.run(find_python(version, environment, print))
             except PythonNotFound:
                 continue
             return version

@@ -7,8 +7,9 @@ from dataclasses import replace
 import pytest
 from flyteidl2.task import task_definition_pb2
 
-from runs.domain.images import BUILD_PROJECT, BUILD_TASK, build_task
-from runs.domain.names import BUILDER_POOL, ROOT, RunRef
+from runs.domain.failures import Failure
+from runs.domain.images import BUILD_TASK, build_task
+from runs.domain.names import BUILD_PROJECT, BUILDER_POOL, ROOT, RunRef
 from runs.domain.phases import Phase
 from runs.domain.specs import read_task_message
 from runs.engine import batches, leases, registry
@@ -75,7 +76,7 @@ class Builder:
             self.lease.key, self.lease.epoch, image, environment, "3.99.1", "2.12.1", ["apt packages: x"]
         )
 
-    def finished(self, outcome: str = "succeeded", failure: frames.Failure | None = None) -> frames.Finished:
+    def finished(self, outcome: str = "succeeded", failure: Failure | None = None) -> frames.Finished:
         return frames.Finished(self.lease.key, self.lease.epoch, frames.now_us(), outcome, failure)
 
 
@@ -127,7 +128,7 @@ def test_what_waits_fails_with_the_cause_of_the_build_and_the_next_run_tries_aga
     first = build_run()
     builder = Builder(first)
     builder.report(
-        builder.finished("failed", frames.Failure("PythonNotFound", "Python 3.99 is not on this machine"))
+        builder.finished("failed", Failure("PythonNotFound", "Python 3.99 is not on this machine"))
     )
     sweep()
 
@@ -190,7 +191,7 @@ def test_a_failed_rebuild_leaves_the_environment_in_use():
     Image.objects.create(name="mine:1", state="built", environment="abc")
     start_build("build1", "mine:1")
     builder = Builder(Run.objects.get(name="build1"))
-    builder.report(builder.finished("failed", frames.Failure("PackageNotFound", "no such package")))
+    builder.report(builder.finished("failed", Failure("PackageNotFound", "no such package")))
     sweep()
 
     image = Image.objects.get()
@@ -214,6 +215,7 @@ def test_at_a_start_pools_are_matched_with_the_servers_own_versions(monkeypatch:
     monkeypatch.setattr(table, "own_versions", lambda: replace(own, flyte="9.1"))
     table.match_pools()
 
-    pool = Pool.objects.select_related("built_image").get(pk=root.pool_id)
+    assert root.pool is not None
+    pool = Pool.objects.select_related("built_image").get(key=root.pool.key)
     assert pool.built_image is not None
     assert pool.built_image.state == Image.State.WANTED
