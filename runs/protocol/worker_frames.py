@@ -35,6 +35,19 @@ class SlowPool(msgspec.Struct, tag="slow_pool"):
     reason: str
 
 
+class StoredEnvironment(msgspec.Struct, array_like=True, frozen=True):
+    """A Python environment on the worker's disk."""
+
+    digest: str
+    bytes: int
+
+
+class Environments(msgspec.Struct, tag="environments"):
+    """All that the worker has. Sent over each connection, and when that changes."""
+
+    stored: list[StoredEnvironment]
+
+
 class Launch(msgspec.Struct, tag="launch"):
     """Start an executor for a pool. env: variables of the user's environment; processes: of isolated attempts, at a time;
     is_reserve: it is for a run to come, so it may take its time; storage_url: the storage of the server, outside of which an
@@ -99,7 +112,7 @@ class Silence(msgspec.Struct, tag="silence"):
     state: LoopState
 
 
-FromWorker = WorkerHello | WorkerLeaving | SlowPool | Exited | Silence
+FromWorker = WorkerHello | WorkerLeaving | SlowPool | Environments | Exited | Silence
 ToWorker = Launch | StopExecutor | ExitKnown
 
 decode_from_worker: Callable[[bytes], FromWorker] = make_decoder(FromWorker)

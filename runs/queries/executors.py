@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from runs.domain.names import RunRef
 from runs.domain.phases import LIVE, Phase
+from runs.domain.texts import format_bytes
 from runs.domain.timeline import between_ms, format_duration
 from runs.domain.urls import run_path
 from runs.models import Action, Executor, Pool
@@ -138,13 +139,17 @@ class PoolCard:
 
 @dataclass(frozen=True, slots=True)
 class ExecutorsPage:
-    """The pools with their executors, and what stopped last. most: how many executors there may be."""
+    """The pools with their executors, and what stopped last. most: how many executors there may be; environments: the Python
+    environments of images that the workers have on their disks.
+    """
 
     pools: tuple[PoolCard, ...]
     recently_stopped: tuple[StoppedLine, ...]
     workers: int
     alive: int
     most: int
+    environments: int
+    environments_take: str
 
     @property
     def waiting(self) -> int:
@@ -169,9 +174,11 @@ def get_executors_page() -> ExecutorsPage:
     waits = _list_waits(supply_of(alive, served, count_held(alive)), capacity)
     wanted = _named(Pool.objects.filter(pk__in=lines.keys() | waits.keys()).order_by("pk"))
     pools = tuple(_card(pool, lines[pool.pk], waits.get(pool.pk, ())) for pool in wanted)
+    stored = presence.list_environments()
     return ExecutorsPage(
-        pools, _list_recently_stopped(), presence.workers_connected(), len(alive), capacity.most
-    )
+        pools, _list_recently_stopped(), presence.workers_connected(), len(alive), capacity.most,
+        environments=len(stored), environments_take=format_bytes(sum(stored.values())),
+    )  # fmt: skip
 
 
 Held = tuple[RunRef, int, int]  # a run, Phase, and how many actions

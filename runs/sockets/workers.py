@@ -23,7 +23,7 @@ class WorkerConsumer(FrameConsumer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.name = ""
+        self.name = self.host = ""
         self.running: set[str] = set()
         self.stopped: set[str] = set()  # what it was asked to end
         self.is_leaving = False
@@ -45,6 +45,9 @@ class WorkerConsumer(FrameConsumer):
             self._leave()
         elif isinstance(frame, worker_frames.SlowPool):
             await database.write(scheduling.note_slow_start, frame.pool, frame.reason)
+        elif isinstance(frame, worker_frames.Environments):
+            stored = {one.digest: one.bytes for one in frame.stored}
+            presence.note_environments(self.name, self.host, stored)
         elif isinstance(frame, worker_frames.Silence):
             await database.write(blocks.note_silence, read_executor_id(frame.executor), frame.state)
         else:
@@ -65,7 +68,7 @@ class WorkerConsumer(FrameConsumer):
         self.wake.set()
 
     async def _hello(self, hello: worker_frames.WorkerHello) -> None:
-        self.name, self.running = hello.name, set(hello.running)
+        self.name, self.host, self.running = hello.name, hello.host, set(hello.running)
         presence.worker_joined(self.name)
         await self.join(hints.WORKERS)
         self.wake.set()

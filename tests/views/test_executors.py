@@ -48,6 +48,16 @@ def worker() -> Iterator[None]:
     presence.worker_left("w1")
 
 
+@pytest.mark.usefixtures("worker")
+def test_environments_of_the_workers_are_counted_once_for_each_machine() -> None:
+    assert "environments," not in text_of()
+    presence.note_environments("w1", "box", {"aa11": 300 * 1024**2, "bb22": 2 * 1024**3})
+    presence.note_environments("w2", "box", {"aa11": 300 * 1024**2})
+
+    assert "2 environments, 2.3 GiB" in text_of()
+    presence.note_environments("w2", "", {})
+
+
 @pytest.fixture
 def pool() -> Pool:
     return Pool.objects.create(key="f00d" * 16, bundle_uri="file:///b/code.tgz", env={"SECRET": "s3cr3t"})

@@ -159,4 +159,5 @@ class Zygotes:
         if self._process is not None:
             await self._process.wait()
         if self.environment is not None:
+            self.environment.touch()
             self.environment.release()

@@ -22,6 +22,7 @@ from runs.domain.names import BUILDER_POOL
 from runs.executor.attempt import secrets
 from runs.executor.attempt.working_folder import WorkingFolders
 from runs.executor.environments.layout import ENVIRONMENTS, environment_folder
+from runs.executor.environments.shelf import Shelf
 from runs.executor.environments.use import EnvironmentUnusable
 from runs.executor.link.client import FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS
 from runs.executor.link.config import ExecutorConfig, authorization
@@ -37,6 +38,7 @@ LEAVING_SECONDS = 0.2
 STOP_SECONDS = 3.0
 KILL_SECONDS = 1.0  # between SIGKILL and the end of all that an executor has forked
 CONNECT_SECONDS = 10.0
+ENVIRONMENTS_SECONDS = 5.0  # between two looks at the environments on the disk
 ORPHANS_SECONDS = 1.0  # between two checks for executors of other workers that have ended
 
 
@@ -48,7 +50,7 @@ class BadToken(Exception):
 class WorkerConfig:
     """base_url: ws://host:port. endpoint: where user code reaches the server. home: a folder for bundles.
 
-    environments: the folder of the Python environments. tls_cert: the file by which the server is known at base_url; "": by its
+    environments: the folder of the Python environments. keep_unused_seconds: how long one stays that is not used; None: for ever. tls_cert: the file by which the server is known at base_url; "": by its
     name, as usual.
     """
 
@@ -57,6 +59,7 @@ class WorkerConfig:
     token: str
     home: str
     environments: str = ""
+    keep_unused_seconds: float | None = None
     tls_cert: str = ""
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 
@@ -74,6 +77,8 @@ class Worker:
         self._stopping: dict[str, asyncio.TimerHandle] = {}
         self._watches: set[asyncio.Task[None]] = set()
         self._unsent: list[worker_frames.Exited] = []
+        self._shelf = Shelf(config.environments, config.keep_unused_seconds)
+        self._stored: list[worker_frames.StoredEnvironment] = []
         self._slow: dict[str, str] = {}  # why executors of a pool start slower
         launcher.on_slow = self._note_slow
         self._reported: set[str] = set()  # executors whose exit was sent over this connection
@@ -89,17 +94,19 @@ class Worker:
         stopping = asyncio.create_task(self._stop.wait(), name="worker-stop")
         orphans = asyncio.create_task(self._report_orphans(), name="orphans")
         silences = asyncio.create_task(self._silences.run(), name="silences")
+        shelf = asyncio.create_task(self._keep_environments(), name="environments")
         try:
-            await asyncio.wait({connecting, orphans, silences, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {connecting, orphans, silences, shelf, stopping}, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
-            stopping.cancel()
-            orphans.cancel()
-            silences.cancel()
+            for task in (stopping, orphans, silences, shelf):
+                task.cancel()
             await self._announce_leaving()
             await self._stop_executors()
             connecting.cancel()
             await self._launcher.close()
-        for work in (connecting, orphans, silences):
+        for work in (connecting, orphans, silences, shelf):
             if work.done() and not work.cancelled():
                 work.result()
 
@@ -169,6 +176,7 @@ class Worker:
         await connection.send(frames.encode(hello))
         for pool, reason in list(self._slow.items()):
             await connection.send(frames.encode(worker_frames.SlowPool(pool, reason)))
+        await connection.send(frames.encode(worker_frames.Environments(self._stored)))
         if self._stop.is_set():
             await connection.send(frames.encode(worker_frames.WorkerLeaving()))
         while self._unsent:
@@ -302,18 +310,30 @@ class Worker:
             before = dead
             await asyncio.sleep(ORPHANS_SECONDS)
 
+    async def _keep_environments(self) -> None:
+        """Notice what is built, remove what is unused, and say what there is."""
+        while True:
+            stored = await asyncio.to_thread(self._shelf.look)
+            if stored != self._stored:
+                self._stored = stored
+                if self._socket is not None:
+                    await self._send_if_open(self._socket, worker_frames.Environments(stored))
+            await asyncio.sleep(ENVIRONMENTS_SECONDS)
+
     def _note_slow(self, pool: str, reason: str) -> None:
         if self._slow.get(pool) == reason:
             return
         self._slow[pool] = reason
         print(f"flyteui worker: pool {pool[:12]} starts slower: {reason}", file=sys.stderr)
         if (socket := self._socket) is not None:
-            sending = asyncio.create_task(self._say_slow(socket, worker_frames.SlowPool(pool, reason)))
+            sending = asyncio.create_task(self._send_if_open(socket, worker_frames.SlowPool(pool, reason)))
             self._watches.add(sending)
             sending.add_done_callback(self._watches.discard)
 
     @staticmethod
-    async def _say_slow(socket: ClientConnection, message: worker_frames.SlowPool) -> None:
+    async def _send_if_open(
+        socket: ClientConnection, message: worker_frames.SlowPool | worker_frames.Environments
+    ) -> None:
         with suppress(ConnectionClosed):  # the next connection begins with it
             await socket.send(frames.encode(message))
 
