@@ -62,6 +62,17 @@ async def test_a_secret_is_created_read_replaced_and_deleted(api: API) -> None:
     assert await sync_to_async(Secret.objects.count)() == 0
 
 
+async def test_the_type_of_a_secret_is_kept(api: API) -> None:
+    await create(
+        api, identifier("PULL"), string_value="{}", type=definition_pb2.SECRET_TYPE_IMAGE_PULL_SECRET
+    )
+
+    found = await api.secrets.get_secret(payload_pb2.GetSecretRequest(id=identifier("PULL")))
+    assert found.secret.secret_metadata.type == definition_pb2.SECRET_TYPE_IMAGE_PULL_SECRET
+    code, message = await refusal(create(api, identifier("ODD"), string_value="{}", type=7))
+    assert (code, "type 7" in message) == (Code.INVALID_ARGUMENT, True)
+
+
 async def test_lists_are_of_a_scope_and_come_in_pages(api: API) -> None:
     await create(api)
     await create(api, identifier(domain="development"))
