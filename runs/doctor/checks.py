@@ -17,6 +17,7 @@ from django.db.models.functions import Left
 from runs.doctor.findings import LIMIT, REPORT, Check, Finding, check_actions, facts_of, finding_of
 from runs.doctor.histories import check_attempts, check_events
 from runs.doctor.leftovers import check_leftovers
+from runs.doctor.secrets import check_secrets
 from runs.domain.limits import MAX_RUNTIME, QUEUED_TIMEOUT
 from runs.domain.phases import HELD, LIVE, TERMINAL, UNHELD, Kind, Phase
 from runs.engine.executors import heartbeats
@@ -126,7 +127,7 @@ CHECKS = [
 
 
 def list_findings(limits: Limits) -> list[Finding]:
-    """Everything that breaks a rule now, as one instant shows it. At most 32 statements, and a look into the storage."""
+    """Everything that breaks a rule now, as one instant shows it. At most 33 statements, and a look into the storage."""
     with _one_instant():
         found = [finding for check in CHECKS for finding in check_actions(check, Action.objects.all())]
         found += check_actions(
@@ -135,6 +136,7 @@ def list_findings(limits: Limits) -> list[Finding]:
         found += check_events()
         found += check_attempts()
         found += _check_executors(limits)
+        found += check_secrets()
     # Reads the storage too, which takes time and knows no instants.
     found += check_leftovers(limits.now)
     return found

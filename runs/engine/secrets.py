@@ -85,6 +85,12 @@ def renew_secrets() -> tuple[int, list[SecretRef]]:
     return renewed, unreadable
 
 
+def list_unreadable() -> list[SecretRef]:
+    """Those that no key of the server decrypts. One statement."""
+    rows = Secret.objects.select_related("project").order_by("pk")
+    return [ref_of(row) for row in rows if isinstance(_decrypted(row), ciphers.Unreadable)]
+
+
 def missing(ref: SecretRef) -> NotFound:
     return NotFound(f"there is no secret {ref.name!r} of {ref.scope}")
 

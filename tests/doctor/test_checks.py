@@ -23,7 +23,7 @@ from runs.models import Abort, Action, ActionEvent, Attempt, Executor
 from tests.support.scene import Scene
 
 pytestmark = pytest.mark.django_db
-STATEMENTS = 32
+STATEMENTS = 33
 HOUR = timedelta(hours=1)
 
 
