@@ -1,4 +1,7 @@
-"""Secrets that no key of the server decrypts: after a restore without the key, or a change of it without its predecessor."""
+"""Secrets that no key of the server decrypts: after a restore without the key, or a change of it without its predecessor.
+
+Short, because the engine finds them, and here is only what to do.
+"""
 
 from __future__ import annotations
 
