@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import flyte
-from flyte.extras import Sleep
+from flyte.extras import ContainerTask, Sleep
 
 
 @dataclass
@@ -29,7 +29,9 @@ greedy = flyte.TaskEnvironment(
 )
 sleepy = flyte.TaskEnvironment(name="sleepy", plugin_config=Sleep())
 roomy = flyte.TaskEnvironment(name="roomy", reusable=flyte.ReusePolicy(replicas=2, idle_ttl=60))
-main_env = flyte.TaskEnvironment(name="declaring", depends_on=[greedy, sleepy, roomy])
+echo = ContainerTask(name="echo", image="alpine:3", command=["echo", "hello"])
+contained = flyte.TaskEnvironment.from_task("contained", echo)
+main_env = flyte.TaskEnvironment(name="declaring", depends_on=[greedy, sleepy, roomy, contained])
 
 
 @greedy.task(links=(Board(),))
@@ -50,11 +52,9 @@ async def reused() -> int:
 @main_env.task
 async def main() -> str:
     await reused()
-    try:
-        await nap()
-    except flyte.errors.RuntimeUserError as error:
-        return f"{await shown()}: {error.code}"
-    return "it slept"
+    ended = await asyncio.gather(nap(), echo(), return_exceptions=True)
+    codes = {error.code for error in ended if isinstance(error, flyte.errors.RuntimeUserError)}
+    return f"{await shown()}: {ended[1]} {codes}"
 
 
 @main_env.task(cache=flyte.Cache(behavior="auto", salt=os.environ.get("SALT", "")))

@@ -21,7 +21,7 @@ from runs.executor.attempt.children import Children
 from runs.executor.flyte import sdk
 from runs.executor.flyte.aborted import ActionAbortedError
 from runs.executor.flyte.failures import read_failure
-from runs.executor.flyte.messages import command_in, enqueue_message, execution_error
+from runs.executor.flyte.messages import enqueue_message, execution_error, find_command
 from runs.executor.flyte.sdk import Action, RemoteController, TaskTemplate, internal_ctx
 from runs.executor.pace import pace_of
 
@@ -110,7 +110,7 @@ class HostController(RemoteController):
             parent,
             action.name,
             enqueue_message(action).SerializeToString(),
-            command_in(action.task) if action.task else None,
+            find_command(action.task) if action.task else None,
             ends_when_accepted=action.type == "trace",
             failure=failure,
         )

@@ -17,8 +17,9 @@ from google.protobuf.wrappers_pb2 import StringValue
 
 from runs.domain.caches import cached
 from runs.domain.declared.containers import container_of
+from runs.domain.errors import Invalid
 from runs.domain.failures import Failure
-from runs.executor.attempt.command import Command, parse_command
+from runs.executor.attempt.command import Command, CommandError, parse_command
 
 KINDS = {
     "user": execution_pb2.ExecutionError.USER,
@@ -104,6 +105,14 @@ def quantity(text: str) -> float:
 def command_in(spec: task_definition_pb2.TaskSpec) -> Command:
     """The command of a TaskSpec, or CommandError."""
     return parse_command(container_args(spec), declared_cores(spec), memory_limit(spec))
+
+
+def find_command(spec: task_definition_pb2.TaskSpec) -> Command | None:
+    """The command of a TaskSpec; None for one that no executor can run, of which the server tells the parent."""
+    try:
+        return command_in(spec)
+    except (CommandError, Invalid):
+        return None
 
 
 @cached(64 * 1024**2, size=lambda spec: 3 * len(spec))

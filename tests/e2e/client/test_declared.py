@@ -47,7 +47,11 @@ def test_variables_reach_the_code_and_a_plugin_s_task_fails_before_any_of_it_run
 ):
     (nap,) = server.named(declared, "nap")
 
-    assert "green: UnsupportedTask" in outputs(server, declared)
+    said = outputs(server, declared)
+    assert "green: " in said
+    assert "{'UnsupportedTask'}" in said
+    assert "is a container task" in said
+    assert "it needs a container engine, which flyteui has not" in said
     assert (Phase(nap["phase"]), nap["error_code"], nap["started_at"]) == (
         Phase.FAILED,
         "UnsupportedTask",
