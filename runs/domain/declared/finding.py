@@ -109,7 +109,8 @@ def _walk(message: Message, tree: Tree) -> Iterator[Declared]:
             yield _declared(table.NEWER, f"{message.DESCRIPTOR.name}.{field.name}")
         else:
             yield from _walk(value, entry)
-    for unknown in UnknownFieldSet(message):
+    newer: Any = UnknownFieldSet(message)  # its annotations lack the iteration
+    for unknown in newer:
         yield _declared(table.NEWER, f"number {unknown.field_number} of {message.DESCRIPTOR.name}")
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from flyteidl2.core import tasks_pb2
 
@@ -15,9 +17,7 @@ from tests.support import messages
 ARGS = ["a0", "--tgz", messages.BUNDLE]
 
 
-def pod_task(
-    *containers: dict[str, object], config: str = "", name: str = "", **pod: object
-) -> tasks_pb2.TaskTemplate:
+def pod_task(*containers: Any, config: str = "", name: str = "", **pod: Any) -> tasks_pb2.TaskTemplate:
     template = messages.task_spec().task_template
     template.k8s_pod.pod_spec.update({"containers": list(containers), **pod})
     template.k8s_pod.primary_container_name = name

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import io
+import subprocess
 import tarfile
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 from flyteidl2.task import run_pb2, task_definition_pb2
 from google.protobuf.json_format import MessageToDict
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from runs.domain.phases import HELD, Phase
 from runs.domain.variables.grace import VARIABLE
@@ -19,7 +21,7 @@ from tests.support.pages.run_page import open_ended_run, run_url
 from tests.support.server.server import Server, wait_until
 
 FILE = "tests/workflows/declaring.py"
-NARROW = {"width": 390, "height": 780}
+WIDE, NARROW = ViewportSize(width=1280, height=800), ViewportSize(width=390, height=780)
 CREATE_RUN = "flyteidl2.workflow.RunService/CreateRun"
 DOWNLOAD = "flyteidl2.dataproxy.DataProxyService/CreateDownloadLink"
 
@@ -36,7 +38,7 @@ def outputs(server: Server, run: str) -> str:
     return " ".join(server.cli("get", "io", run).replace("│", " ").split()).partition("Outputs")[2]
 
 
-def details(server: Server, run: str, action: str) -> dict:
+def details(server: Server, run: str, action: str) -> dict[str, Any]:
     body = {"actionId": {"run": server.run_id(run), "name": action}}
     answer = server.call("flyteidl2.workflow.RunService/GetActionDetails", body)
     return dict(answer.json()["details"])
@@ -101,9 +103,7 @@ def test_an_action_shows_its_own_declarations_and_links(server: Server, declared
 def test_the_overview_has_nothing_to_mend(
     server: Server, declared: str, browser: Browser, *, is_narrow: bool
 ):
-    context = browser.new_context(
-        viewport=NARROW if is_narrow else {"width": 1280, "height": 800}, reduced_motion="reduce"
-    )
+    context = browser.new_context(viewport=NARROW if is_narrow else WIDE, reduced_motion="reduce")
     page = context.new_page()
     open_ended_run(page, f"{run_url(server, declared)}?action=a0")
     page.locator("#declared").scroll_into_view_if_needed()
@@ -158,7 +158,7 @@ def test_a_pod_template_runs_without_a_name_of_its_primary_container(server: Ser
     (stored,) = server.query("SELECT spec FROM runs_taskspec WHERE id = ?", shown["spec_id"])
     spec = task_definition_pb2.TaskSpec.FromString(stored["spec"])
     container = spec.task_template.container
-    pod = {
+    pod: Any = {
         "containers": [
             {
                 "name": "anything", "image": container.image, "args": list(container.args),
@@ -199,7 +199,7 @@ def test_a_report_and_the_code_of_a_run_can_be_fetched(server: Server, tmp_path:
     assert "<h1>All is well</h1>" in report
 
 
-def _python(server: Server, run: str):
+def _python(server: Server, run: str) -> subprocess.Popen[str]:
     before, server.env = server.env, server.env | {"RUN": run}
     try:
         return server.python(FILE)
