@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from django.db.models import Count, Exists, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from runs.domain.phases import HELD, LIVE, Phase
-from runs.models import Action, Run
+from runs.domain.phases import HELD, LIVE
+from runs.models import Action, Executor, Run
 from runs.store import hints
 
 _LIVE, _HELD = sorted(LIVE), sorted(HELD)
@@ -68,6 +68,9 @@ def room_of(run: Run) -> int | None:
 def announce_room(run: Run) -> None:
     """A run with a limit has changed: what is queued in it may be leased now. One statement, none without a limit."""
     if run.max_actions:
-        queued = Action.objects.filter(run=run.pk, phase=Phase.QUEUED, pool__isnull=False).order_by()
-        for pool_id in queued.values_list("pool_id", flat=True).distinct():
-            hints.publish_work(pool_id)
+        serving = Run.executors.through.objects.filter(run=run.pk).exclude(
+            executor__state=Executor.State.GONE
+        )
+        for executor_id in serving.values_list("executor", flat=True):
+            hints.publish(hints.executor_group(executor_id))
+        hints.publish(hints.WORKERS)
