@@ -63,9 +63,9 @@ class Command(BaseCommand):
         demos: list[subprocess.Popen[bytes]] = []
 
         def ready() -> None:
-            self.stdout.write(welcome(config))
+            self._say(welcome(config))
             if demo and not registry.has_runs():
-                demos.append(start_demo(config, lambda url: self.stdout.write(f"  A demo run:     {url}\n")))
+                demos.append(start_demo(config, lambda url: self._say(f"  A demo run:     {url}\n")))
 
         # It is ready for runs when it has a worker.
         health = "healthz" if no_worker else "readyz"
@@ -74,6 +74,11 @@ class Command(BaseCommand):
         for one in demos:  # it would ask the server that is gone again and again
             one.terminate()
         sys.exit(code)
+
+    def _say(self, text: str) -> None:
+        """At once, into a file or a journal too."""
+        self.stdout.write(text)
+        self.stdout.flush()
 
 
 def welcome(config: Path) -> str:

@@ -88,6 +88,9 @@ def clean_environment() -> dict[str, str]:
 class Server:
     """A server with a home folder of its own."""
 
+    program: tuple[str, ...] = (sys.executable, "manage.py")
+    folder = ROOT  # where it is started
+
     def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
         self.env = clean_environment() | {
@@ -126,7 +129,7 @@ class Server:
         begun = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up", *options], cwd=ROOT, env=self.env, stdout=log, stderr=log
+                [*self.program, "up", *options], cwd=self.folder, env=self.env, stdout=log, stderr=log
             )
         try:
             wait_until(self.is_ready, "the server is ready", 240, lambda: self.log.read_text()[-2000:])
