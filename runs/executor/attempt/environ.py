@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 import types
 from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 from typing import cast
 
 from runs.executor import ROOT
@@ -106,6 +108,11 @@ def hide_own_packages() -> None:
         if name.partition(".")[0] in OWN_PACKAGES:
             del sys.modules[name]
     sys.modules["__main__"] = types.ModuleType("__main__")
-    # Where we are installed, the folder beside us holds the other packages of this Python.
-    beside = set() if (ROOT / "flyte").is_dir() else {str(ROOT)}
-    sys.path[:] = [entry for entry in sys.path if entry not in {"", ".", *beside}]
+    sys.path[:] = without_own(sys.path, ROOT)
+
+
+def without_own(entries: list[str], root: Path) -> list[str]:
+    """sys.path without the current folder and that of our packages; where these are installed, everybody's packages are there, too."""
+    installed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    own = {"", "."} | ({str(root)} - installed)
+    return [entry for entry in entries if entry not in own]
