@@ -32,6 +32,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     "People and programs": {
         "createuser": "make a user who may sign in, or change their role",
         "createkey": "make an API key, or revoke one",
+        "renewsecrets": "encrypt all secrets by the present key of the server",
     },
     "Deploy": {
         "web": "the server alone",
