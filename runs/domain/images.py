@@ -40,12 +40,12 @@ class Versions:
 
     def fits(self, own: Versions) -> bool:
         """Whether code for these runs as well in an environment with `own`: same Python minor, same minor of the SDK."""
-        return self.python == own.python and minor(self.flyte) == minor(own.flyte)
+        return self.python == own.python and (not self.flyte or minor(self.flyte) == minor(own.flyte))
 
 
 class Origin(Enum):
-    """OWN: the worker's Python. BUILT: a build of ours, which the client starts. SDK: likewise, but nobody asks for it, so we
-    start it. ELSEWHERE: the client, or somebody else, built it for a container engine.
+    """OWN: the worker's Python. BUILT: a build of ours, which the client starts. SDK: an image of the SDK, or of Python, as it
+    is: likewise, but nobody asks for it, so we start it. ELSEWHERE: the client, or somebody else, built it for a container engine.
     """
 
     OWN = auto()
@@ -80,7 +80,7 @@ def need_of(image: str, own: Versions) -> Need:
     if image.startswith(f"{REGISTRY}/"):
         return Need(Origin.BUILT, image.removeprefix(f"{REGISTRY}/"))
     base = read_base(image)
-    if base is not None and base.flyte and not base.fits(own):
+    if base is not None and not base.fits(own):
         return Need(Origin.SDK, plain_name(image))
     if base is None and _BUILT_BY_CLIENT.fullmatch(image):
         return Need(Origin.ELSEWHERE, plain_name(image))
@@ -95,6 +95,12 @@ def full_name(name: str) -> str:
 def plain_name(target_image: str) -> str:
     """<name>:<md5>, as ImageService asks for it, of a target that may name a registry."""
     return target_image.rpartition("/")[2]
+
+
+def label_of(name: str) -> str:
+    """What people call it: a digest is cut as one of a commit."""
+    plain, _, tag = name.partition(":")
+    return f"{plain}:{tag[:7]}" if _BUILT_BY_CLIENT.fullmatch(name) else name
 
 
 def is_build_task(spec: task_definition_pb2.TaskSpec) -> bool:

@@ -18,7 +18,7 @@ from django.db.models import Q
 
 from runs.domain.declared import plugins
 from runs.domain.errors import AlreadyExists, Invalid, NotFound, RunEnded
-from runs.domain.images import is_build
+from runs.domain.images import is_build, label_of
 from runs.domain.names import (
     BUILDER_POOL,
     ROOT,
@@ -45,6 +45,7 @@ from runs.store.clock import wall_time
 # for longer are deleted (engine/retention/unused.py). By key: the id, and until when it counts (monotonic).
 REMEMBERED_SECONDS = 600.0
 ACTOR = "flyteui"
+MAX_LABEL = 255  # characters
 _Known = dict[str, tuple[int, float]]
 _spec_ids: _Known = {}
 _pool_ids: _Known = {}
@@ -84,6 +85,8 @@ def create_run(new: NewRun, *, clock: Callable[[], datetime] = wall_time) -> Run
         with open_run(run.pk) as book:
             action = _task_action(book, new.task, new.cache_key, at=at)
             action.name, action.input_uri = ROOT, new.input_uri
+            if new.image:  # builds differ by what they build
+                action.short_name = f"build {label_of(new.image)}"[:MAX_LABEL]
             book.create(action, cause=Cause.ENQUEUED, actor=new.created_by, at=at)
         if new.image:
             images.begin_build(run, new.image)

@@ -26,6 +26,7 @@ from runs.executor.attempt.long_steps import COLLECTIONS
 from runs.executor.attempt.output import Output, capture
 from runs.executor.attempt.record import Record
 from runs.executor.attempt.working_folder import WorkingFolders
+from runs.executor.environments import missing
 from runs.executor.environments.use import InUse
 from runs.executor.flyte import bundles, sdk, tasks
 from runs.executor.link.client import Link
@@ -107,13 +108,13 @@ class Process:
         current = CurrentFolders(folders, sdk.ASKING_FOR_BUNDLE)
         current.install()
         self._steps.install(current.enter, self._host.holds_up)
+        missing.look_in(self._config.environment)
         note_module = partial(home.note_module, self._config.bundle_uri, Path(self._config.home))
         settings = TaskSettings(
             secret_folder=partial(secrets.folder_of, self._config.home, self._config.executor),
             storage_url=self._config.storage_url,
             loads=not self._config.entry_point,
             own_tasks=self._own_tasks(),
-            environment=self._config.environment,
         )
         runner = Runner(self._link.outbox, controller, problem, note_module, self._steps.begin_code, settings)
         self._host.open(runner, folders)

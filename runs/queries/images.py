@@ -6,15 +6,17 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from runs.domain.errors import NotFound
-from runs.domain.images import full_name
+from runs.domain.images import full_name, read_base
 from runs.domain.names import RunRef
 from runs.domain.urls import run_path
 from runs.models import Image, Pool
 
+OWN = "own"  # the state where the worker's own Python stands for an image
+
 
 @dataclass(frozen=True, slots=True)
 class ImageFacts:
-    """An image for a page. run: which builds it, or has built it; None when it was deleted, or there is none yet."""
+    """An image for a page. name: "" where the worker's own Python stands for it. run: which builds it, or has built it; None when it was deleted, or there is none yet."""
 
     name: str
     state: str
@@ -28,7 +30,7 @@ class ImageFacts:
 
     @property
     def full_name(self) -> str:
-        return full_name(self.name)
+        return full_name(self.name) if self.name else ""
 
     @property
     def run_path(self) -> str:
@@ -51,6 +53,15 @@ def facts_of(row: Image) -> ImageFacts:
         row.name, row.state, row.environment, row.python, row.flyte, tuple(row.not_honoured), row.problem, ref,
         org=run.org if run else "",
     )  # fmt: skip
+
+
+def image_of(pool: Pool) -> ImageFacts | None:
+    """The image of a pool's tasks; None where the worker's own Python has all that its name says. No statement, as facts_of."""
+    if pool.built_image is not None:
+        return facts_of(pool.built_image)
+    if not pool.image or pool.image == "auto" or read_base(pool.image) is not None:
+        return None
+    return ImageFacts("", OWN, "", "", "", (f"base image {pool.image}",), "", None)
 
 
 def waits_for_image(pools: Collection[int]) -> dict[int, str]:

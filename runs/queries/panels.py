@@ -23,7 +23,7 @@ from runs.domain.variables.isolation import Isolation
 from runs.models import Action, ActionEvent, Manner
 from runs.queries.abort_chains import AbortChain, count_neighbours, find_chain
 from runs.queries.attempts import AttemptLine, list_attempts
-from runs.queries.images import ImageFacts, facts_of
+from runs.queries.images import ImageFacts, image_of
 from runs.queries.rows import Block, Blocked, Source, block_of, read_source
 from runs.queries.waits import why_it_waits
 from runs.store import storage
@@ -118,7 +118,7 @@ class Panel:
     goes_on: GoesOn | None
     deadline_at: datetime | None
     alone: Alone | None
-    image: ImageFacts | None  # None: the worker's own Python
+    image: ImageFacts | None  # None: the worker's own Python, which has all that the image's name says
     attempts: tuple[AttemptLine, ...]
     changed_seq: int
 
@@ -229,8 +229,7 @@ def _status(action: Action) -> str:
 
 
 def _image(action: Action) -> ImageFacts | None:
-    row = action.pool.built_image if action.pool is not None else None
-    return facts_of(row) if row is not None else None
+    return image_of(action.pool) if action.pool is not None else None
 
 
 def _block(action: Action) -> BlockDetails | None:

@@ -25,7 +25,8 @@ MD5 = "f9471f0d8a7d3e1c69c2e77cfbe19154"
         (f"localhost:30000/cow:{MD5}", Origin.ELSEWHERE, f"cow:{MD5}"),
         (f"cow:{MD5}", Origin.ELSEWHERE, f"cow:{MD5}"),
         ("docker.io/library/ubuntu:24.04", Origin.OWN, ""),
-        ("python:3.12-slim-bookworm", Origin.OWN, ""),
+        ("python:3.11-slim-bookworm", Origin.OWN, ""),
+        ("python:3.12-slim-bookworm", Origin.SDK, "python:3.12-slim-bookworm"),
     ],
 )
 def test_the_name_of_an_image_says_who_makes_its_environment(image: str, origin: Origin, name: str):

@@ -86,8 +86,17 @@ def note_built(run: Run, built: Built) -> None:
 
 def forget_environment(digest: str) -> None:
     """The worker has no such environment any more. An image of the SDK is built again when it is needed next."""
+    _forget(Q(environment=digest))
+
+
+def forget_all() -> None:
+    """The same of all environments."""
+    _forget(~Q(environment=""))
+
+
+def _forget(which: Q) -> None:
     with transaction.atomic():
-        for row in Image.objects.select_for_update().filter(environment=digest):
+        for row in Image.objects.select_for_update().filter(which):
             need = images.need_of(row.name, Versions(""))
             lost = (
                 {"state": Image.State.WANTED} if need.origin is Origin.SDK else {"state": Image.State.UNKNOWN}

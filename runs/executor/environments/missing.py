@@ -1,4 +1,7 @@
-"""What to say of a module that an action's environment does not have: in which image it is missing, and how to add its package."""
+"""What to say of a module that an action's environment does not have: in which image it is missing, and how to add its package.
+
+The environment is that of the process, and so of all that it forks.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,21 @@ from pathlib import Path
 
 from runs.executor.environments.layout import Environment, read_environment
 
+_folder = ""  # of this process' environment; "" for the worker's own Python
 
-def advise(problem: BaseException, folder: str) -> str:
-    """Words for a ModuleNotFoundError, or what the SDK made of one; "" for any other.
 
-    folder: of the environment; "" for the worker's own Python.
-    """
+def look_in(folder: str) -> None:
+    """Say once in which environment this process runs."""
+    global _folder
+    _folder = folder
+
+
+def advise(problem: BaseException) -> str:
+    """Words for a ModuleNotFoundError, or what the SDK made of one; "" for any other."""
     package = _missing_package(problem)
     if not package:
         return ""
-    environment = _find(folder)
+    environment = _find(_folder)
     if environment is None:
         return (
             f"The module {package!r} is not in the Python of the worker, which runs tasks whose image adds nothing. Give the "

@@ -12,6 +12,7 @@ from flyteidl2.core import execution_pb2
 from runs.domain.failures import Failure
 from runs.domain.texts import clean
 from runs.executor.attempt.stacks import traceback_of
+from runs.executor.environments.missing import advise
 from runs.executor.flyte.messages import KIND_NAMES, execution_error
 from runs.executor.flyte.sdk import convert, io
 
@@ -19,7 +20,14 @@ NO_OUTPUTS = "OutputsNotFound"
 
 
 def error_of(problem: BaseException) -> convert.Error:
-    """Convert as the SDK does, also messages that protobuf cannot hold (lone surrogates)."""
+    """Convert as the SDK does, also messages that protobuf cannot hold (lone surrogates); of a missing module with what to do."""
+    error = _converted(problem)
+    if advice := advise(problem):
+        error.err.message = f"{error.err.message}\n{advice}"
+    return error
+
+
+def _converted(problem: BaseException) -> convert.Error:
     try:
         return convert.convert_from_native_to_error(problem)
     except UnicodeEncodeError:

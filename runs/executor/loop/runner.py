@@ -35,15 +35,13 @@ class TaskSettings:
 
     secret_folder: where an action finds the secrets that it gets as files. storage_url: "" where nobody has said it.
     loads: whether tasks can be loaded here; else the flyte of their own environment does, in a process each.
-    own_tasks: ours, by the arguments of their resolver; only the builder has some. environment: the folder of the Python
-    environment, "" for the worker's own.
+    own_tasks: ours, by the arguments of their resolver; only the builder has some.
     """
 
     secret_folder: Callable[[Lease], Path]
     storage_url: str = ""
     loads: bool = True
     own_tasks: Mapping[tuple[str, ...], Any] = field(default_factory=dict)
-    environment: str = ""
 
 
 class Runner:
@@ -87,7 +85,7 @@ class Runner:
             raise
         except BaseException as problem:  # a module may do anything while it is imported, sys.exit() too
             code = problem.code if isinstance(problem, ProcessEnd) else ""
-            if advice := advise(problem, self._settings.environment):
+            if advice := advise(problem):
                 problem.add_note(advice)
                 # Into the log, too, where people look for what is wrong first.
                 print(traceback_of(problem).rstrip(), file=sys.stderr)

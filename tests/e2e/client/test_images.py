@@ -93,6 +93,9 @@ def test_flyte_build_makes_the_environment_by_a_run_with_a_log_of_its_own(server
     assert server.phase(run) is Phase.SUCCEEDED
     assert " + cowsay==6.0" in server.output(run)
     assert image_of(server, "cow")["run"] == run
+    assert (
+        server.actions(run)[ROOT]["short_name"] == f"build {image_of(server, 'cow')['name'][:11]}"
+    )  # cow:f9471f0
 
 
 def test_what_was_built_is_not_built_again_and_the_run_says_which_build_made_it(server: Server):
