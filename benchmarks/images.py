@@ -30,7 +30,7 @@ async def _build(folder: Path, name: str) -> float:
     order = Order(f"flyteui.local/{name}", definition_pb2.ImageSpec(layers=[layer]), name, None, name)
     variables = clean_environment(os.environ, builder_variables(os.environ))
     begun = time.monotonic()
-    await build(order, folder / name, {**variables, "UV_CACHE_DIR": str(folder / "cache")}, lambda line: None)
+    await build(order, folder / name, {**variables, "UV_CACHE_DIR": str(folder / "cache")}, lambda _: None)
     return time.monotonic() - begun
 
 
