@@ -14,9 +14,9 @@ from django.utils.html import format_html
 
 from runs.access.deeds import Deed
 from runs.admin.audited import Audited, actor_of, tell
+from runs.domain.addresses.pages import action_path, run_path
 from runs.domain.errors import FlyteUIError
 from runs.domain.names import ActionRef, RunRef
-from runs.domain.urls import action_path, run_path
 from runs.engine.aborts import request_abort
 from runs.engine.executors import scheduling
 from runs.models import Abort, Action, ActionEvent, Attempt, CacheEntry, Executor, Manner, Pool, Project, Run

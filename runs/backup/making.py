@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from runs.backup import archive, databases
 from runs.backup.manifest import FORMAT, Manifest, own_version
+from runs.domain.addresses.storage import is_local, split_scheme
 from runs.domain.errors import AlreadyExists, Invalid
-from runs.domain.storage_urls import is_local, split_scheme
 from runs.engine import locks
 from runs.engine.retention import files
 from runs.store import schema

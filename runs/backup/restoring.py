@@ -16,8 +16,8 @@ from django.db import transaction
 
 from runs.backup import archive, databases, moving
 from runs.backup.manifest import Manifest, check_fits
+from runs.domain.addresses.storage import is_local, split_scheme
 from runs.domain.errors import Conflict
-from runs.domain.storage_urls import is_local, split_scheme
 from runs.engine import leases, locks
 from runs.engine.images import table as images
 from runs.models import Executor

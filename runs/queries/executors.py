@@ -12,11 +12,11 @@ from uuid import UUID
 from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
+from runs.domain.addresses.pages import run_path
 from runs.domain.names import RunRef
 from runs.domain.phases import LIVE, Phase
 from runs.domain.texts import format_bytes
 from runs.domain.timeline import between_ms, format_duration
-from runs.domain.urls import run_path
 from runs.models import Action, Executor, Pool
 from runs.queries.images import waits_for_image
 from runs.queries.waits import (

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from runs.domain.addresses.pages import run_path
 from runs.domain.errors import NotFound
 from runs.domain.images import full_name, read_base
 from runs.domain.names import RunRef
-from runs.domain.urls import run_path
 from runs.models import Image, Pool
 
 OWN = "own"  # the state where the worker's own Python stands for an image

@@ -1,4 +1,4 @@
-"""The panel of one action: times, limits, inputs, outputs, events. attempts.py and abort_chains.py have the rest."""
+"""The panel of one action: times, limits, inputs, outputs, events. attempts.py and aborts/chains.py have the rest."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.utils import timezone
 from flyteidl2.core import literals_pb2
 
 from runs.domain import literals
+from runs.domain.addresses.pages import run_path
 from runs.domain.conditions import Question, read_question
 from runs.domain.errors import Invalid, NotFound
 from runs.domain.limits import DEADLINE, MAX_RUNTIME, QUEUED_TIMEOUT
@@ -18,10 +19,9 @@ from runs.domain.names import RunRef
 from runs.domain.phases import HELD, TERMINAL, UNHELD, Cause, Kind, Phase
 from runs.domain.status import LIMITS, display_status, status_label
 from runs.domain.timeline import between_ms, format_duration
-from runs.domain.urls import run_path
 from runs.domain.variables.isolation import Isolation
 from runs.models import Action, ActionEvent, Manner
-from runs.queries.abort_chains import AbortChain, count_neighbours, find_chain
+from runs.queries.aborts.chains import AbortChain, count_neighbours, find_chain
 from runs.queries.attempts import AttemptLine, list_attempts
 from runs.queries.images import ImageFacts, image_of
 from runs.queries.rows import Block, Blocked, Source, block_of, read_source

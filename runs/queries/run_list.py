@@ -32,12 +32,12 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 
+from runs.domain.addresses.pages import run_list_path
 from runs.domain.errors import Invalid
 from runs.domain.listings import EVERYTHING, Listing, read_listing
 from runs.domain.names import ROOT
 from runs.domain.phases import Phase
 from runs.domain.timeline import between_ms, format_duration
-from runs.domain.urls import run_list_path
 from runs.models import Action, Run
 from runs.queries.rows import ROW_FIELDS, ActionRow, to_row
 from runs.queries.waits import with_reasons

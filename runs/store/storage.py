@@ -20,7 +20,7 @@ import fsspec
 from django.conf import settings
 from django.core import signing
 
-from runs.domain import storage_urls
+from runs.domain.addresses import storage as addresses
 from runs.domain.errors import Conflict, Invalid, Unauthenticated
 from runs.domain.names import RunRef
 from runs.store import packs
@@ -97,8 +97,8 @@ def check_inside(what: str, uri: str) -> str:
 def path_below(what: str, uri: str) -> list[str]:
     """The parts of the address below STORAGE_URL; raises Invalid when it is outside, or has `..` in it."""
     check_inside(what, uri)
-    root = storage_urls.split_scheme(settings.STORAGE_URL)[1].rstrip("/")
-    path = check_path(what, storage_urls.split_scheme(uri)[1].removeprefix(root).strip("/"))
+    root = addresses.split_scheme(settings.STORAGE_URL)[1].rstrip("/")
+    path = check_path(what, addresses.split_scheme(uri)[1].removeprefix(root).strip("/"))
     return path.split("/")
 
 
@@ -108,21 +108,19 @@ def local_path(uri: str, *, what: str = "address") -> Path | None:
     Every access goes through here. A link inside of the storage folder cannot lead out of it: the path is resolved
     before it is compared.
     """
-    storage_urls.check_inside(uri, settings.STORAGE_URL, what=what)
+    addresses.check_inside(uri, settings.STORAGE_URL, what=what)
     root = _local_root()
     if root is None:
         return None
-    given = Path(storage_urls.split_scheme(uri)[1])
+    given = Path(addresses.split_scheme(uri)[1])
     if not given.resolve().is_relative_to(root):
-        raise Invalid(
-            f"{what} {uri[:300]!r} is outside of the storage {settings.STORAGE_URL!r} ({storage_urls.SETTING})"
-        )
+        raise Invalid(f"{what} {uri[:300]!r} is outside of the storage {settings.STORAGE_URL!r} ({addresses.SETTING})")
     return given
 
 
 def _local_root() -> Path | None:
-    scheme, path = storage_urls.split_scheme(settings.STORAGE_URL)
-    return Path(path).resolve() if scheme == storage_urls.LOCAL else None
+    scheme, path = addresses.split_scheme(settings.STORAGE_URL)
+    return Path(path).resolve() if scheme == addresses.LOCAL else None
 
 
 def read_bytes(uri: str) -> bytes | None:

@@ -71,7 +71,9 @@ def test_every_command_of_ours_is_one_of_flyteui() -> None:
     files = {path.stem for path in (ROOT / "runs/management/commands").glob("[a-z]*.py")}
 
     # These write pages of this repository.
-    assert files - {"compatibility", "states"} == {name for group in main.COMMANDS.values() for name in group} - {
+    assert files - {"compatibility", "states"} == {
+        name for group in main.COMMANDS.values() for name in group
+    } - {
         "flyte",
         "manage",
     }

@@ -15,9 +15,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from runs.domain.addresses.pages import run_path
 from runs.domain.names import RunRef
 from runs.domain.phases import Phase
-from runs.domain.urls import run_path
 from runs.engine.executors import scheduling
 from runs.models import Action, Executor, Pool, Run
 from runs.queries import executors

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import flyte.storage
 
-from runs.domain.storage_urls import is_inside
+from runs.domain.addresses.storage import is_inside
 from runs.executor.home import bundle_folder
 
 MAX_FILES = 100_000

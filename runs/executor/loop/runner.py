@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from runs.domain.addresses.storage import check_inside
 from runs.domain.errors import Invalid
 from runs.domain.failures import Failure
-from runs.domain.storage_urls import check_inside
 from runs.executor.attempt.attempt import Attempt, Ending
 from runs.executor.attempt.command import Command, CommandError
 from runs.executor.attempt.stacks import traceback_of

@@ -17,8 +17,8 @@ from runs.demo.earlier_run import split_earlier_run
 from runs.demo.live_run import LiveRun
 from runs.demo.setup import SECONDS, begin_before, create_demo_run, slots_for
 from runs.demo.simulation import make_finished_run
+from runs.domain.addresses.pages import run_path
 from runs.domain.names import RunRef, generate_run_name
-from runs.domain.urls import run_path
 from runs.store import local_server
 
 ACTIONS = 500

@@ -161,7 +161,7 @@ def main(actions: int) -> None:
     from runs.demo.scripts import ScriptedAttempt, widths_for, write_scripts
     from runs.demo.setup import create_demo_run
     from runs.demo.simulation import Simulation
-    from runs.domain.urls import run_path
+    from runs.domain.addresses.pages import run_path
     from runs.protocol import frames
 
     scripts = write_scripts(widths_for(actions))
