@@ -146,5 +146,5 @@ def why_not(row: Image) -> str:
     """Why nothing can run in this image, for the error of an action."""
     if row.state != _State.FAILED:
         return f"Image {row.name}: {row.problem}."
-    by = f" Its build is run {row.build_run.name}." if row.build_run else ""
-    return f"Image {row.name} could not be built: {row.problem}{by}"
+    by = f" by run {row.build_run.name}" if row.build_run else ""
+    return f"Image {row.name} could not be built{by}: {row.problem}"
