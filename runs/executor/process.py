@@ -84,6 +84,12 @@ class Process:
             on_last_step=self._last_step_taken,
         )
         self._shutdown = Shutdown(config.executor, self._host, self._link, idle_seconds=config.idle_seconds)
+        self._own_tasks: Mapping[tuple[str, ...], Any] = {}
+        if config.pool == BUILDER_POOL:
+            # Here and now: other environments have no uv, and soon nothing of ours can be imported.
+            from runs.executor.images.task import make_tasks
+
+            self._own_tasks = make_tasks(self._link.outbox.put)
         self._record = record
         self._steps = Steps(self._loop, record)
         self._probe = LoopProbe(self._loop, self._steps, record.beat, self._loop_changed)
@@ -114,7 +120,7 @@ class Process:
             secret_folder=partial(secrets.folder_of, self._config.home, self._config.executor),
             storage_url=self._config.storage_url,
             loads=not self._config.entry_point,
-            own_tasks=self._own_tasks(),
+            own_tasks=self._own_tasks,
         )
         runner = Runner(self._link.outbox, controller, problem, note_module, self._steps.begin_code, settings)
         self._host.open(runner, folders)
@@ -124,14 +130,6 @@ class Process:
             except (SystemExit, KeyboardInterrupt):
                 # asyncio lets these two out of any task; a task of user code may not end its neighbours.
                 traceback.print_exc()
-
-    def _own_tasks(self) -> Mapping[tuple[str, ...], Any]:
-        if self._config.pool != BUILDER_POOL:
-            return {}
-        # It needs uv, which an environment of user code has not.
-        from runs.executor.images.task import make_tasks
-
-        return make_tasks(self._link.outbox.put)
 
     async def _enter_bundle(self, log_stream: TextIO) -> tuple[WorkingFolders, bundles.InvalidBundle | None]:
         folder, problem = Path(self._config.home), None

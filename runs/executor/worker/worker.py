@@ -13,7 +13,6 @@ from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from pathlib import Path
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
@@ -50,8 +49,8 @@ class BadToken(Exception):
 class WorkerConfig:
     """base_url: ws://host:port. endpoint: where user code reaches the server. home: a folder for bundles.
 
-    environments: the folder of the Python environments. keep_unused_seconds: how long one stays that is not used; None: for ever. tls_cert: the file by which the server is known at base_url; "": by its
-    name, as usual.
+    environments: the folder of the Python environments. keep_unused_seconds: how long one stays that is not used; None: for
+    ever. tls_cert: the file by which the server is known at base_url; "": by its name, as usual.
     """
 
     base_url: str
