@@ -62,7 +62,10 @@ def run_executor(config: ExecutorConfig, liveness_fds: list[int]) -> None:
         kill_marked(mark)
         descriptors.pass_on()
 
-    forker = Forker(fork_zygote(clear_up), liveness_fds, entry_point_of(config, environment))
+    # Where it forks no actions, it still clears up.
+    zygote = fork_zygote(clear_up)
+    entry_point = entry_point_of(config, environment)
+    forker = Forker(None if entry_point else zygote, liveness_fds, entry_point)
     Process(config, forker, Record(lock), descriptors, environment).run()
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import inspect
 import os
+import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -23,6 +25,13 @@ try:
 except Exception:  # File and Dir are made otherwise there
     handover = None  # type: ignore[assignment]
 
+# What the entry point imports when an action starts.
+PRELOADED = (
+    "flyte", "flyte._bin.runtime", "flyte.remote", "flyte.io", "flyte.storage", "flyte._internal.controllers.remote",
+    "flyte._internal.runtime.entrypoints", "flyte._internal.runtime.taskrunner", "flyte._internal.imagebuild.image_builder",
+    "flyte._internal.controllers.remote._client", "flyte._internal.resolvers.default", "flyte.remote._client.controlplane",
+)  # fmt: skip
+BARE = "_FLYTEUI_BARE"  # a variable: nothing is to be imported before the forks
 MAIN = "flyte._bin.runtime:main"
 CONTROLLERS = "flyte._internal.controllers.remote._controller"
 TASK = "flyte._task:AsyncFunctionTaskTemplate"
@@ -46,8 +55,45 @@ class MainThread(CodeThread, Protocol):
     async def run_coroutine(self, run: AsyncFunction, *args: Any, **options: Any) -> Any: ...
 
 
+def preload() -> None:
+    """Import what an action needs, before the forks. Where that starts threads which cannot be ended, each action does it itself."""
+    if BARE in os.environ:
+        return
+    for name in PRELOADED:
+        with suppress(Exception):  # the action says it
+            seam.find_module(name)
+    _end_background_loop()
+    if threading.active_count() > 1:
+        os.environ[BARE] = "1"
+        for fd in map(int, sys.argv[1:]):
+            os.set_inheritable(fd, True)
+        os.execv(sys.executable, sys.orig_argv)  # noqa: S606 -- no shell is wanted
+
+
+def _background_loop() -> Any:
+    """The SDK's loop for synchronous calls, in a thread of its own; None where a version has no such thing."""
+    syncify = seam.find("flyte.syncify:syncify")
+    loop = getattr(syncify, "_bg_loop", None)
+    return loop if all(hasattr(loop, name) for name in ("thread", "loop", "_run")) else None
+
+
+def _end_background_loop() -> None:
+    if (background := _background_loop()) is not None and background.thread.is_alive():
+        background.loop.call_soon_threadsafe(background.loop.stop)
+        background.thread.join()
+        background.loop.close()
+
+
+def _begin_background_loop() -> None:
+    if (background := _background_loop()) is not None and not background.thread.is_alive():
+        background.loop = asyncio.new_event_loop()
+        background.thread = threading.Thread(name=background.thread.name, target=background._run, daemon=True)
+        background.thread.start()
+
+
 def run(args: list[str], main: MainThread, slot: Slot, log: TextIO, folder: WorkingFolder) -> None:
     """Run it; `folder` becomes the current one when its code is next. What the entry point raises comes out, SystemExit too."""
+    _begin_background_loop()
     redirect_logs(log)
     for name in LOAD_TASK:
         _wrap(name, main.load)
@@ -58,7 +104,23 @@ def run(args: list[str], main: MainThread, slot: Slot, log: TextIO, folder: Work
     if handover is not None:
         handover.install()
     credentials.install(os.environ["_U_EP_OVERRIDE"])
-    seam.find(MAIN).main(args=args, prog_name="a0", standalone_mode=False)
+    a0 = seam.find(MAIN)
+    a0.main(args=known_arguments(a0, args), prog_name="a0", standalone_mode=False)
+
+
+def known_arguments(a0: Any, args: list[str]) -> list[str]:
+    """Without the options that a newer client writes for an `a0` that has them. Each has a value."""
+    known = {name for parameter in a0.params for name in (*parameter.opts, *parameter.secondary_opts)}
+    rest = iter(args)
+    kept: list[str] = []
+    for arg in rest:
+        if not arg.startswith("-") or arg.partition("=")[0] in known:
+            kept.append(arg)
+            if arg in known and (value := next(rest, None)) is not None:
+                kept.append(value)
+        elif "=" not in arg:
+            next(rest, None)
+    return kept
 
 
 def _wrap(name: tuple[str, str], wrap: Callable[[Any], Any]) -> None:

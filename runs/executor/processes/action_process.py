@@ -119,10 +119,7 @@ def work_by(
     stack_fd: int,
     main_thread: type[MainThread] = MainThread,
 ) -> int:
-    """Run one action in this process, by this function; returns the exit code.
-
-    What the flyte of another environment runs has the SDK's loop in a second thread, whatever it is.
-    """
+    """Run one action in this process, by this function; returns the exit code."""
     # New ones, because those of the executor know what its descriptors were: files, not pipes.
     sys.stdout, sys.stderr = open_text(1), open_text(2)
     sys.__stdout__, sys.__stderr__ = sys.stdout, sys.stderr  # type: ignore[misc]
@@ -135,15 +132,15 @@ def work_by(
     left = LeftBehind(start.grace_seconds, show=channel.report_goes_on, conclude=channel.report_left_behind)
     main = main_thread(channel.report_delivery, leave, left.end, start.grace_seconds)
     main.listen()
-    has_main_thread = start.is_function or bool(start.python)
-    if not has_main_thread:
+    is_served = start.is_function or main.serves_coroutines
+    if not is_served:
         watch_loop(main, channel.report_block)
     hide_own_packages()
     sys.argv = list(start.args)
     entry_point = partial(run, start, main, channel, open_text(log_fd))
     try:
         channel.start(main)
-        code = main.serve(entry_point) if has_main_thread else entry_point()
+        code = main.serve(entry_point) if is_served else entry_point()
     except asyncio.CancelledError:
         code = 1
     main.close()

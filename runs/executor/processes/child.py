@@ -19,7 +19,6 @@ from typing import NoReturn, TextIO
 from runs.executor.attempt.working_folder import WorkingFolder
 from runs.executor.flyte import child_controller, failures
 from runs.executor.processes.action_process import Channel, work_by
-from runs.executor.processes.entry import become_entry
 from runs.executor.processes.main_thread import MainThread
 from runs.executor.processes.protocol import Start
 from runs.executor.processes.zygote import Zygote
@@ -27,8 +26,6 @@ from runs.executor.processes.zygote import Zygote
 
 def work(start: Start, log_fd: int, channel_fd: int, stack_fd: int) -> int:
     """Run one action; returns the exit code."""
-    if start.python:
-        become_entry(start, (log_fd, channel_fd, stack_fd))
     return work_by(run, start, log_fd, channel_fd, stack_fd)
 
 

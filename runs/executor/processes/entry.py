@@ -1,7 +1,8 @@
-"""The process of an action whose flyte does not fit our executor: that flyte's own entry point, in the Python of its environment.
+"""The zygote of an executor whose actions have a flyte that does not fit it: in the Python of their environment, with that flyte
+imported, it forks a process for each, which runs that flyte's own entry point.
 
-`python start.py runs.executor.processes.entry START LOG CHANNEL STACKS`: descriptors of a file with the Start, and of what
-`action_process.py` uses. To the executor it is an isolated action as any other, so it is aborted by the same laws.
+`python start.py runs.executor.processes.entry FD [LIVENESS_FD…]`, as `child.py`. To the executor these are isolated actions as any
+others, so they are aborted by the same laws.
 """
 
 from __future__ import annotations
@@ -9,37 +10,26 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import socket
 import sys
-import tempfile
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, TextIO
+from typing import Any, TextIO
 
 from runs.executor.attempt.working_folder import WorkingFolder
-from runs.executor.environments.start import command
 from runs.executor.flyte import entry_point
 from runs.executor.processes.action_process import Channel, work_by
 from runs.executor.processes.main_thread import MainThread
-from runs.executor.processes.protocol import Start, decode_start, encode
-
-
-def become_entry(start: Start, fds: Sequence[int]) -> NoReturn:
-    """Become that process. fds: of log records, the channel and stacks."""
-    with tempfile.TemporaryFile() as file:  # not an argument: others of the machine could read what is in it
-        file.write(encode(start))
-        file.flush()
-        given = (file.fileno(), *fds)
-        for fd in given:
-            os.set_inheritable(fd, True)
-        arguments = command(start.python, __name__, *map(str, given))
-        os.execve(start.python, arguments, {**start.variables, **start.env})  # noqa: S606 -- no shell is wanted
+from runs.executor.processes.protocol import Start
+from runs.executor.processes.zygote import Zygote
 
 
 class EntryThread(MainThread):
     """The main thread of a process whose SDK has its loop in another one: a coroutine has a loop of its own here, too."""
 
+    serves_coroutines = True
     _runner: asyncio.Runner | None = None
 
     async def run_coroutine(self, run: Callable[..., Awaitable[Any]], *args: Any, **options: Any) -> Any:
@@ -80,15 +70,13 @@ def run(start: Start, main: MainThread, channel: Channel, log: TextIO) -> int:
     return 0
 
 
-def main() -> NoReturn:
-    start_fd, *fds = map(int, sys.argv[1:])
-    for fd in fds:
-        os.set_inheritable(fd, False)
-    with os.fdopen(start_fd, "rb") as file:
-        file.seek(0)
-        start = decode_start(file.read())
-    os._exit(work_by(run, start, *fds, main_thread=EntryThread))
+def work(start: Start, log_fd: int, channel_fd: int, stack_fd: int) -> int:
+    """Run one action; returns the exit code."""
+    return work_by(run, start, log_fd, channel_fd, stack_fd, EntryThread)
 
 
 if __name__ == "__main__":
-    main()
+    for liveness_fd in map(int, sys.argv[2:]):
+        os.set_inheritable(liveness_fd, False)
+    entry_point.preload()
+    Zygote(socket.socket(fileno=int(sys.argv[1])), work, lambda: None).serve()

@@ -70,6 +70,8 @@ class Forker:
         self._loop = asyncio.get_running_loop()
         if self._control is not None:
             self._watch(self._control)
+        elif self.entry_point is not None:
+            self._spawn()  # its imports take seconds
 
     def start(self, start: Start, fds: list[int]) -> None:
         """Request a child, which gets these descriptors. The reply is Began or Refused."""
@@ -91,9 +93,13 @@ class Forker:
 
     def _spawn(self) -> socket.socket:
         ours, theirs = socket.socketpair()
+        python, module, environment = sys.executable, "child", self._environment
+        if self.entry_point is not None:
+            python, module, environment = self.entry_point.python, "entry", self.entry_point.variables
+        given = map(str, (theirs.fileno(), *self._liveness_fds))
         zygote = subprocess.Popen(
-            command(sys.executable, "runs.executor.processes.child", str(theirs.fileno()), *map(str, self._liveness_fds)),
-            cwd=ROOT, env=self._environment, pass_fds=[theirs.fileno(), *self._liveness_fds], start_new_session=True,
+            command(python, f"runs.executor.processes.{module}", *given),
+            cwd=ROOT, env=environment, pass_fds=[theirs.fileno(), *self._liveness_fds], start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=sys.__stderr__, stderr=sys.__stderr__,
         )  # fmt: skip
         theirs.close()

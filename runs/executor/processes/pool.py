@@ -175,8 +175,6 @@ class ProcessPool:
             start = Start(child.number, args, bundle, folder, env, attempt.is_function, self.grace_seconds)
             if attempt.secrets is not None:
                 start.secrets = attempt.secrets.values
-            if (entry_point := self.forker.entry_point) is not None:
-                start.python, start.variables = entry_point.python, entry_point.variables
             self.forker.start(start, theirs)
         finally:
             for fd in theirs:

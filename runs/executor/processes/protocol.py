@@ -21,8 +21,6 @@ class Start(msgspec.Struct, tag="start"):
     env: dict[str, str]
     is_function: bool = False  # the SDK would run it in a thread, and it runs in the main one
     grace_seconds: float = 30.0  # of the tasks that a coroutine leaves behind
-    python: str = ""  # of the environment whose flyte runs it by its own entry point; "": this one does
-    variables: dict[str, str] = {}  # of that process, beside `env`
     secrets: list[bytes] = []  # what it masks in its errors and reports
 
 
@@ -69,7 +67,7 @@ class Ended(msgspec.Struct, tag="ended"):
 
 
 class EntryPoint(msgspec.Struct, frozen=True):
-    """How the actions of an environment are run whose flyte does not fit: a program of that Python each, with these variables."""
+    """How the actions of an environment are run whose flyte does not fit: forked from a zygote of that Python, with these variables."""
 
     python: str
     variables: dict[str, str]
@@ -78,6 +76,5 @@ class EntryPoint(msgspec.Struct, frozen=True):
 Request = Start | Signal
 Reply = Began | Refused | Signalled | Ended
 encode = msgspec.json.encode
-decode_start = msgspec.json.Decoder(Start).decode
 decode_request = msgspec.json.Decoder(Request).decode
 decode_reply = msgspec.json.Decoder(Reply).decode

@@ -29,4 +29,4 @@ class ChosenEnvironments(AppConfig):
             launch.environment = images.get(Pool.objects.get(pk=pool_id).image, "")
             return launch
 
-        scheduling._Room.take = take_with_environment  # type: ignore[method-assign]
+        vars(scheduling)["_Room"].take = take_with_environment
