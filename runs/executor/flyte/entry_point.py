@@ -1,7 +1,7 @@
 """Runs one action by the SDK's own entry point `a0`, of a version that our executor does not fit.
 
 What it changes there it looks up by name, and where a version has no such name it goes without. So an action runs with any flyte
-that speaks the server's protocol, and is aborted by the same laws with those that have all of these names (2.4 and later).
+that speaks the server's protocol, and is aborted by the same laws with those that have all of these names (tried: 2.4 to 2.9).
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ PRELOADED = (
     "flyte", "flyte._bin.runtime", "flyte.remote", "flyte.io", "flyte.storage", "flyte._internal.controllers.remote",
     "flyte._internal.runtime.entrypoints", "flyte._internal.runtime.taskrunner", "flyte._internal.imagebuild.image_builder",
     "flyte._internal.controllers.remote._client", "flyte._internal.resolvers.default", "flyte.remote._client.controlplane",
+    "flyte.git", "anyio", "certifi", "httpcore", "opentelemetry.metrics", "opentelemetry.propagate", "opentelemetry.trace",
+    "pyqwest._glue", "rich.logging",
 )  # fmt: skip
 BARE = "_FLYTEUI_BARE"  # a variable: nothing is to be imported before the forks
 MAIN = "flyte._bin.runtime:main"
