@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from runs.domain.roles import Role
@@ -29,7 +31,7 @@ def _kept(signing_in: None) -> None:
         secrets.create_secret(ref, b"battery staple")
 
 
-def call(method: str, who: str, body: dict[str, object]) -> str:
+def call(method: str, who: str, body: dict[str, Any]) -> str:
     return code_of(post(SERVICE + method, body, f"token-of-{who}"))
 
 

@@ -30,7 +30,7 @@ async def names(api: API, **scope: str) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     token = ""
     while True:
-        request = payload_pb2.ListSecretsRequest(organization="acme", limit=2, token=token, **scope)
+        request = payload_pb2.ListSecretsRequest(organization="acme", limit=2, token=token, **scope)  # type: ignore[arg-type]
         answer = await api.secrets.list_secrets(request)
         assert VALUE.encode() not in answer.SerializeToString()
         found += [(one.id.name, one.id.project, one.id.domain) for one in answer.secrets]

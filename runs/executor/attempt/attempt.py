@@ -141,6 +141,10 @@ class Attempt(Lifecycle):
     def key(self) -> Key:
         return self.lease.key
 
+    def mask(self, text: str) -> str:
+        """The text without the values of its secrets."""
+        return self.secrets.masker.mask(text) if self.secrets is not None else text
+
     def remove_secret_files(self) -> None:
         """Its code has ended, or is about to. Idempotent."""
         if self.secrets is not None:

@@ -65,8 +65,10 @@ class Masker:
     def _begins(self, text: str) -> list[int]:
         """Where a value begins, perhaps, that goes on in the next piece."""
         found = set()
+        last_line = text.rfind("\n") + 1
         for form in self._forms:
-            at = text.find(form[0], max(0, len(text) - len(form) + 1))
+            first = 0 if "\n" in form else last_line
+            at = text.find(form[0], max(first, len(text) - len(form) + 1))
             while at >= 0:
                 if form.startswith(text[at : at + SHORTEST]) and form.startswith(text[at:]):
                     found.add(at)

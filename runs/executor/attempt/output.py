@@ -121,7 +121,7 @@ class ActionStream(io.TextIOBase):
     def write(self, text: str) -> int:
         attempt = CURRENT.get()
         if attempt is None or attempt.state is State.GONE or self.output is None:
-            self.fallback.write(text)
+            self.fallback.write(text if attempt is None else attempt.mask(text))
         else:
             self.output.write(attempt, self._stream, text)
         return len(text)

@@ -21,8 +21,8 @@ _of_process: list[Masker] = []
 def mask(text: str) -> str:
     """The text without the secrets of the action whose code runs here."""
     attempt = CURRENT.get()
-    if attempt is not None and attempt.secrets is not None:
-        return attempt.secrets.masker.mask(text)
+    if attempt is not None:
+        return attempt.mask(text)
     for masker in _of_process:
         text = masker.mask(text)
     return text
@@ -35,7 +35,7 @@ def install(values: list[bytes] | None = None) -> None:
     upload_error = _storing(sdk.io.upload_error)
     for module in (sdk.io, sdk.taskrunner):
         vars(module)["upload_error"] = upload_error
-    sdk.Report.get_final_report = _making(sdk.Report.get_final_report)  # type: ignore[method-assign]
+    sdk.Report.get_final_report = _making(sdk.Report.get_final_report)  # type: ignore[method-assign, assignment]
     for name in ("abort_run", "abort_action"):
         setattr(RunServiceClient, name, _asking(getattr(RunServiceClient, name)))
 

@@ -314,6 +314,7 @@ class Host:
         pass on to their children cannot become the cause.
         """
         attempt.acknowledge()
+        attempt.remove_secret_files()
         if self.attempts.get(attempt.key) is attempt:
             del self.attempts[attempt.key]
         end_left_behind(attempt, self._escalation.grace_seconds)
@@ -335,17 +336,15 @@ class Host:
             root = min(running, key=lambda one: (one.key.name != ROOT, one.key.name))
             self._output.write(root, stream, f"[from the process] {text}")
         else:
-            for masker in [one.secrets.masker for one in running if one.secrets is not None]:
-                text = masker.mask(text)
+            for one in running:
+                text = one.mask(text)
             print(text, end="", file=sys.__stderr__)
 
     def _mask(self, event: frames.Event) -> frames.Event:
         """Take the secrets of the action out of what its code has said."""
         owner = owner_of(event)
         attempt = self.attempts.get(owner) if owner is not None else None
-        if attempt is None or attempt.secrets is None:
-            return event
-        return mask_event(event, attempt.secrets.masker.mask)
+        return event if attempt is None or attempt.secrets is None else mask_event(event, attempt.mask)
 
     def finish(self, attempt: Attempt, ending: Ending) -> None:
         """Report the end, when what the code has started has ended too."""

@@ -13,6 +13,7 @@ from runs.executor.attempt.masking import MASK
 from runs.protocol import frames
 from tests.executor.conftest import Bench, note
 from tests.support.executor import user_code
+from tests.support.executor.fake_server import FakeAction
 
 WORKFLOW = "secretive"
 MINE, OTHER, CERT = (
@@ -133,16 +134,20 @@ async def test_an_action_that_may_not_begin_fails_before_its_module_is_imported(
     assert b"There is no secret 'mine'" in everything_of(bench)
 
 
+async def folder_of(bench: Bench, root: FakeAction) -> Path:
+    """Where the files of an action are that runs, once it has said so."""
+
+    def said() -> list[str]:
+        return [text for _, text in lines_of(bench, root.key.run) if text.startswith("folder ")]
+
+    await bench.server.until(lambda: root.phase is Phase.RUNNING and said(), "it runs and has its file")
+    return Path(said()[0].split()[1])
+
+
 async def test_files_go_when_an_abort_ends_the_action(bench: Bench):
     for run, task in enumerate(("holds_its_file", "holds_its_file_in_a_process"), start=1):
         root = await bench.start(task, run=run)
-        await bench.server.until(lambda root=root: root.phase is Phase.RUNNING, "it runs")
-        await bench.server.until(
-            lambda run=run: any(text.startswith("folder ") for _, text in lines_of(bench, run)),
-            "it has its file",
-        )
-        (line,) = [text for _, text in lines_of(bench, run)]
-        folder = Path(line.split()[1])
+        folder = await folder_of(bench, root)
         assert (folder / "cert").exists()
 
         await bench.server.abort(root.key, note())
