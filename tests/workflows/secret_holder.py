@@ -48,6 +48,14 @@ async def fails() -> str:
     raise ValueError(f"refused for {os.environ['TOKEN']}")
 
 
+@env.task
+async def outlives_its_executor(gate: str) -> str:
+    print("folder", os.environ["FLYTE_SECRETS_DEFAULT_DIR"], flush=True)
+    while not Path(gate).exists():
+        await asyncio.sleep(0.01)
+    return read()
+
+
 @plain.task
 async def without() -> str:
     return os.environ.get("TOKEN", "nothing")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +14,7 @@ import httpx
 from playwright.sync_api import Page, expect
 
 from runs.domain.phases import Phase
-from tests.support.server.server import Server
+from tests.support.server.server import Server, wait_until
 
 FLOW = "tests/workflows/secret_holder.py"
 TOKEN, TEXT = "e2e-correct-horse-battery", "-----BEGIN-----\ne2e-line-of-a-file\n-----END-----\n"
@@ -93,6 +95,38 @@ def test_a_secret_reaches_the_tasks_that_ask_for_it_and_nothing_else(
     again = server.submit(FLOW, "in_loop")
     assert server.wait_ended(again) is Phase.FAILED
     assert "There is no secret 'E2E-TOKEN'" in server.actions(again)["a0"]["error_message"]
+    server.cli("delete", "secret", "E2E_FILE")
+
+
+def test_an_executor_that_was_killed_leaves_no_file_and_the_next_one_gets_the_secrets_anew(
+    server: Server, tmp_path: Path
+):
+    create(server, tmp_path)
+    run = server.submit(FLOW, "outlives_its_executor", "--gate", str(tmp_path / "gate"))
+
+    def folders() -> list[Path]:
+        return [
+            Path(line.split()[1]) for line in server.output(run).splitlines() if line.startswith("folder ")
+        ]
+
+    wait_until(folders, "it has its file")
+    (first,) = folders()
+    assert (first / "E2E_FILE").exists()
+    (executor,) = server.query(
+        "SELECT e.pid FROM runs_executor e JOIN runs_action a ON a.executor_id = e.id "
+        "JOIN runs_run r ON r.id = a.run_id WHERE r.name = ?",
+        run,
+    )
+    os.kill(executor["pid"], signal.SIGKILL)
+    wait_until(lambda: not first.exists(), "the worker removes what the executor left")
+    (tmp_path / "gate").touch()
+
+    assert server.wait_ended(run) is Phase.SUCCEEDED, server.actions(run)["a0"]["error_message"]
+    digest = hashlib.sha256((TOKEN + TEXT).encode()).hexdigest()[:8]
+    assert digest in server.cli("get", "io", run)
+    assert leaks(server.home) == []
+    assert not any(folder.exists() for folder in folders())
+    server.cli("delete", "secret", "E2E-TOKEN", *HERE)
     server.cli("delete", "secret", "E2E_FILE")
 
 
