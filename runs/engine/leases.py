@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from runs.domain.errors import LeaseLost
+from runs.domain.errors import Invalid, LeaseLost
 from runs.domain.failures import Failure
 from runs.domain.names import ROOT
 from runs.domain.phases import LIVE, TERMINAL, Cause, Escalation, Phase
@@ -306,8 +306,11 @@ def lease_queued(
 
 
 def wanted_by(spec: bytes) -> tuple[SecretRequest, ...]:
-    """The secrets that a serialised TaskSpec asks for."""
-    return read_task_spec(spec).secrets if spec else ()
+    """The secrets that a serialised TaskSpec asks for; none where it was taken before anybody read that, and cannot be."""
+    try:
+        return read_task_spec(spec).secrets if spec else ()
+    except Invalid:
+        return ()
 
 
 def read_specs(ids: Iterable[int | None]) -> dict[int, bytes]:

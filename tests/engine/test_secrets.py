@@ -252,6 +252,14 @@ def test_the_servers_environment_has_what_no_scope_has(settings, monkeypatch):
     assert "the server's environment (TASKS_EMPTY)" in problem(asking("EMPTY"))[1]
 
 
+def test_a_task_that_asks_for_what_no_variable_is_called_is_refused_and_does_not_keep_others_from_their_leases():
+    spec = asking("TOKEN", variable="no variable")
+
+    with pytest.raises(Invalid, match="'no variable', which is no name of one"):
+        facts(spec)
+    assert leases.wanted_by(spec) == ()
+
+
 def test_a_value_does_not_show_when_its_lease_is_printed():
     secrets.create_secret(EVERYWHERE, VALUE)
     (lease,) = AskingScene(asking("TOKEN")).lease()
