@@ -52,7 +52,7 @@ class Installed(Server):
     def __init__(self, user: Path) -> None:
         """user: the home folder of somebody who has just installed it."""
         super().__init__(user / ".local/share/flyteui")
-        self.bin = user / ".local/bin"
+        self.own, self.bin = user, user / ".local/bin"
         self.program, self.folder = (str(self.bin / "flyteui"),), user / "project"
         self.is_migrated = False
         self.env = {
@@ -133,6 +133,7 @@ def test_nothing_of_it_comes_from_the_checkout(installed: Installed):
     commands = processes_of(installed).values()
 
     assert len(commands) >= 2
+    assert [one for one in commands if "flyteui.web" in one] != []
     assert [one for one in commands if str(ROOT) in one] == []
     assert installed.run("flyteui --version").startswith("flyteui 0.")
 

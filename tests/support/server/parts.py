@@ -113,7 +113,7 @@ def find(server: Server, word: str = "") -> list[int]:
 
 def processes_of(server: Server) -> dict[int, str]:
     """The command lines of all processes whose environment names the server's home: web, worker, executors, their children."""
-    home = re.escape(bytes(server.home))
+    home = re.escape(bytes(server.own))
     # FLYTEUI_HOME, or HOME where nothing else is left; not of home10, when it is home1, nor of who reads only its storage.
     of_home = re.compile(rb"HOME=%b[/\0]" % home)
     found = {}
@@ -124,7 +124,7 @@ def processes_of(server: Server) -> dict[int, str]:
                 command = (folder / "cmdline").read_bytes()
             except OSError:
                 continue
-            if of_home.search(environment) or bytes(server.home) in command:
+            if of_home.search(environment) or bytes(server.own) in command:
                 found[int(folder.name)] = command.replace(b"\0", b" ").decode()
     return found
 

@@ -93,6 +93,7 @@ class Server:
 
     def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
+        self.own = home  # what is in the environment, or the command line, of each of its processes
         self.env = clean_environment() | {
             "FLYTEUI_HOME": str(home),
             # What a user's shell has. This process has loaded the settings, and with them a stricter one.
