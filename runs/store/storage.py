@@ -114,7 +114,9 @@ def local_path(uri: str, *, what: str = "address") -> Path | None:
         return None
     given = Path(addresses.split_scheme(uri)[1])
     if not given.resolve().is_relative_to(root):
-        raise Invalid(f"{what} {uri[:300]!r} is outside of the storage {settings.STORAGE_URL!r} ({addresses.SETTING})")
+        raise Invalid(
+            f"{what} {uri[:300]!r} is outside of the storage {settings.STORAGE_URL!r} ({addresses.SETTING})"
+        )
     return given
 
 
