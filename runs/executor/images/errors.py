@@ -36,7 +36,7 @@ _NO_PACKAGE = re.compile(
 )
 _NO_VERSION = re.compile(r"there (?:is|are) no versions? of (\S+)")
 _NOT_REACHED = re.compile(
-    r"[Ff]ailed to fetch: `?([^`\s]+)`?|Could not connect|dns error|[Rr]equest failed after"
+    r"(?i:failed to fetch: `?([^`\s]+)`?|could not connect|dns error|request failed after)"
 )
 
 

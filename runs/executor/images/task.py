@@ -21,6 +21,9 @@ from runs.executor.images.build import Made, Order, build
 from runs.executor.images.errors import ImageBuildError
 from runs.protocol.frames import Built, Event
 
+# What the build of a package, which runs code of its own, has no need of: above all the credential of the run.
+OURS = ("FLYTEUI_", "FLYTE_", "_U_")
+
 
 def make_tasks(put: Callable[[Event], object]) -> dict[tuple[str, ...], Any]:
     """By the arguments of their resolver. put: takes events for the server."""
@@ -46,7 +49,8 @@ async def _build(
     print(f"image {name}")
     with tempfile.TemporaryDirectory(prefix="flyteui-image-") as folder:
         order = await _order(attempt, spec, context, name, Path(folder), is_forced=is_forced)
-        made = await build(order, Path(os.environ[ENVIRONMENTS]), dict(os.environ), print)
+        variables = {name: value for name, value in os.environ.items() if not name.startswith(OURS)}
+        made = await build(order, Path(os.environ[ENVIRONMENTS]), variables, print)
     put(_event(attempt, name, made))
     return full_name(name)
 
