@@ -16,7 +16,7 @@ from flyteidl2.imagebuilder import definition_pb2 as idl
 from runs.executor.environments.layout import environment_folder, python_of, read_environment
 from runs.executor.images import build as building
 from runs.executor.images.build import Made, Order, build
-from runs.executor.images.errors import ImageBuildError, PackageNotFound, PythonNotFound
+from runs.executor.images.errors import ImageBuildError, IndexNotReached, PackageNotFound, PythonNotFound
 from runs.executor.worker.environment import builder_variables, clean_environment
 from tests.support.nets import NET_SECONDS
 from tests.support.processes import is_alive
@@ -149,6 +149,15 @@ async def test_what_the_index_does_not_have_is_named_and_leaves_nothing(
 ):
     with pytest.raises(PackageNotFound, match=words):
         await make(tmp_path, pip(package))
+
+    assert left_in(tmp_path) == []
+
+
+async def test_an_index_that_does_not_answer_is_said(tmp_path: Path):
+    away = variables(UV_DEFAULT_INDEX="http://127.0.0.1:9/simple", UV_HTTP_RETRIES="0")
+
+    with pytest.raises(IndexNotReached, match="cannot be reached"):
+        await build(order(pip("cowsay==6.0")), tmp_path, away, Log())
 
     assert left_in(tmp_path) == []
 
