@@ -177,6 +177,7 @@ class LocalLauncher:
         theirs, self._environments = list(self._environments.values()), {}
         for zygotes in [*theirs, self._zygotes]:
             await zygotes.close()
+        await asyncio.gather(*self._closing)
 
     # Environments.
 
@@ -184,46 +185,51 @@ class LocalLauncher:
         """Those of the Python in which it is to run, with the first of them ready. Raises EnvironmentUnusable."""
         if not config.environment:
             return self._zygotes
-        zygotes = await self._find(config.environment)
+        zygotes = self._find(config.environment)
         await zygotes.prepare()
         return zygotes
 
-    async def _find(self, folder: str) -> Zygotes:
+    def _find(self, folder: str) -> Zygotes:
         known = self._environments.pop(folder, None)
         try:
             now = take(folder)
         except EnvironmentUnusable:
             if known is not None:
-                await known.close()
+                self._dismiss(known)
             raise
         now.touch()
         if known is not None and known.environment is not None and now.is_same(known.environment):
             now.release()
         else:
             if known is not None:
-                await known.close()  # it was removed and built again
-            await self._make_room()
+                self._dismiss(known)  # it was removed and built again
+            self._make_room()
             known = Zygotes(partial(self._start, now), MOST_POOLS_THERE, self._say_slow, now)
-            self._close_when_unused(folder, known, launches=0)
+            later = partial(self._close_when_unused, folder, known, launches=0)
+            asyncio.get_running_loop().call_later(POOL_SECONDS, later)
         known.launches += 1
         self._environments[folder] = known
         return known
 
-    async def _make_room(self) -> None:
+    def _make_room(self) -> None:
         idle = [folder for folder, zygotes in self._environments.items() if zygotes.is_idle()]
         if len(self._environments) >= MOST_ENVIRONMENTS and idle:
-            await self._environments.pop(idle[0]).close()
+            self._dismiss(self._environments.pop(idle[0]))
 
     def _close_when_unused(self, folder: str, zygotes: Zygotes, *, launches: int) -> None:
         """Look now and then whether it was used since."""
-        if self._environments.get(folder) is zygotes and zygotes.launches == launches and zygotes.is_idle():
-            del self._environments[folder]
-            closing = asyncio.ensure_future(zygotes.close())
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+        if self._environments.get(folder) is not zygotes:
+            return
+        if zygotes.launches == launches and zygotes.is_idle():
+            self._dismiss(self._environments.pop(folder))
             return
         later = partial(self._close_when_unused, folder, zygotes, launches=zygotes.launches)
         asyncio.get_running_loop().call_later(POOL_SECONDS, later)
+
+    def _dismiss(self, zygotes: Zygotes) -> None:
+        closing = asyncio.ensure_future(zygotes.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
 
     # Processes.
 

@@ -79,11 +79,18 @@ class Zygotes:
         self.misfit = zygote.misfit
         if not self.misfit and not zygote.is_ready:
             why = self._broken or "its Python ended, or does not begin"
+            self._end_if_late()
             zygote.close()
             raise EnvironmentUnusable(
                 f"no executor can start in the Python environment of image {self.environment.environment.image}: {why}. "
                 f"If the image is right, delete {self.environment.folder} and build it again"
             )
+
+    def _end_if_late(self) -> None:
+        """It has forked nothing yet, and its imports may take seconds: nobody waits for these."""
+        if self._process is not None and self._zygote is not None and not self._zygote.answered.is_set():
+            with suppress(ProcessLookupError):
+                self._process.kill()
 
     def _ended(self, reason: str) -> None:
         self._broken = reason
@@ -153,6 +160,7 @@ class Zygotes:
 
     async def close(self) -> None:
         """End them. Executors that run are not touched."""
+        self._end_if_late()
         for zygote in [*self._pools.values(), self._zygote]:
             if zygote is not None:
                 zygote.close()
