@@ -43,7 +43,7 @@ docs: setup ## Build the documentation, which the server shows at /docs/ (quick 
 	fi
 
 wheel: setup ## Make dist/*.whl, which holds all that an installation needs
-	@$(BIN)/uv build --wheel --quiet --no-build-isolation
+	@$(PY) -m hatchling build -t wheel
 
 test: setup browser modules ## Run every test, browser tests included
 	@rc=0; \

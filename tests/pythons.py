@@ -42,7 +42,7 @@ def find_pythons() -> dict[str, str]:
 
 
 def newest(listed: list[dict[str, str]]) -> dict[str, str]:
-    best: dict[tuple[int, int], tuple[tuple[int, ...], str]] = {}
+    best: dict[tuple[int, ...], tuple[tuple[int, ...], str]] = {}
     for one in listed:
         if one["implementation"] != "cpython" or not one["version"].replace(".", "").isdecimal():
             continue  # PyPy, and versions before their release
@@ -57,7 +57,7 @@ def passes(version: str, python: str) -> bool:
     print(f"== Python {version}", flush=True)
     environment = ENVIRONMENTS / version
     own = environment / "bin" / "python"
-    steps = [
+    steps: list[list[str | Path]] = [
         [UV, "venv", "--quiet", "--allow-existing", "--python", python, environment],
         [UV, "pip", "sync", "--quiet", "--python", own, "requirements.lock"],
         [UV, "pip", "install", "--quiet", "--python", own, "--no-deps", "--no-build-isolation", "-e", "."],
