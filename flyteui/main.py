@@ -110,7 +110,7 @@ def run_django(arguments: list[str], *, program: str) -> None:
         # Read here: Django would go on without settings, and fail with something else.
         from django.conf import settings
 
-        assert settings.HOME
+        assert str(settings.HOME)
         ManagementUtility([program, *arguments]).execute()
     except ImproperlyConfigured as error:
         sys.exit(f"flyteui: {error}")

@@ -15,8 +15,8 @@ ROOT = Path(__file__).resolve().parents[1]
 UV = Path(sys.executable).with_name("uv")
 OLDEST = (3, 11, 4)
 ENVIRONMENTS = ROOT / "build" / "pythons"
-# A server, the client, a run with an abort, an orderly stop.
-SMOKE = ["tests/e2e/server/test_up.py", "-k", "goes_on_at_the_next_start"]
+# A server, the client, a run with an abort, an orderly stop and what goes on after it.
+SMOKE = ["tests/e2e/server/test_up.py", "-k", "client_can_be_gone or goes_on_at_the_next_start"]
 
 
 def main() -> int:

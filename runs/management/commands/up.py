@@ -60,7 +60,7 @@ class Command(BaseCommand):
         if not no_worker:
             roles.append(Role("worker", [sys.executable, "-m", "django", "worker"]))
 
-        demos: list[subprocess.Popen[bytes]] = []
+        demos: list[subprocess.Popen[str]] = []
 
         def ready() -> None:
             self._say(welcome(config))

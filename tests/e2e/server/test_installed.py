@@ -109,7 +109,7 @@ def install(server: Installed, user: Path) -> None:
     """uv tool install, with the versions of the lock: a release of somebody else is not what this is about."""
     (wheel,) = (user / "dist").glob("*.whl")
     cache = subprocess.run([TOOLS / "uv", "cache", "dir"], capture_output=True, text=True, check=True)
-    command = [TOOLS / "uv", "tool", "install", "--quiet", "--python", sys.executable,
+    command: list[str | Path] = [TOOLS / "uv", "tool", "install", "--quiet", "--python", sys.executable,
                "--constraints", ROOT / "requirements.lock", "--with-executables-from", "flyte", wheel]  # fmt: skip
     done = subprocess.run(
         command, cwd=user, capture_output=True, text=True, check=False,
