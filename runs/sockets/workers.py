@@ -11,6 +11,7 @@ from runs.access import tokens
 from runs.domain.errors import Unavailable
 from runs.engine import leases
 from runs.engine.executors import blocks, scheduling, starts
+from runs.engine.images import table
 from runs.protocol import frames, worker_frames
 from runs.sockets.frame_socket import BadFrame, FrameConsumer, is_worker_token, read_executor_id
 from runs.store import database, hints, presence
@@ -47,7 +48,8 @@ class WorkerConsumer(FrameConsumer):
             await database.write(scheduling.note_slow_start, frame.pool, frame.reason)
         elif isinstance(frame, worker_frames.Environments):
             stored = {one.digest: one.bytes for one in frame.stored}
-            presence.note_environments(self.name, self.host, stored)
+            if removed := presence.note_environments(self.name, self.host, stored):
+                await database.write(table.forget_environments, removed)
         elif isinstance(frame, worker_frames.Silence):
             await database.write(blocks.note_silence, read_executor_id(frame.executor), frame.state)
         else:

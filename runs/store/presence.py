@@ -28,9 +28,13 @@ def workers_connected() -> int:
     return len(_workers)
 
 
-def note_environments(worker: str, host: str, stored: Mapping[str, int]) -> None:
-    """What Python environments this worker has. stored: bytes by digest."""
+def note_environments(worker: str, host: str, stored: Mapping[str, int]) -> set[str]:
+    """What Python environments this worker has. stored: bytes by digest. Returns those that were removed: it had them before,
+    and no worker here has them now.
+    """
+    before = _environments.get(worker, {})
     _environments[worker] = {(host, digest): size for digest, size in stored.items()}
+    return {digest for _, digest in before} - {digest for _, digest in list_environments()}
 
 
 def list_environments() -> dict[tuple[str, str], int]:

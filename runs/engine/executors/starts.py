@@ -1,5 +1,6 @@
 """An executor that its worker cannot start, because its Python environment is gone or broken: what waits for it is tried again a
-few times, and then fails with what the worker says. Trying for ever would help nobody.
+few times, and then fails with what the worker says. Trying for ever would help nobody. Its image counts as not built from then on,
+so that whoever submits again has it built.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from runs.domain.retries import Ending, How
 from runs.engine.book import open_run
 from runs.engine.endings import end_attempt
 from runs.engine.executors import places
+from runs.engine.images.table import forget_environments
 from runs.engine.leases import end_executor
 from runs.models import Executor
 from runs.store.clock import wall_time
@@ -32,8 +34,13 @@ def end_unusable(executor_id: UUID, reason: str) -> None:
         waiting: dict[int, list[int]] = {}
         for run_id, action_id in places.waiting_for(executor, now).values_list("run_id", "pk"):
             waiting.setdefault(run_id, []).append(action_id)
+        is_given_up = False
         for run_id, action_ids in sorted(waiting.items()):
             with open_run(run_id) as book:
                 for row in book.by_id(action_ids):
                     if row.phase is Phase.QUEUED:
                         end_attempt(book, row, Ending(How.UNSTARTED, reason=reason), at=now)
+                        is_given_up = is_given_up or row.phase is Phase.FAILED
+        image = executor.pool.built_image
+        if is_given_up and image is not None and image.environment:
+            forget_environments({image.environment})

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Collection
-from datetime import timedelta
 from functools import cache
 from importlib import metadata
 
@@ -24,7 +23,6 @@ from runs.store import hints
 from runs.store.clock import wall_time
 
 _LIVE = sorted(LIVE)
-UNSEEN_SECONDS = 60.0  # how long a worker may take to say what it has built
 REMOTE = "set `image.builder: remote` in the client's config.yaml (or FLYTE_IMAGE_BUILDER=remote)"
 BUILT_ELSEWHERE = f"nobody has built it on this server. Let the server build it: {REMOTE}, and submit again"
 NOT_KNOWN = f"this server has not built it, or has deleted it. Submit or deploy again: {REMOTE}"
@@ -87,20 +85,9 @@ def note_built(run: Run, built: Built) -> None:
     hints.publish(hints.WORKERS)
 
 
-def forget_environment(digest: str) -> None:
-    """The worker has no such environment any more. An image of the SDK is built again when it is needed next."""
-    _forget(Q(environment=digest))
-
-
-def forget_missing(there: Collection[str]) -> None:
-    """The same of those that no worker has, of what all workers say. What was built a moment ago, none may have seen yet.
-
-    One statement when nothing is missing.
-    """
-    seen = wall_time() - timedelta(seconds=UNSEEN_SECONDS)
-    built = Image.objects.filter(built_at__lt=seen).exclude(environment="")
-    if missing := set(built.values_list("environment", flat=True)) - set(there):
-        _forget(Q(environment__in=missing))
+def forget_environments(digests: Collection[str]) -> None:
+    """No worker has them any more. An image of the SDK is built again when it is needed next, others when they are submitted."""
+    _forget(Q(environment__in=digests))
 
 
 def forget_all() -> None:

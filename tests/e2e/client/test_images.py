@@ -27,7 +27,7 @@ from tests.support.server.server import RUN_URL, Server, wait_until
 FLOWS = "tests/workflows/images"
 SYSTEM = {"project": "system", "domain": "production", "name": "build-image"}
 # Executors start in the environments of their images.
-RUNS_IN_ITS_IMAGE = False
+RUNS_IN_ITS_IMAGE = True
 in_its_image = pytest.mark.skipif(not RUNS_IN_ITS_IMAGE, reason="executors do not start in environments yet")
 
 

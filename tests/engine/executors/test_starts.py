@@ -9,7 +9,7 @@ import pytest
 from runs.domain.phases import Phase
 from runs.domain.retries import MAX_SYSTEM_FAILURES, NOT_STARTED
 from runs.engine.executors import scheduling, starts
-from runs.models import Executor
+from runs.models import Executor, Image, Pool
 from tests.support.scene import Scene
 
 pytestmark = pytest.mark.django_db
@@ -27,10 +27,13 @@ def test_what_waits_for_it_fails_after_some_tries_and_nothing_else_does() -> Non
     scene.start()
     scene.grow("neighbour")
     scene.queue("elsewhere")
+    image = Image.objects.create(name="mine:1", state="built", environment="cc33")
+    Pool.objects.filter(pk=scene.action("elsewhere").pool_id).update(built_image=image)
 
     for _ in range(MAX_SYSTEM_FAILURES):
         starts.end_unusable(start(), WHY)
         assert scene.phase("elsewhere") is Phase.QUEUED
+        assert Image.objects.get().environment == "cc33"
     starts.end_unusable(start(), WHY)
 
     failed = scene.action("elsewhere")
@@ -40,6 +43,7 @@ def test_what_waits_for_it_fails_after_some_tries_and_nothing_else_does() -> Non
     assert failed.error_message == f"{WHY} (tried 4 times)"
     assert scene.phase("neighbour") is Phase.RUNNING
     assert scheduling.claim_demand("worker").launches == []
+    assert Image.objects.get().environment == "", "who submits again has it built"
 
 
 def test_a_report_that_comes_twice_counts_once() -> None:

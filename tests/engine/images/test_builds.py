@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
 
 import pytest
-from django.utils import timezone
 from flyteidl2.task import task_definition_pb2
 
 from runs.domain.failures import Failure
@@ -204,20 +202,19 @@ def test_an_environment_that_was_removed_is_built_again():
     submit(OTHER_PYTHON)
     Image.objects.update(state="built", environment="abc")
 
-    table.forget_environment("abc")
+    table.forget_environments({"abc"})
     sweep()
 
     assert build_run().actions.get().task_name == BUILD_TASK
 
 
-def test_what_no_worker_has_any_more_is_forgotten_but_not_what_was_built_just_now():
-    for name, age in (("there:1", 90), ("missing:1", 90), ("new:1", 10)):
-        built_at = timezone.now() - timedelta(seconds=age)
-        Image.objects.create(name=name, state="built", environment=name[:-2], built_at=built_at)
+def test_only_what_no_worker_has_any_more_is_forgotten():
+    for name in ("there:1", "missing:1"):
+        Image.objects.create(name=name, state="built", environment=name[:-2])
 
-    table.forget_missing({"there"})
+    table.forget_environments({"missing"})
 
-    assert set(Image.objects.exclude(environment="").values_list("name", flat=True)) == {"there:1", "new:1"}
+    assert set(Image.objects.exclude(environment="").values_list("name", flat=True)) == {"there:1"}
     assert "removed" in Image.objects.get(name="missing:1").problem
 
 
