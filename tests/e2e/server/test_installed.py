@@ -21,6 +21,8 @@ from tests.support.pages.run_page import expect_phase, open_run, row
 from tests.support.server.parts import processes_of
 from tests.support.server.server import ROOT, RUN_URL, Server, clean_environment, free_port, wait_until
 
+# Building and installing count for the first test, and uv may have to fetch what is installed.
+pytestmark = pytest.mark.timeout(900)
 # What the fixture does before the first test.
 DONE = {"uv tool install . --with-executables-from flyte", "flyteui up"}
 TOOLS = Path(sys.executable).parent
