@@ -48,6 +48,7 @@ def test_each_service_of_the_protocol_is_served_or_named() -> None:
     assert len(PROTOCOL) > 20
     assert set(PROTOCOL) - set(SERVED) - set(services.SERVICES) == set()
     assert set(services.SERVICES) - set(PROTOCOL) == set()
+    assert set(services.SERVICES) & set(SERVED) == set(), "what is served is not named as missing"
 
 
 def test_each_method_that_nobody_has_written_is_named() -> None:

@@ -49,7 +49,6 @@ SERVICES: Mapping[str, Unsupported] = {
     "flyteidl2.org.DomainService": Unsupported(
         "changing domains is", "name them in the server's setting FLYTEUI_DOMAINS"
     ),
-    "flyteidl2.secret.SecretService": Unsupported("secrets are", "set variables where the server starts"),
     "flyteidl2.settings.SettingsService": Unsupported(
         "settings of a project are",
         "set them for a run (flyte.with_runcontext) or for the server (FLYTEUI_…)",

@@ -37,10 +37,10 @@ def end_unusable(executor_id: UUID, reason: str) -> None:
         is_given_up = False
         for run_id, action_ids in sorted(waiting.items()):
             with open_run(run_id) as book:
-                for row in book.by_id(action_ids):
-                    if row.phase is Phase.QUEUED:
-                        end_attempt(book, row, Ending(How.UNSTARTED, reason=reason), at=now)
-                        is_given_up = is_given_up or row.phase is Phase.FAILED
+                rows = [row for row in book.by_id(action_ids) if row.phase is Phase.QUEUED]
+                for row in rows:
+                    end_attempt(book, row, Ending(How.UNSTARTED, reason=reason), at=now)
+                is_given_up = is_given_up or any(row.phase is Phase.FAILED for row in rows)
         image = executor.pool.built_image
         if is_given_up and image is not None and image.environment:
             forget_environments({image.environment})

@@ -14,8 +14,6 @@ from runs.domain.declared.finding import unclassified
 from runs.domain.declared.table import Entry, Standing, Tree
 from tests.arch.sources import ROOT
 
-# Tests of parts that are built beside this one.
-TO_COME = {"tests/e2e/client/test_secrets.py", "tests/e2e/client/test_images.py"}
 SINGLE = (
     *table.RESOURCES.values(), *table.POD.values(), *table.PRIMARY.values(), table.ANOTHER_RESOURCE, table.SIDECARS,
     table.VARIABLE_FROM, table.ANOTHER_SETTING, table.DEBUG, table.NEWER,
@@ -58,10 +56,7 @@ def test_whoever_declares_what_is_not_honoured_is_told_in_a_sentence() -> None:
 def test_what_works_names_a_test_that_exists() -> None:
     proofs = {one.title: one.proof for one in ALL if one.standing is Standing.WORKS}
 
-    missing = {
-        title for title, proof in proofs.items() if proof not in TO_COME and not Path(ROOT, proof).exists()
-    }
-    assert missing == set()
+    assert {title for title, proof in proofs.items() if not Path(ROOT, proof).exists()} == set()
     assert len(proofs) > 15
 
 

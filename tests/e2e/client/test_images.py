@@ -26,9 +26,6 @@ from tests.support.server.server import RUN_URL, Server, wait_until
 
 FLOWS = "tests/workflows/images"
 SYSTEM = {"project": "system", "domain": "production", "name": "build-image"}
-# Executors start in the environments of their images.
-RUNS_IN_ITS_IMAGE = True
-in_its_image = pytest.mark.skipif(not RUNS_IN_ITS_IMAGE, reason="executors do not start in environments yet")
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +113,6 @@ def path_of(run: str) -> str:
     return f"/v2/domain/development/project/flytesnacks/runs/{run}"
 
 
-@in_its_image
 def test_two_environments_of_one_run_have_different_versions_of_a_package(server: Server):
     run = server.submit(f"{FLOWS}/cow.py", "main")
 
@@ -142,9 +138,8 @@ def test_a_uv_project_has_what_its_lock_says_and_its_own_package(server: Server)
 
     folder, _ = made(server, "locked")
     assert run_in(folder, "import mine; print(mine.versions())") == "mine 1.2.3, cowsay 6.0"
-    if RUNS_IN_ITS_IMAGE:
-        run = server.submit(f"{FLOWS}/locked.py", "main")
-        assert "mine 1.2.3, cowsay 6.0" in outputs(server, run)
+    run = server.submit(f"{FLOWS}/locked.py", "main")
+    assert "mine 1.2.3, cowsay 6.0" in outputs(server, run)
 
 
 def test_a_uv_script_has_what_it_declares(server: Server):
@@ -153,9 +148,8 @@ def test_a_uv_script_has_what_it_declares(server: Server):
     folder, about = made(server, "script")
     assert run_in(folder, "import cowsay, importlib.metadata as m; print(m.version('cowsay'))") == "6.0"
     assert about.not_honoured == []
-    if RUNS_IN_ITS_IMAGE:
-        run = server.submit(f"{FLOWS}/script.py", "main")
-        assert "cowsay 6.0" in outputs(server, run)
+    run = server.submit(f"{FLOWS}/script.py", "main")
+    assert "cowsay 6.0" in outputs(server, run)
 
 
 def test_pandas_and_numpy_are_those_that_the_image_pins(server: Server):
@@ -164,9 +158,8 @@ def test_pandas_and_numpy_are_those_that_the_image_pins(server: Server):
     folder, _ = made(server, "tables")
     seen = run_in(folder, "import pandas, numpy; print(pandas.__version__, numpy.__version__)")
     assert seen == "2.3.3 2.3.5"
-    if RUNS_IN_ITS_IMAGE:
-        run = server.submit(f"{FLOWS}/tables.py", "main")
-        assert "pandas 2.3.3, numpy 2.3.5, 45" in outputs(server, run)
+    run = server.submit(f"{FLOWS}/tables.py", "main")
+    assert "pandas 2.3.3, numpy 2.3.5, 45" in outputs(server, run)
 
 
 def test_a_build_that_fails_names_the_package(server: Server):
@@ -283,9 +276,8 @@ def test_an_image_of_the_sdk_with_another_python_is_built_for_the_first_run_that
         image["run"],
     )
     assert built_in["name"] == "system"
-    if RUNS_IN_ITS_IMAGE:
-        assert ended is Phase.SUCCEEDED
-        assert version in outputs(server, run)
+    assert ended is Phase.SUCCEEDED
+    assert version in outputs(server, run)
 
 
 def test_an_image_that_the_client_builds_itself_fails_with_the_setting_that_helps(server: Server):

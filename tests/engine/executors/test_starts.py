@@ -28,7 +28,7 @@ def test_what_waits_for_it_fails_after_some_tries_and_nothing_else_does() -> Non
     scene.grow("neighbour")
     scene.queue("elsewhere")
     image = Image.objects.create(name="mine:1", state="built", environment="cc33")
-    Pool.objects.filter(pk=scene.action("elsewhere").pool_id).update(built_image=image)
+    Pool.objects.filter(pk=scene.action("elsewhere").pool_id or 0).update(built_image=image)
 
     for _ in range(MAX_SYSTEM_FAILURES):
         starts.end_unusable(start(), WHY)

@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("runs", "0026_secrets")]
+    dependencies = [("runs", "0025_secrets")]
 
     operations = [
         migrations.AddField(
