@@ -12,7 +12,7 @@ import pytest
 from runs.domain.phases import Phase
 from tests.support.executor.places import OURS, build
 from tests.support.nets import NET_SECONDS
-from tests.support.server.chosen_environments import FILE as IMAGES
+from tests.support.server.commands import in_database
 from tests.support.server.server import Server, wait_until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -27,10 +27,10 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     root = home / "environments"
     build(root / "aa11", "3.12", "iniconfig==2.0.0")
     build(root / "bb22", "3.13", "iniconfig==2.1.0", flyte=OLD)
-    digests = {"new": "aa11", "old": "bb22", "gone": "cc33"}
-    images = {f"flyteui.local/{name}:1": digest for name, digest in digests.items()}
-    (root / IMAGES).write_text(json.dumps(images))
-    started = Server(home, DJANGO_SETTINGS_MODULE="tests.support.server.settings_with_environments").start()
+    started = Server(home).start()
+    for name, digest in {"new": "aa11", "old": "bb22", "gone": "cc33"}.items():
+        row = f"name='{name}:1', state='built', environment='{digest}'"
+        in_database(started, f"from runs.models import Image as I; I.objects.create({row})")
     yield started
     started.stop()
 
