@@ -27,11 +27,10 @@ def main() -> None:
     arguments = parser.parse_args()
     lines: list[Line] = []
     with running_server() as url:
-        from benchmarks import images, isolation, measure
+        from benchmarks import isolation, measure
 
         measure.connect(url)
-        measurements = {**measure.MEASUREMENTS, **isolation.MEASUREMENTS, **images.MEASUREMENTS}
-        for name, lines_of in measurements.items():
+        for name, lines_of in {**measure.MEASUREMENTS, **isolation.MEASUREMENTS}.items():
             if not arguments.only or name in arguments.only:
                 sys.stderr.write(f"measuring {name} ...\n")
                 lines.extend(Line(*line) for line in lines_of(url, arguments.scale))

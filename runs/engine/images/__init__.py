@@ -1,1 +1,0 @@
-"""Images: their table, and the builds that we start ourselves."""

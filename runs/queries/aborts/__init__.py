@@ -1,1 +1,0 @@
-"""Reads about aborts: the story of one, and what another would stop."""
