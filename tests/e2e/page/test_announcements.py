@@ -8,8 +8,7 @@ from tests.support.server.server import Server
 
 # Counts are due right after another announcement; returns how long they then wait.
 COUNTS_ARE_DUE = """async () => {
-  const loaded = performance.getEntriesByType("resource").find(({ name }) => name.includes("/announcer"));
-  const { announce, announceCounts } = await import(loaded.name);
+  const { announce, announceCounts } = await import("/static/js/page/announcer.js");
   const setTimeout = window.setTimeout, waits = [], due = [];
   window.setTimeout = (work, ms) => due.push(work) && waits.push(ms);
   announceCounts();
