@@ -17,7 +17,7 @@ PY := $(BIN)/python
 STAMP = $(CURDIR) $(shell cat requirements.lock pyproject.toml | cksum)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test test-fast test-e2e test-long browser modules check screenshots format bench soak lock clean
+.PHONY: help setup up docs wheel test test-fast test-pythons test-e2e test-long browser modules check screenshots format bench soak lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -34,8 +34,16 @@ setup: ## Make .venv with everything (quick when nothing changed)
 		echo "$(STAMP)" > .venv/stamp; \
 	fi
 
-up: setup ## Start the server, a worker and a demo run (FLYTEUI_HOME, FLYTEUI_PORT)
-	@exec $(PY) manage.py up --demo
+up: setup docs ## Start the server, a worker and a demo run (FLYTEUI_HOME, FLYTEUI_PORT)
+	@exec $(BIN)/flyteui up
+
+docs: setup ## Build the documentation, which the server shows at /docs/ (quick when nothing changed)
+	@if [ ! -e build/site/index.html ] || [ -n "$$(find docs zensical.toml build_site.py -newer build/site/index.html -print -quit)" ]; then \
+		echo "Building the documentation ..."; $(PY) build_site.py; \
+	fi
+
+wheel: setup ## Make dist/*.whl, which holds all that an installation needs
+	@$(PY) -m hatchling build -t wheel
 
 test: setup browser modules ## Run every test, browser tests included
 	@rc=0; \
@@ -45,6 +53,9 @@ test: setup browser modules ## Run every test, browser tests included
 
 test-fast: setup ## Run the tests that need no server, browser or CLI process
 	@$(PY) -m pytest -n $(PYTEST_WORKERS) --ignore tests/e2e -m "not processes"
+
+test-pythons: setup ## Run the quick tests, and a run with an abort, on each Python >= 3.11.4 that uv finds
+	@$(PY) -m tests.pythons
 
 test-e2e: setup browser modules ## Run only the end-to-end tests
 	@$(PY) -m pytest $(E2E)

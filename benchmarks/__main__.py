@@ -27,10 +27,11 @@ def main() -> None:
     arguments = parser.parse_args()
     lines: list[Line] = []
     with running_server() as url:
-        from benchmarks import isolation, measure
+        from benchmarks import images, isolation, measure
 
         measure.connect(url)
-        for name, lines_of in {**measure.MEASUREMENTS, **isolation.MEASUREMENTS}.items():
+        measurements = {**measure.MEASUREMENTS, **isolation.MEASUREMENTS, **images.MEASUREMENTS}
+        for name, lines_of in measurements.items():
             if not arguments.only or name in arguments.only:
                 sys.stderr.write(f"measuring {name} ...\n")
                 lines.extend(Line(*line) for line in lines_of(url, arguments.scale))

@@ -13,8 +13,8 @@ def scrolling(url: str, scale: float) -> list[tuple[str, str, str]]:
     from django.db.models import Count
     from playwright.sync_api import sync_playwright
 
+    from runs.domain.addresses.pages import run_path
     from runs.domain.names import RunRef
-    from runs.domain.urls import run_path
     from runs.models import Run
     from tests.browser import LAUNCH_ARGS, find_chromium
     from tests.support.pages.connected import until_connected

@@ -29,8 +29,8 @@ from runs.sockets.workers import WorkerConsumer  # noqa: E402
 # Whatever serves this application: it must not be open to everybody.
 refuse_exposure()
 
-# The package of every Connect service, whose name follows; and the signed addresses that clients upload to.
-CONNECT_PREFIXES = ("/flyteidl2.", "/upload/")
+# The package of every Connect service, whose name follows; and the signed addresses of uploads and downloads.
+CONNECT_PREFIXES = ("/flyteidl2.", "/upload/", "/download/")
 call_application = CallHeaders(connect_application)
 
 

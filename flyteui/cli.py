@@ -109,7 +109,7 @@ def force_abort(
     if answer.status_code == httpx.codes.UNAUTHORIZED:
         raise click.ClickException(
             "the server wants to know who asks, and --force can show it an API key only, in FLYTE_API_KEY. "
-            "Or press Force on the page, or run `manage.py abort --force` on the server"
+            "Or press Force on the page, or run `flyteui abort --force` on the server"
         )
     if answer.status_code != httpx.codes.OK:
         raise click.ClickException(f"the server refused: {answer.text[:500]}")

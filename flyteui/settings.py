@@ -1,8 +1,9 @@
-"""Settings, read from environment variables with the prefix FLYTEUI_; the README has the table."""
+"""Settings, read from environment variables with the prefix FLYTEUI_; docs/reference/settings.md has them all."""
 
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import sys
 from datetime import timedelta
@@ -12,6 +13,7 @@ import dj_database_url
 from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 
+from flyteui import places
 from flyteui.logs import logging_config
 from flyteui.proxies import read_networks
 from flyteui.public_url import ANY_HOST, host_of, is_loopback, read_public_url, url_host
@@ -19,7 +21,7 @@ from flyteui.sign_in import provider_settings, read_oidc
 from runs.domain.errors import Invalid
 from runs.engine.retention.periods import Retention, read_retention, show_span
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT, IS_INSTALLED = places.ROOT, places.IS_INSTALLED
 # Who signs in, and where: nobody; Django's users, here; those of an OpenID Connect provider, there.
 AUTH_MODES = ("none", "password", "oidc")
 
@@ -69,6 +71,16 @@ def executors_that_fit(cgroup_limit: Path = Path("/sys/fs/cgroup/memory.max")) -
     return max(8, min(64, memory // (256 * 1024**2)))
 
 
+def read_secrets(text: str) -> str:
+    """The prefix of the variables that are secrets of tasks, from `env:PREFIX_`; "" for none."""
+    source, _, prefix = text.partition(":")
+    if text and (source != "env" or not re.fullmatch(r"[A-Za-z_]\w*", prefix, re.ASCII)):
+        raise ImproperlyConfigured(
+            f"FLYTEUI_SECRETS is {text!r}; it must be env: and the prefix of some variables, such as env:TASKS_"
+        )
+    return prefix
+
+
 def kept(name: str, *, least: timedelta = timedelta()) -> Retention:
     """For how long something is kept; raises ImproperlyConfigured for what is no time, or too short."""
     try:
@@ -84,7 +96,9 @@ def kept(name: str, *, least: timedelta = timedelta()) -> Retention:
 
 
 USER_UMASK = keep_files_private()
-HOME = make_home(Path(env("HOME", str(ROOT / ".flyteui"))).resolve())
+HOME = make_home(Path(env("HOME", str(places.default_home()))).resolve())
+# The documentation as a site, and flows to try.
+SITE, EXAMPLES = places.folder_of("site"), places.folder_of("examples")
 HOST = env("HOST", "127.0.0.1")
 PORT = int(env("PORT", "8000"))
 AUTH = env("AUTH", "none")
@@ -131,6 +145,7 @@ OAUTH2_PROVIDER_DEVICE_GRANT_MODEL = "oauth2_provider.DeviceGrant"
 OIDC = read_oidc(env, is_used=AUTH == "oidc")
 # Not as_uri(): the SDK takes what follows file:// as it is, so a quoted space would be another folder.
 STORAGE_URL = env("STORAGE_URL", f"file://{HOME / 'storage'}").rstrip("/")
+ENVIRONMENTS = Path(env("ENVIRONMENTS", str(HOME / "environments"))).resolve()
 EXECUTOR_TOKEN = kept_secret("EXECUTOR_TOKEN")
 ABORT_GRACE_SECONDS = float(env("ABORT_GRACE_SECONDS", "30"))
 MAX_EXECUTORS = int(env("MAX_EXECUTORS", str(executors_that_fit())))
@@ -144,7 +159,7 @@ if EXECUTOR_LEASE_SECONDS < 10:
     raise ImproperlyConfigured(
         f"FLYTEUI_EXECUTOR_LEASE_SECONDS is {EXECUTOR_LEASE_SECONDS:g}; it must be at least 10"
     )
-# By how much something may be late before `manage.py doctor` calls it stuck.
+# By how much something may be late before `flyteui doctor` calls it stuck.
 DOCTOR_SLACK_SECONDS = float(env("DOCTOR_SLACK_SECONDS", "30"))
 # Of the web process, all together; and of them the sockets of pages that are open in a browser.
 MAX_CONNECTIONS = int(env("MAX_CONNECTIONS", "2000"))
@@ -161,6 +176,9 @@ DOMAINS = env("DOMAINS", "development,staging,production").split(",")
 DEFAULT_PROJECT = env("PROJECT", "flytesnacks")
 
 SECRET_KEY = kept_secret("SECRET_KEY")
+# What was signed or encrypted with these is read still; nothing new is.
+SECRET_KEY_FALLBACKS = [key for key in env("SECRET_KEY_FALLBACKS", "").split(",") if key]
+SECRETS_PREFIX = read_secrets(env("SECRETS", ""))
 DEBUG = env("DEBUG", "") == "1"
 ALLOWED_HOSTS = list(
     dict.fromkeys(
@@ -203,7 +221,7 @@ ASGI_APPLICATION = "flyteui.asgi.application"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [ROOT / "templates"],
+        "DIRS": [places.folder_of("templates")],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -272,7 +290,7 @@ CHANNEL_LAYERS = {
 }
 
 STATIC_URL = "/static/"
-STATICFILES_DIRS = [ROOT / "static"]
+STATICFILES_DIRS = [places.folder_of("static")]
 STATIC_ROOT = HOME / "static"
 STATIC_ROOT.mkdir(exist_ok=True)
 WHITENOISE_USE_FINDERS = True

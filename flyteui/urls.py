@@ -11,6 +11,7 @@ from runs.views import (
     audit,
     conditions,
     deletions,
+    docs,
     executors,
     health,
     manners,
@@ -19,12 +20,14 @@ from runs.views import (
     run_aborts,
     run_list,
     run_page,
+    secrets,
 )
 from runs.views.sign_in import oauth, oidc, password
 
 RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"
 RUN = f"{RUNS}/<str:run>"
 ACTION = f"{RUN}/actions/<str:action>"
+SECRET_SCOPES = ("", "/<str:domain>", "/<str:domain>/<str:project>")
 
 # django-oauth-toolkit finds its views by these names, in this namespace.
 PROVIDER: list[URLPattern | URLResolver] = [
@@ -67,7 +70,18 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACTION}/log/search", panels.log_search, name="log-search"),
     path(f"{ACTION}/log.txt", panels.log_file, name="log-file"),
     path(f"{ACTION}/report", panels.report, name="report"),
+    path("docs/", docs.docs_page, name="docs"),
+    path("docs/<path:path>", docs.docs_page, name="docs-file"),
     path("audit/", audit.audit_page, name="audit"),
+    path("secrets/", secrets.secrets_page, name="secrets"),
+    path("secrets/new", secrets.new_secret, name="new-secret"),
+    # The scope of a secret is in its path, where the gate finds the project.
+    *(path(f"secrets/create{of}", secrets.create_secret, name="create-secret") for of in SECRET_SCOPES),
+    *(path(f"secrets/replace{of}", secrets.replace_secret, name="replace-secret") for of in SECRET_SCOPES),
+    *(
+        path(f"secrets/delete/<str:name>{of}", secrets.delete_secret, name="delete-secret")
+        for of in SECRET_SCOPES
+    ),
     path("sign-in/", password.SignIn.as_view(), name="sign-in"),
     path("sign-out/", password.SignOut.as_view(), name="sign-out"),
     path("executors/", executors.executors_page, name="executors"),

@@ -35,7 +35,7 @@ PAGE_BYTES = 256 * 1024  # a page says what it looks at, and which rows it has o
 OWN_DESCRIPTORS = 256  # of files, the database and what else is open beside connections
 BEAT_SECONDS = 1.0
 INTERFACE = re.compile(r":interface=((?:[^:\\]|\\:)+)")
-# `manage.py up` gives a process that was asked to stop 1.2 s before it kills it.
+# `flyteui up` gives a process that was asked to stop 1.2 s before it kills it.
 STOP_SECONDS = 0.8
 
 

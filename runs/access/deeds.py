@@ -17,6 +17,9 @@ class Deed(StrEnum):
     DRAIN = "drain"
     DELETE = "delete"
     PROJECT = "change project"
+    CREATE_SECRET = "create secret"  # noqa: S105 words, as the next two
+    REPLACE_SECRET = "replace secret"  # noqa: S105
+    DELETE_SECRET = "delete secret"  # noqa: S105
     MEMBER = "change member"
     KEY = "change key"
     ADMINISTER = "change a row"

@@ -27,7 +27,7 @@ def find_exposure(host: str = "") -> str:
         return ""
     return (
         f"FLYTEUI_HOST is {host!r}, so other machines reach this server, and FLYTEUI_AUTH is 'none', so each of "
-        "their users could run code on it. Set FLYTEUI_AUTH=password (users of this server, made with `manage.py createuser`) "
+        "their users could run code on it. Set FLYTEUI_AUTH=password (users of this server, made with `flyteui createuser`) "
         "or FLYTEUI_AUTH=oidc (those of your identity provider); or set FLYTEUI_HOST=127.0.0.1. FLYTEUI_INSECURE=1 starts it "
         "all the same, with a banner on every page"
     )

@@ -42,6 +42,9 @@ SIGNAL = Rule(Role.OPERATOR, Deed.SIGNAL)
 EDIT = Rule(Role.EDITOR)
 PROJECT = Rule(Role.ADMIN, Deed.PROJECT)
 DELETE = Rule(Role.ADMIN, Deed.DELETE)
+CREATE_SECRET = Rule(Role.EDITOR, Deed.CREATE_SECRET)
+REPLACE_SECRET = Rule(Role.EDITOR, Deed.REPLACE_SECRET)
+DELETE_SECRET = Rule(Role.EDITOR, Deed.DELETE_SECRET)
 
 RPCS: dict[str, dict[str, Rule]] = {
     "flyteidl2.workflow.RunService": {
@@ -91,6 +94,14 @@ RPCS: dict[str, dict[str, Rule]] = {
         "ListTasks": LISTED,
         "ListVersions": READ,
     },
+    # Who may run code in a project can have it print what its secrets are, so an editor may also make them. Their names are no secret.
+    "flyteidl2.secret.SecretService": {
+        "CreateSecret": CREATE_SECRET,
+        "UpdateSecret": REPLACE_SECRET,
+        "DeleteSecret": DELETE_SECRET,
+        "GetSecret": LISTED,
+        "ListSecrets": LISTED,
+    },
     "flyteidl2.imagebuilder.ImageService": {"GetImage": SIGNED_IN},
     "flyteidl2.auth.IdentityService": {"UserInfo": SIGNED_IN},
     "flyteidl2.auth.AuthMetadataService": {"GetOAuth2Metadata": PUBLIC, "GetPublicClientConfig": PUBLIC},
@@ -121,7 +132,15 @@ URLS: dict[str, Rule] = {
     # An executor serves runs of any project.
     "executors": READ,
     "drain": Rule(Role.OPERATOR, Deed.DRAIN),
+    "secrets": LISTED,
+    "new-secret": LISTED,  # for whoever may create one there, which the view asks
+    "create-secret": CREATE_SECRET,
+    "replace-secret": REPLACE_SECRET,
+    "delete-secret": DELETE_SECRET,
     "audit": SIGNED_IN,  # of the projects that one is admin of
+    # What it says is no secret: it comes with every copy of flyteui.
+    "docs": PUBLIC,
+    "docs-file": PUBLIC,
     "sign-in": PUBLIC,
     "sign-out": PUBLIC,
     # Ours as an OAuth provider: a person allows, a program proves itself by what it sends.

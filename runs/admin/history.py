@@ -14,12 +14,24 @@ from django.utils.html import format_html
 
 from runs.access.deeds import Deed
 from runs.admin.audited import Audited, actor_of, tell
+from runs.domain.addresses.pages import action_path, run_path
 from runs.domain.errors import FlyteUIError
 from runs.domain.names import ActionRef, RunRef
-from runs.domain.urls import action_path, run_path
 from runs.engine.aborts import request_abort
 from runs.engine.executors import scheduling
-from runs.models import Abort, Action, ActionEvent, Attempt, CacheEntry, Executor, Manner, Pool, Project, Run
+from runs.models import (
+    Abort,
+    Action,
+    ActionEvent,
+    Attempt,
+    CacheEntry,
+    Executor,
+    Image,
+    Manner,
+    Pool,
+    Project,
+    Run,
+)
 
 # Generic for the type checker only; Django's class is not.
 if TYPE_CHECKING:
@@ -260,6 +272,15 @@ class ExecutorAdmin(ReadOnly):
         for executor in queryset:
             tell(request, Deed.DRAIN, target=str(executor.pk))
         self.message_user(request, f"Drain: {describe(answer.outcome for answer in answers)}.")
+
+
+@admin.register(Image)
+class ImageAdmin(ReadOnly):
+    """Images that became Python environments, or are to."""
+
+    list_display = ("name", "state", "python", "flyte", "built_at", "used_at")
+    list_filter = ("state",)
+    search_fields = ("name",)
 
 
 @admin.register(Pool)

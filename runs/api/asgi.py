@@ -1,4 +1,4 @@
-"""The ASGI application of the Connect API and of uploads: which service gets a request, and which request gets none.
+"""The ASGI application of the Connect API, of uploads and of downloads: which service gets a request, and which request gets none.
 
 Browsers send cross-site requests freely only with the content types of HTML forms, and DNS rebinding changes only the
 Host; so both are checked here, on every path, before a service sees the request.
@@ -22,11 +22,12 @@ from flyteidl2.cluster.service_connect import ClusterServiceASGIApplication
 from flyteidl2.dataproxy.dataproxy_service_connect import DataProxyServiceASGIApplication
 from flyteidl2.imagebuilder.service_connect import ImageServiceASGIApplication
 from flyteidl2.project.project_service_connect import ProjectServiceASGIApplication
+from flyteidl2.secret.secret_connect import SecretServiceASGIApplication
 from flyteidl2.task.task_service_connect import TaskServiceASGIApplication
 from flyteidl2.workflow.run_logs_service_connect import RunLogsServiceASGIApplication
 from flyteidl2.workflow.run_service_connect import RunServiceASGIApplication
 
-from runs.api import door, uploads
+from runs.api import door, downloads, uploads
 from runs.api.actions import Actions
 from runs.api.auth_metadata import AuthMetadata
 from runs.api.clusters import Clusters
@@ -38,7 +39,9 @@ from runs.api.images import Images
 from runs.api.logs import RunLogs
 from runs.api.projects import Projects
 from runs.api.runs import Runs
+from runs.api.secrets import Secrets
 from runs.api.tasks import Tasks
+from runs.domain.declared.services import why_unsupported
 from runs.domain.errors import Unauthenticated, Unavailable
 
 Scope = dict[str, Any]
@@ -78,6 +81,7 @@ SERVICES: dict[str, ConnectASGIApplication[Any]] = {
         _build(ClusterServiceASGIApplication, Clusters()),
         _build(ProjectServiceASGIApplication, Projects()),
         _build(TaskServiceASGIApplication, Tasks()),
+        _build(SecretServiceASGIApplication, Secrets()),
         _build(ImageServiceASGIApplication, Images()),
         _build(AuthMetadataServiceASGIApplication, AuthMetadata()),
         _build(IdentityServiceASGIApplication, Identity()),
@@ -87,7 +91,7 @@ SERVICES: dict[str, ConnectASGIApplication[Any]] = {
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Paths that begin with /flyteidl2. or /upload/."""
+    """Paths that begin with /flyteidl2., /upload/ or /download/."""
     if name := find_unreadable_header(scope):
         # connectrpc would raise, and nobody could answer the client.
         await _refuse(send, 400, "invalid_argument", f"header {name!r} has characters that are not ASCII")
@@ -101,6 +105,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     if path.startswith(uploads.PREFIX):
         await uploads.put(scope, receive, lambda status, text: _reply(send, status, "text/plain", text))
         return
+    if path.startswith(downloads.PREFIX):
+        await downloads.get(scope, send, lambda status, text: _reply(send, status, "text/plain", text))
+        return
     content_type = headers.get(b"content-type", "").partition(";")[0].strip().lower()
     if scope["method"] != "POST":
         await _refuse(send, 405, "unimplemented", "a call is a POST")
@@ -110,7 +117,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
             send, 415, "invalid_argument", f"content type {content_type[:100]!r} is not one of {wanted}"
         )
     elif (service := SERVICES.get(path.rpartition("/")[0])) is None:
-        await _refuse(send, 501, "unimplemented", f"there is no service {path[:200]!r} here")
+        await _refuse(send, 501, "unimplemented", why_unsupported(path))
     elif refusal := await _refusal(path, headers):
         await _refuse(send, *refusal)
     elif content_type.startswith(_STREAM):

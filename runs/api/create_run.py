@@ -17,7 +17,9 @@ from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from runs.domain import cache_keys, specs
+from runs.domain.declared import services
 from runs.domain.errors import Invalid, NotFound
+from runs.domain.images import INPUTS, MAX_IMAGE_NAME, build_task, is_build, is_build_task, plain_name
 from runs.domain.names import check_run_name, check_scope
 from runs.domain.specs import NewRun, TaskFacts
 from runs.engine.recovery import RECOVER
@@ -26,6 +28,7 @@ from runs.queries import api as queries
 from runs.queries import registry
 from runs.store import database, storage, trees
 
+MAX_ACTIONS = 2**31 - 1  # what its column holds; more is no limit
 _RELATIONS = {
     common_run_pb2.RELATION_TYPE_RERUN: "rerun",
     common_run_pb2.RELATION_TYPE_RECOVER: "recover",
@@ -40,6 +43,7 @@ async def read_request(request: run_service_pb2.CreateRunRequest, *, created_by:
     org, project, domain, name = _identity(request)
     await database.read(queries.check_project, project, domain, settings.DOMAINS)
     task = await _task(request)
+    specs.check_runnable(task)
     await asyncio.to_thread(_check_bundle, task)
     spec = run_pb2.RunSpec()
     spec.CopyFrom(request.run_spec)
@@ -63,6 +67,7 @@ async def read_request(request: run_service_pb2.CreateRunRequest, *, created_by:
         raw_data_prefix=spec.raw_data_storage.raw_data_prefix or None,
         started_from=specs.read_time(spec.run_start_time),
         created_by=created_by,
+        max_actions=min(spec.max_action_concurrency, MAX_ACTIONS),
         relation=_RELATIONS.get(spec.relation.relation_type, ""),
         related_to=related,
         input_uri="",
@@ -71,8 +76,9 @@ async def read_request(request: run_service_pb2.CreateRunRequest, *, created_by:
         await asyncio.to_thread(unpack_run, related)
     # The last of all, because it may write a file.
     input_uri = await _input_uri(request, task, project, domain)
+    image = await asyncio.to_thread(_image_to_build, input_uri) if is_build(task) else ""
     key = await asyncio.to_thread(_cache_key, task, input_uri) if task.discoverable else ""
-    return replace(new, input_uri=input_uri, cache_key=key)
+    return replace(new, input_uri=input_uri, cache_key=key, image=image)
 
 
 def _identity(request: run_service_pb2.CreateRunRequest) -> tuple[str, str, str, str | None]:
@@ -96,6 +102,9 @@ def _identity(request: run_service_pb2.CreateRunRequest) -> tuple[str, str, str,
 async def _task(request: run_service_pb2.CreateRunRequest) -> TaskFacts:
     match request.WhichOneof("task"):
         case "task_spec":
+            if is_build_task(request.task_spec):
+                # Whatever it sends: the pool of the builder runs our own code only.
+                return build_task(is_forced=_overwrites_cache(request.run_spec))
             return specs.read_task_message(request.task_spec)
         case "task_id":
             asked = request.task_id
@@ -105,9 +114,23 @@ async def _task(request: run_service_pb2.CreateRunRequest) -> TaskFacts:
             return specs.read_task_spec(found.spec)
         case "trigger_name":
             name = request.trigger_name.name
-            raise ConnectError(Code.UNIMPLEMENTED, f"triggers are not supported yet: {name}")
+            raise ConnectError(Code.UNIMPLEMENTED, f"{services.TRIGGERS}; the trigger is {name!r}")
         case _:
             raise Invalid("the request has no task: neither task_spec nor task_id")
+
+
+def _overwrites_cache(spec: run_pb2.RunSpec) -> bool:
+    return bool(spec.overwrite_cache or spec.cache_config.overwrite_cache)
+
+
+def _image_to_build(input_uri: str) -> str:
+    """The name of the image that a build is to make."""
+    try:
+        inputs = common_pb2.Inputs.FromString(storage.read_bytes(input_uri) or b"")
+    except DecodeError as error:
+        raise Invalid(f"the inputs of the build cannot be read: {error}") from error
+    given = {one.name: one.value.scalar.primitive.string_value for one in inputs.literals}
+    return specs.check_text("target_image", plain_name(given.get(INPUTS[-1], "")), longest=MAX_IMAGE_NAME)
 
 
 def _check_bundle(task: TaskFacts) -> None:

@@ -16,7 +16,7 @@ from flyteidl2.dataproxy import dataproxy_service_connect, dataproxy_service_pb2
 from flyteidl2.task import task_definition_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from runs.api import create_run, logs, wire
+from runs.api import create_run, downloads, logs, wire
 from runs.api.door import subject_of
 from runs.domain import cache_keys, specs
 from runs.domain.errors import AlreadyExists, Invalid, NotFound
@@ -33,7 +33,7 @@ _OVERWRITABLE = "tracked-runs/"
 
 
 class DataProxy(dataproxy_service_connect.DataProxyService):
-    """CreateDownloadLink is not supported yet."""
+    """What is uploaded and downloaded goes by signed addresses (uploads.py, downloads.py), and not through these calls."""
 
     async def create_upload_location(
         self, request: dataproxy_service_pb2.CreateUploadLocationRequest, ctx: RequestContext[Any, Any]
@@ -63,6 +63,21 @@ class DataProxy(dataproxy_service_connect.DataProxyService):
             signed_url=f"{settings.PUBLIC_URL}/upload/{token}",
             native_url=storage.for_user_code(uri),
             expires_at=Timestamp(seconds=expires_at),
+        )
+
+    async def create_download_link(
+        self, request: dataproxy_service_pb2.CreateDownloadLinkRequest, ctx: RequestContext[Any, Any]
+    ) -> dataproxy_service_pb2.CreateDownloadLinkResponse:
+        uri = await downloads.find_file(request, subject_of(ctx))
+        expires_at = int(time.time()) + _expiry(request)
+        token = storage.sign_download(
+            storage.Download(uri=uri, expires_at=expires_at, subject=subject_of(ctx).id)
+        )
+        return dataproxy_service_pb2.CreateDownloadLinkResponse(
+            pre_signed_urls=dataproxy_service_pb2.PreSignedURLs(
+                signed_url=[f"{settings.PUBLIC_URL}{downloads.PREFIX}{token}"],
+                expires_at=Timestamp(seconds=expires_at),
+            )
         )
 
     async def upload_inputs(
@@ -143,7 +158,10 @@ def _check_length(length: int) -> None:
         )
 
 
-def _expiry(request: dataproxy_service_pb2.CreateUploadLocationRequest) -> int:
+def _expiry(
+    request: dataproxy_service_pb2.CreateUploadLocationRequest
+    | dataproxy_service_pb2.CreateDownloadLinkRequest,
+) -> int:
     if not request.HasField("expires_in"):
         return DEFAULT_EXPIRY_SECONDS
     seconds = request.expires_in.seconds

@@ -17,7 +17,7 @@ from runs.access import audit, bearers, gate
 from runs.access.deeds import Deed, Outcome
 from runs.access.members import is_switched_off
 from runs.access.rules import Open, Rule, rule_of_rpc
-from runs.api.targets import made_by, project_of, sources_of, target_of
+from runs.api.targets import made_by, project_of, shown_target, sources_of, target_of
 from runs.domain.errors import FlyteUIError, Forbidden, Unauthenticated
 from runs.domain.roles import Role, Subject, Way, projects_with
 from runs.store import database
@@ -153,10 +153,10 @@ async def tell(
     subject = subject_of(ctx)
     if rule.is_of_code and outcome is not Outcome.REFUSED and subject.way in CODE:
         return
-    target = made or target_of(request)
+    target = "/".join(made) or shown_target(request)
     await audit.record_soon(
         audit.entry_of(
-            subject, deed_of(rule.deed, ctx), outcome=outcome, project=next(iter(target), ""), target="/".join(target),
+            subject, deed_of(rule.deed, ctx), outcome=outcome, project=next(iter(made or target_of(request)), ""), target=target,
             note=note or reason_of(request),
         )
     )  # fmt: skip

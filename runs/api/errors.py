@@ -20,6 +20,7 @@ from django.db import OperationalError
 from google.protobuf.message import Message
 
 from runs.domain import errors
+from runs.domain.declared import services
 
 Request = TypeVar("Request")
 Response = TypeVar("Response")
@@ -40,12 +41,13 @@ CODES: tuple[tuple[type[Exception], Code], ...] = (
 
 def translate(error: Exception, ctx: RequestContext[Any, Any]) -> ConnectError:
     """The Connect error for an exception; an unexpected one is logged, and answered with its request id only."""
+    method = f"{ctx.method().service_name}/{ctx.method().name}"
     if isinstance(error, ConnectError):
-        return error
+        is_unwritten = (error.code, error.message) == (Code.UNIMPLEMENTED, services.UNKNOWN)
+        return ConnectError(Code.UNIMPLEMENTED, services.why_unsupported(method)) if is_unwritten else error
     for kind, code in CODES:
         if isinstance(error, kind):
             return ConnectError(code, str(error))
-    method = f"{ctx.method().service_name}/{ctx.method().name}"
     request_id = ctx.request_headers().get("x-request-id") or uuid.uuid4().hex
     if isinstance(error, OperationalError):
         log.warning("database not available", method=method, request_id=request_id, error=str(error))

@@ -1,6 +1,6 @@
-"""ImageService: every image exists, so that a customised image never asks for a container build.
+"""ImageService: which images were built here. What is not in our table, the client has built by a run of build-image.
 
-Actions run in the worker's own Python environment. Clients need `image.builder: remote` to ask us at all.
+Clients need `image.builder: remote` to ask us at all, which the config.yaml of `manage.py up` sets.
 """
 
 from __future__ import annotations
@@ -8,21 +8,28 @@ from __future__ import annotations
 from typing import Any
 
 from connectrpc.request import RequestContext
+from flyteidl2.common import identifier_pb2
 from flyteidl2.imagebuilder import definition_pb2, payload_pb2, service_connect
 
+from runs.domain.images import MAX_IMAGE_NAME, full_name, plain_name
 from runs.domain.specs import check_text
-
-REGISTRY = "flyteui.local"
-MAX_IMAGE_NAME = 500
+from runs.queries import images
+from runs.store import database
 
 
 class Images(service_connect.ImageService):
-    """Answers each image name with the same name in a registry from which nothing is pulled."""
+    """An image that is built is named in a registry from which nothing is pulled."""
 
     async def get_image(
         self, request: payload_pb2.GetImageRequest, ctx: RequestContext[Any, Any]
     ) -> payload_pb2.GetImageResponse:
-        name = check_text("image name", request.id.name, longest=MAX_IMAGE_NAME)
-        return payload_pb2.GetImageResponse(
-            image=definition_pb2.Image(id=request.id, fqin=f"{REGISTRY}/{name}")
-        )
+        name = plain_name(check_text("image name", request.id.name, longest=MAX_IMAGE_NAME))
+        built = await database.read(images.get_built, name)
+        answer = definition_pb2.Image(id=request.id, fqin=full_name(name))
+        if built.run is not None:
+            answer.build_run.CopyFrom(
+                identifier_pb2.RunIdentifier(
+                    org=built.org, project=built.run.project, domain=built.run.domain, name=built.run.name
+                )
+            )
+        return payload_pb2.GetImageResponse(image=answer)

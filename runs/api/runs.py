@@ -18,6 +18,7 @@ from runs.api.dataproxy import data_uris
 from runs.api.door import FORCE_HEADER, visible_to
 from runs.api.identity import actor_of, owner_of
 from runs.domain import conditions, specs
+from runs.domain.declared import services
 from runs.domain.errors import Invalid
 from runs.domain.names import ROOT, ActionRef, RunRef, check_scope
 from runs.domain.phases import Phase
@@ -207,7 +208,7 @@ def _scope(request: run_service_pb2.ListRunsRequest) -> tuple[str, str, tuple[Co
             )
             return check_scope("project", exact.project), check_scope("domain", exact.domain), both
         case "trigger_name":
-            raise ConnectError(Code.UNIMPLEMENTED, "triggers are not supported yet")
+            raise ConnectError(Code.UNIMPLEMENTED, str(services.TRIGGERS))
         case _:
             return "", "", ()
 

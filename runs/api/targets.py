@@ -16,11 +16,19 @@ FIELDS = (
     "action_id", "parent_action_id", "action_attempt_id", "run_id", "project_id", "action", "project",
     "task_name", "task_id", "trigger_name", "id",
 )  # fmt: skip
+_SECRET = "flyteidl2.secret.SecretIdentifier"  # noqa: S105 a name
 
 
 def target_of(request: Message) -> tuple[str, ...]:
     """Project, domain, run or task, action: as much of it as the request names."""
     return next(_named(request), ())
+
+
+def shown_target(request: Any) -> str:
+    """The same for the audit, which also names a secret that is of no project."""
+    if _has(request, "id") and request.id.DESCRIPTOR.full_name == _SECRET:
+        return "/".join(filter(None, (request.id.project, request.id.domain, request.id.name)))
+    return "/".join(target_of(request))
 
 
 def project_of(request: Message) -> str | None:

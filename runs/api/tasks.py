@@ -15,6 +15,7 @@ from runs.api import wire
 from runs.api.door import visible_to
 from runs.api.identity import owner_of
 from runs.domain import specs
+from runs.domain.declared import services
 from runs.domain.names import check_scope
 from runs.engine import registry
 from runs.queries import registry as queries
@@ -29,8 +30,10 @@ class Tasks(task_service_connect.TaskService):
         self, request: task_service_pb2.DeployTaskRequest, ctx: RequestContext[Any, Any]
     ) -> task_service_pb2.DeployTaskResponse:
         if request.triggers:
-            names = ", ".join(trigger.name for trigger in request.triggers)
-            raise ConnectError(Code.UNIMPLEMENTED, f"triggers are not supported yet: {names}")
+            names = ", ".join(repr(trigger.name) for trigger in request.triggers)
+            raise ConnectError(
+                Code.UNIMPLEMENTED, f"{services.TRIGGERS}; task {request.task_id.name!r} has {names}"
+            )
         asked = request.task_id
         await database.write(
             registry.deploy_task,

@@ -13,6 +13,7 @@ from flyteidl2.task import common_pb2, run_pb2, task_definition_pb2
 from flyteidl2.workflow import run_definition_pb2, state_service_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from runs.domain.declared import links
 from runs.domain.errors import Invalid
 from runs.domain.names import ROOT, ActionRef, RunRef
 from runs.domain.phases import SUCCESS, TERMINAL, Kind, Phase
@@ -143,6 +144,8 @@ def action_details(details: ActionDetails) -> run_definition_pb2.ActionDetails:
         status=status(view),
         attempts=[attempt(one) for one in details.attempts],
     )
+    if view.kind is Kind.TASK:
+        _add_links(message, details)
     if view.phase is Phase.ABORTED and view.abort:
         message.abort_info.reason = view.abort.reason
         message.abort_info.aborted_by.CopyFrom(identity(view.abort.actor))
@@ -160,6 +163,21 @@ def action_details(details: ActionDetails) -> run_definition_pb2.ActionDetails:
         case Kind.CONDITION:
             message.condition.ParseFromString(view.detail)
     return message
+
+
+def _add_links(message: run_definition_pb2.ActionDetails, details: ActionDetails) -> None:
+    """The links that the task declares, with the names of each attempt."""
+    template = task_definition_pb2.TaskSpec.FromString(details.spec).task_template
+    ref = details.action.ref
+    for told, one in zip(message.attempts, details.attempts, strict=True):
+        names = links.names_of(
+            project=ref.run.project,
+            domain=ref.run.domain,
+            run=ref.run.name,
+            action=ref.name,
+            attempt=one.number,
+        )
+        told.log_info.extend(links.messages_of(template, names, is_live=one.phase not in TERMINAL))
 
 
 def _nameless(view: ActionView) -> ErrorFacts:

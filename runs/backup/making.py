@@ -1,4 +1,4 @@
-"""`manage.py backup`: the database and the storage as they are now, while the server goes on."""
+"""`flyteui backup`: the database and the storage as they are now, while the server goes on."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from django.utils import timezone
 
 from runs.backup import archive, databases
 from runs.backup.manifest import FORMAT, Manifest, own_version
+from runs.domain.addresses.storage import is_local, split_scheme
 from runs.domain.errors import AlreadyExists, Invalid
-from runs.domain.storage_urls import is_local, split_scheme
 from runs.engine import locks
 from runs.engine.retention import files
 from runs.store import schema

@@ -19,8 +19,8 @@ from flyteidl2.task import common_pb2, run_pb2, task_definition_pb2
 from flyteidl2.workflow import run_definition_pb2
 from google.protobuf.message import Message
 
+from runs.domain.addresses.storage import split_scheme
 from runs.domain.phases import Kind
-from runs.domain.storage_urls import split_scheme
 from runs.models import Action, Attempt, CacheEntry, Pool, Run, TaskSpec
 from runs.store import packs
 from runs.store.addresses import change_strings

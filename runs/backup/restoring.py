@@ -1,4 +1,4 @@
-"""`manage.py restore`: a backup into a home without a database and without files."""
+"""`flyteui restore`: a backup into a home without a database and without files."""
 
 from __future__ import annotations
 
@@ -16,9 +16,10 @@ from django.db import transaction
 
 from runs.backup import archive, databases, moving
 from runs.backup.manifest import Manifest, check_fits
+from runs.domain.addresses.storage import is_local, split_scheme
 from runs.domain.errors import Conflict
-from runs.domain.storage_urls import is_local, split_scheme
 from runs.engine import leases, locks
+from runs.engine.images import table as images
 from runs.models import Executor
 
 WHY = "the database was restored from a backup"
@@ -72,6 +73,7 @@ def _begin(move: moving.Move | None) -> int:
         left = list(Executor.objects.exclude(state=Executor.State.GONE).values_list("pk", flat=True))
         for executor in left:
             leases.end_executor(executor, WHY, was_stopped=True)
+        images.forget_all()  # environments are no part of a backup
     return len(left)
 
 

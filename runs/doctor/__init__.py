@@ -1,1 +1,1 @@
-"""Checks of the invariants of the database, for `manage.py doctor` and for tests. Repairs nothing."""
+"""Checks of the invariants of the database, for `flyteui doctor` and for tests. Repairs nothing."""

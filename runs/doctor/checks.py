@@ -17,6 +17,7 @@ from django.db.models.functions import Left
 from runs.doctor.findings import LIMIT, REPORT, Check, Finding, check_actions, facts_of, finding_of
 from runs.doctor.histories import check_attempts, check_events
 from runs.doctor.leftovers import check_leftovers
+from runs.doctor.secrets import check_secrets
 from runs.domain.limits import MAX_RUNTIME, QUEUED_TIMEOUT
 from runs.domain.phases import HELD, LIVE, TERMINAL, UNHELD, Kind, Phase
 from runs.engine.executors import heartbeats
@@ -26,7 +27,7 @@ from runs.models import Action, Attempt, Executor, Manner
 _LIVE, _TERMINAL, _HELD, _UNHELD = sorted(LIVE), sorted(TERMINAL), sorted(HELD), sorted(UNHELD)
 _GONE = Executor.State.GONE
 
-ABORT = "stop it with `manage.py abort {run} {action}`, and report this with `manage.py doctor --json`"
+ABORT = "stop it with `flyteui abort {run} {action}`, and report this with `flyteui doctor --json`"
 
 
 class Limits(NamedTuple):
@@ -126,7 +127,7 @@ CHECKS = [
 
 
 def list_findings(limits: Limits) -> list[Finding]:
-    """Everything that breaks a rule now, as one instant shows it. At most 32 statements, and a look into the storage."""
+    """Everything that breaks a rule now, as one instant shows it. At most 33 statements, and a look into the storage."""
     with _one_instant():
         found = [finding for check in CHECKS for finding in check_actions(check, Action.objects.all())]
         found += check_actions(
@@ -135,6 +136,7 @@ def list_findings(limits: Limits) -> list[Finding]:
         found += check_events()
         found += check_attempts()
         found += _check_executors(limits)
+        found += check_secrets()
     # Reads the storage too, which takes time and knows no instants.
     found += check_leftovers(limits.now)
     return found
@@ -195,7 +197,7 @@ def _check_executors(limits: Limits) -> Iterator[Finding]:
         who = f"{by} of run {by.run}" if by else "code of no action"
         text = f"{who} has blocked the event loop of executor {executor.pk} since {executor.blocked_since}"
         remedy = (
-            f"stop it with `manage.py abort {by.run} {by.name} --force`"
+            f"stop it with `flyteui abort {by.run} {by.name} --force`"
             if by
             else "look into the stack of its process"
         )

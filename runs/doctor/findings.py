@@ -12,7 +12,7 @@ from runs.domain.phases import Phase
 from runs.models import Action
 
 LIMIT = 100  # findings of one check; more would add nothing
-REPORT = "this is a bug of flyteui: report it with the output of `manage.py doctor --json`"
+REPORT = "this is a bug of flyteui: report it with the output of `flyteui doctor --json`"
 
 
 @dataclass(frozen=True, slots=True)

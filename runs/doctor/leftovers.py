@@ -14,7 +14,7 @@ from runs.models import Deletion, Pool, Run, TaskSpec
 from runs.store import trees
 
 LATE = timedelta(hours=3)  # the server looks every hour, and deletes what was unused for one
-PRUNE = "delete it with `manage.py prune`; the server does so by itself while it runs"
+PRUNE = "delete it with `flyteui prune`; the server does so by itself while it runs"
 
 
 def check_leftovers(now: datetime) -> Iterator[Finding]:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 from runs.domain.errors import Invalid
 
+BUILDER_POOL = "builder"  # the key of the pool that builds images; those of other pools are digests
+BUILD_PROJECT = "system"  # of the task that builds images, and of the builds that the server starts itself
 ROOT = "a0"
 _DNS_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?\Z")
 _ACTION = re.compile(r"[A-Za-z0-9]([-_.A-Za-z0-9]*)\Z")

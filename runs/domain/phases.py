@@ -69,9 +69,10 @@ HELD: frozenset[Phase] = frozenset({Phase.INITIALIZING, Phase.RUNNING})
 # Every move that happens, and when. No phase moves to one that is not named here.
 MOVES: dict[Phase, dict[Phase, str]] = {
     Phase.QUEUED: {
-        Phase.QUEUED: "retry after its time in the queue",
+        Phase.QUEUED: "retry after its time in the queue, or an executor that cannot be started",
         Phase.INITIALIZING: "leased to an executor",
         Phase.RUNNING: "reported by somebody outside of our executors",
+        Phase.FAILED: "of a kind that no executor can run, no executor can be started, or its image cannot be had",
         Phase.ABORTED: "aborted",
         Phase.TIMED_OUT: "a limit passed",
         Phase.RECOVERED: "taken over from an earlier run",

@@ -10,6 +10,7 @@ from runs.domain.limits import CONDITION_TIMEOUT, DEADLINE, MAX_SECONDS
 
 MAX_SYSTEM_FAILURES = 3  # consecutive; the fourth ends the action
 TOO_MANY = "MaxSystemFailuresExceeded"
+NOT_STARTED = "ExecutorNotStarted"
 ABORTED_CHILD = "ActionAbortedError"  # of a parent that did not handle the abort of a child (law 9)
 
 
@@ -22,6 +23,7 @@ class How(StrEnum):
     INTERRUPTED = "interrupted"  # its executor was stopped in order, or gave it back
     LOST = "lost"  # its process died
     INNOCENT = "innocent"  # another action ended the process that they shared
+    UNSTARTED = "not started"  # no executor could be started for it
     EXPIRED = "expired"  # a limit passed while nobody ran it
 
 
@@ -103,15 +105,17 @@ def decide(ending: Ending, standing: Standing) -> Verdict:  # noqa: PLR0911  (on
             return Verdict.TIME_OUT
         case _, How.INTERRUPTED | How.INNOCENT:
             return Verdict.REQUEUE
-        case _, How.LOST:
+        case _, How.LOST | How.UNSTARTED:
             return Verdict.REQUEUE if standing.system_failures < MAX_SYSTEM_FAILURES else Verdict.FAIL
     raise AssertionError((ending, standing))
 
 
 def error_of(ending: Ending, standing: Standing) -> Failure:
     """The error of an action whose verdict is FAIL."""
+    times = standing.system_failures + 1
+    if ending.how is How.UNSTARTED:
+        return Failure(NOT_STARTED, f"{ending.reason} (tried {times} times)", "system")
     if ending.how is How.LOST:
-        times = standing.system_failures + 1
         message = f"lost {times} times in a row, the last time because {ending.reason}"
         return Failure(TOO_MANY, message, "system")
     if ending.failure is not None:

@@ -15,21 +15,24 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flyteidl2.actions import actions_service_pb2
-from flyteidl2.core import execution_pb2, literals_pb2, tasks_pb2
+from flyteidl2.core import execution_pb2, literals_pb2
 from flyteidl2.task import run_pb2, task_definition_pb2
+from flyteidl2.workflow import run_definition_pb2
 from google.protobuf.duration_pb2 import Duration
-from google.protobuf.json_format import MessageToDict
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from runs.domain import conditions, names
 from runs.domain.caches import cached
+from runs.domain.declared.containers import container_of
+from runs.domain.declared.plugins import why_refused
 from runs.domain.errors import Invalid
 from runs.domain.failures import Failure
 from runs.domain.limits import MAX_SECONDS
 from runs.domain.names import ActionRef, RunRef
 from runs.domain.phases import TERMINAL, Kind, Phase
 from runs.domain.retries import Backoff
+from runs.domain.secrets import SecretRequest, read_requests
 from runs.domain.variables.grace import check_grace
 from runs.domain.variables.isolation import isolation_of
 
@@ -37,6 +40,7 @@ MAX_TASK_NAME = 255
 MAX_VERSION = 63
 MAX_SHORT_NAME = 63
 MAX_GROUP = 255
+MAX_QUEUE = 255
 MAX_RETRIES = 10
 MAX_URI = 4096
 MAX_CACHE_KEY = 120
@@ -72,6 +76,8 @@ class TaskFacts:
     queued_timeout_seconds: float
     deadline_seconds: float
     backoff: Backoff
+    secrets: tuple[SecretRequest, ...]
+    refusal: str = ""  # why no executor can run it, and what to do; "" for what one can run
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +99,9 @@ class NewAction:
     output_uri: str = ""
     failure: Failure | None = None
     timeout_seconds: float = 0.0  # conditions only; 0 is unlimited
-    detail: bytes = b""  # the TraceAction or ConditionAction message
+    detail: bytes = (
+        b""  # the TraceAction or ConditionAction message; of a task a TaskAction, without its spec
+    )
 
     @property
     def name(self) -> str:
@@ -118,8 +126,10 @@ class NewRun:
     raw_data_prefix: str | None = None
     created_by: str = ""
     cache_key: str = ""
+    max_actions: int = 0  # how many of its actions may run at a time; 0 is unlimited
     relation: str = ""  # rerun | recover | spawn | ""
     related_to: RunRef | None = None
+    image: str = ""  # what it builds, when it is a build of ours
 
 
 # The spec is kept twice, as key and in the facts; its arguments and variables are in there a third time.
@@ -141,6 +151,12 @@ def read_task_message(message: task_definition_pb2.TaskSpec) -> TaskFacts:
     return read_task_spec(message.SerializeToString(deterministic=True))
 
 
+def check_runnable(task: TaskFacts) -> None:
+    """Raise Invalid, with what to do instead, for a task that no executor can run."""
+    if task.refusal:
+        raise Invalid(task.refusal)
+
+
 def is_entrypoint(data: bytes) -> bool:
     """Whether people are meant to start the task of this (valid) TaskSpec."""
     return task_definition_pb2.TaskSpec.FromString(data).task_template.metadata.is_entrypoint
@@ -159,9 +175,9 @@ def _facts(message: task_definition_pb2.TaskSpec) -> TaskFacts:
     if template.metadata.retries.retries > MAX_RETRIES:
         asked = template.metadata.retries.retries
         raise Invalid(f"task {name!r} asks for {asked} retries, at most {MAX_RETRIES} are allowed")
-    args, env, image = _command(template)
-    _check_env(env)
-    bundle_uri, is_pickled = _bundle(args)
+    container = container_of(template)
+    _check_env(container.env)
+    bundle_uri, is_pickled = _bundle(container.args)
     spec = message.SerializeToString(deterministic=True)
     return TaskFacts(
         spec=spec,
@@ -173,9 +189,9 @@ def _facts(message: task_definition_pb2.TaskSpec) -> TaskFacts:
         task_type=template.type,
         bundle_uri=bundle_uri,
         is_pickled=is_pickled,
-        image=image,
-        env=env,
-        args=args,
+        image=container.image,
+        env=container.env,
+        args=container.args,
         max_attempts=template.metadata.retries.retries + 1,
         discoverable=template.metadata.discoverable,
         discovery_version=template.metadata.discovery_version,
@@ -189,6 +205,8 @@ def _facts(message: task_definition_pb2.TaskSpec) -> TaskFacts:
         ),
         deadline_seconds=_seconds(f"deadline of task {name!r}", template.metadata.timeouts.deadline),
         backoff=_backoff(name, template.metadata.retries.backoff),
+        secrets=read_requests(name, template.security_context),
+        refusal=why_refused(template, container),
     )
 
 
@@ -210,29 +228,6 @@ def _seconds(what: str, duration: Duration) -> float:
     if seconds < 0:
         raise Invalid(f"the {what} is negative: {seconds} s")
     return min(seconds, MAX_SECONDS)
-
-
-def _command(template: tasks_pb2.TaskTemplate) -> tuple[tuple[str, ...], dict[str, str], str]:
-    """The arguments, the environment variables and the image of the task's (primary) container."""
-    target = template.WhichOneof("target")
-    if target == "container":
-        container = template.container
-        return tuple(container.args), {pair.key: pair.value for pair in container.env}, container.image
-    if target == "k8s_pod":
-        return _pod_command(template)
-    raise Invalid(
-        f"task {template.id.name!r} of type {template.type!r} has no container, so there is nothing to run"
-    )
-
-
-def _pod_command(template: tasks_pb2.TaskTemplate) -> tuple[tuple[str, ...], dict[str, str], str]:
-    pod: dict[str, Any] = MessageToDict(template.k8s_pod.pod_spec)
-    primary = template.k8s_pod.primary_container_name
-    for container in pod.get("containers", []):
-        if container.get("name") == primary:
-            env = {pair["name"]: str(pair.get("value", "")) for pair in container.get("env", [])}
-            return tuple(map(str, container.get("args", []))), env, str(container.get("image", ""))
-    raise Invalid(f"task {template.id.name!r} has a pod without its primary container {primary!r}")
 
 
 def _bundle(args: tuple[str, ...]) -> tuple[str, bool]:
@@ -272,13 +267,26 @@ def read_action(data: bytes | actions_service_pb2.Action) -> NewAction:
         case "task":
             key = message.task.cache_key.value
             check_text(f"cache key of action {ref.name!r}", key, longest=MAX_CACHE_KEY, may_be_empty=True)
-            return replace(bare, task=read_task_message(message.task.spec), cache_key=key)
+            return replace(
+                bare,
+                task=read_task_message(message.task.spec),
+                cache_key=key,
+                detail=_beside_spec(message.task),
+            )
         case "trace":
             return _trace(bare, message)
         case "condition":
             return _condition(bare, message)
         case _:
             raise Invalid(f"action {ref.name!r} has no task, trace or condition")
+
+
+def _beside_spec(message: run_definition_pb2.TaskAction) -> bytes:
+    """What a parent says of a child's task beside its spec: the queue."""
+    check_text(
+        f"queue of task {message.spec.short_name!r}", message.queue, longest=MAX_QUEUE, may_be_empty=True
+    )
+    return run_definition_pb2.TaskAction(queue=message.queue).SerializeToString(deterministic=True)
 
 
 def _trace(bare: NewAction, message: actions_service_pb2.Action) -> NewAction:

@@ -16,7 +16,7 @@ import structlog
 from django.db import DataError, IntegrityError, transaction
 
 from runs.domain.errors import ExecutorError, FlyteUIError, Invalid, LeaseLost, NotFound, RunEnded
-from runs.domain.names import ROOT
+from runs.domain.names import BUILDER_POOL, ROOT
 from runs.domain.phases import Cause, Escalation, Phase
 from runs.domain.retries import Ending, How
 from runs.domain.specs import NewAction, read_action
@@ -27,8 +27,10 @@ from runs.engine.creation import add_action, check_open
 from runs.engine.endings import end_attempt
 from runs.engine.escalation import MAX_STACK, note_refusal, stop_executor, why_stopped
 from runs.engine.executors import blocks, heartbeats
+from runs.engine.images import table as images
 from runs.engine.leases import Clock, attempt_uri, free_slots, lease, lease_frame
 from runs.engine.recovery import find_recovered
+from runs.engine.secrets import Vault
 from runs.models import Abort, Attempt, Executor, Manner
 from runs.protocol import bounds, frames
 from runs.store import hints
@@ -44,7 +46,7 @@ _CODES: dict[type[FlyteUIError], str] = {
 # What a database, a clock or an enumeration says of a value that it cannot hold.
 UNSTORABLE = (DataError, IntegrityError, OverflowError, ValueError)
 _Numbered = tuple[int, frames.Event]  # an event, and its place in the batch
-_REPORTED = {str(how): how for how in How if how is not How.EXPIRED}
+_REPORTED = {str(how): how for how in How if how not in {How.EXPIRED, How.UNSTARTED}}
 
 
 @dataclass(slots=True)
@@ -154,6 +156,7 @@ class _Page:
         self._printed: list[logs.Printed] = []
         self._asked: list[tuple[int, frames.Enqueue, NewAction]] = []
         self._parents: set[int] = set()
+        self._vault = Vault(book.run)
 
     def _when(self, at: int) -> datetime:
         """An executor's instant, never later than the server's own clock."""
@@ -181,6 +184,8 @@ class _Page:
                     self._log(event)
                 case frames.Returned():
                     self._returned(event)
+                case frames.Built():
+                    self._built(event)
         self._settle()
         logs.keep(self.executor.pk, self.executor.epoch, self._printed)
 
@@ -242,13 +247,13 @@ class _Page:
         refused = {result.index for result in self.results}
         for index, _, new in asked:
             if index not in refused:
-                self._answer(index, book.get(new.name), is_new=new.name in created, at=at)
+                self._answer(index, book.get(new.name), new, is_new=new.name in created, at=at)
 
     def _check_holder(self, parent: Row) -> None:
         if parent.executor_id != self.executor.pk:
             raise RunEnded(f"action {parent.name} is not held by this executor any more")
 
-    def _answer(self, index: int, row: Row, *, is_new: bool, at: datetime) -> None:
+    def _answer(self, index: int, row: Row, new: NewAction, *, is_new: bool, at: datetime) -> None:
         """ok or already_exists, with a lease when this executor is to run it (or was, in an answer that was lost)."""
         code = "ok" if is_new else "already_exists"
         given: frames.Lease | None = None
@@ -260,12 +265,15 @@ class _Page:
             given = lease_frame(self.book, row, attempt_uri(self.book, row))
         elif row.phase is Phase.QUEUED and row.pool_id is not None:
             hints.publish_work(row.pool_id)
+        if given is not None and new.task is not None:
+            given = self._vault.fill(given, new.task.secrets)
         self.results.append(frames.EnqueueResult(index, code, lease=given))
 
     def _may_run(self, row: Row, at: datetime) -> bool:
         return (
             (row.not_before is None or row.not_before <= at)
             and row.pool_id == self.executor.pool_id
+            and not self.book.run.max_actions  # then `lease_queued` counts
             and self.room > 0
             and self.executor.state == Executor.State.CONNECTED
         )
@@ -343,6 +351,11 @@ class _Page:
         if (row := self._held(event.key, event.epoch)) and row.phase is Phase.INITIALIZING:
             ending = Ending(How.INTERRUPTED, reason="given back before it started")
             end_attempt(self.book, row, ending, at=self._clock())
+
+    def _built(self, event: frames.Built) -> None:
+        # Executors of user code share the protocol; only the builder's own may say what an image is.
+        if self._held(event.key, event.epoch) and self.executor.pool.key == BUILDER_POOL:
+            images.note_built(self.book.run, event)
 
     def _abort_child(self, event: frames.AbortChild) -> None:
         self._settle()

@@ -20,6 +20,7 @@ from django.db import connection, transaction
 from runs.domain.errors import ForbiddenTransition, NotFound, StaleTransition
 from runs.domain.phases import LIVE, TERMINAL, Cause, Escalation, Phase, may_move
 from runs.domain.retries import Standing, Stop
+from runs.engine import concurrency
 from runs.engine.executors import places
 from runs.models import Abort, Action, Run
 from runs.store import hints, metrics
@@ -121,7 +122,7 @@ _COLUMNS = [f.name for f in fields(Row) if f.name not in {"updates", "stored_pha
 _INSERTED = tuple(column.attname for column in Action._meta.concrete_fields if not column.primary_key)
 _TAKE_SEQ = (
     "UPDATE runs_run SET seq = seq + 1 WHERE id = %s "
-    "RETURNING id, seq, name, base_uri, envs, relation, related_to_id, project_id, domain"
+    "RETURNING id, seq, name, base_uri, envs, relation, related_to_id, project_id, domain, max_actions"
 )
 _EVENT = ["run_id", "action_id", "seq", "from_phase", "to_phase", "attempt", "cause", "actor", "at"]
 _ATTEMPT = [
@@ -209,11 +210,8 @@ class Book:
         self.flush()
         found: set[int] = set()
         for chunk in chunks(list(ids)):
-            found.update(
-                Action.objects.filter(parent_id__in=chunk, phase__in=_LIVE).values_list(
-                    "parent_id", flat=True
-                )
-            )
+            live = Action.objects.filter(parent_id__in=chunk, phase__in=_LIVE)
+            found.update(live.values_list("parent_id", flat=True))
         return found
 
     def _remember(self, actions: Any) -> None:
@@ -386,6 +384,7 @@ def open_run(run_id: int) -> Iterator[Book]:
         book.measure()
         if any(row.parent_id is None for row in book.ended):
             places.release(run_id)
+        concurrency.announce_room(book.run)
         hints.publish(hints.run_group(run_id), book.seq)
         if book.root_changed:
             hints.publish(hints.RUNS)

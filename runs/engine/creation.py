@@ -16,15 +16,26 @@ from typing import Any, TypeVar
 from django.db import IntegrityError, transaction
 from django.db.models import Q
 
+from runs.domain.declared import plugins
 from runs.domain.errors import AlreadyExists, Invalid, NotFound, RunEnded
-from runs.domain.names import ROOT, ActionRef, RunRef, check_action_name, check_run_name, generate_run_name
+from runs.domain.images import is_build, label_of
+from runs.domain.names import (
+    BUILDER_POOL,
+    ROOT,
+    ActionRef,
+    RunRef,
+    check_action_name,
+    check_run_name,
+    generate_run_name,
+)
 from runs.domain.phases import TERMINAL, Cause, Kind, Phase
-from runs.domain.specs import NewAction, NewRun, TaskFacts
+from runs.domain.specs import NewAction, NewRun, TaskFacts, check_runnable
 from runs.domain.variables.isolation import isolation_of
 from runs.engine import cache
 from runs.engine.aborts import find_run_id
 from runs.engine.book import Book, Row, open_run
 from runs.engine.executors import places
+from runs.engine.images import table as images
 from runs.engine.recovery import RECOVER, Recovered, find_recovered, find_related
 from runs.models import Action, Deletion, Pool, Project, Run, TaskSpec
 from runs.store import hints, storage
@@ -33,6 +44,8 @@ from runs.store.clock import wall_time
 # Rows never change after their commit, so their ids may be remembered; but for so long only, because rows that nothing has used
 # for longer are deleted (engine/retention/unused.py). By key: the id, and until when it counts (monotonic).
 REMEMBERED_SECONDS = 600.0
+ACTOR = "flyteui"
+MAX_LABEL = 255  # characters
 _Known = dict[str, tuple[int, float]]
 _spec_ids: _Known = {}
 _pool_ids: _Known = {}
@@ -41,8 +54,10 @@ _pool_ids: _Known = {}
 def create_run(new: NewRun, *, clock: Callable[[], datetime] = wall_time) -> RunRef:
     """Record a run and its queued root action.
 
-    Raises NotFound (project), AlreadyExists (the name is taken in that project and domain) or Invalid.
+    Raises NotFound (project), AlreadyExists (the name is taken in that project and domain) or Invalid (also for a task that no
+    executor can run).
     """
+    check_runnable(new.task)
     name = check_run_name(new.name) if new.name else generate_run_name()
     at = clock()
     with transaction.atomic():
@@ -57,7 +72,7 @@ def create_run(new: NewRun, *, clock: Callable[[], datetime] = wall_time) -> Run
             envs=new.envs, base_uri=new.base_uri or storage.run_base(ref),
             raw_data_prefix=storage.for_user_code(new.raw_data_prefix or "") or storage.raw_data_prefix(ref),
             started_from=new.started_from, created_by=new.created_by, created_at=at,
-            relation=new.relation, related_to=find_related(new),
+            relation=new.relation, related_to=find_related(new), max_actions=new.max_actions,
         )  # fmt: skip
         if run.related_to_id and run.relation == RECOVER:
             # Its values are files again, and may be packed when this run has ended.
@@ -70,7 +85,11 @@ def create_run(new: NewRun, *, clock: Callable[[], datetime] = wall_time) -> Run
         with open_run(run.pk) as book:
             action = _task_action(book, new.task, new.cache_key, at=at)
             action.name, action.input_uri = ROOT, new.input_uri
+            if new.image:  # builds differ by what they build
+                action.short_name = f"build {label_of(new.image)}"[:MAX_LABEL]
             book.create(action, cause=Cause.ENQUEUED, actor=new.created_by, at=at)
+        if new.image:
+            images.begin_build(run, new.image)
         if action.phase == Phase.QUEUED and not places.adopt(action.pool_id, run.pk):
             hints.publish_work(action.pool_id)
     return ref
@@ -117,13 +136,18 @@ def check_open(book: Book, parent: Row) -> None:
 def add_action(
     book: Book, new: NewAction, parent: Row, *, at: datetime, recovered: Recovered | None = None
 ) -> Action:
-    """Put a child into the book: a task is QUEUED (or looked up in the cache, or recovered), a condition PAUSED; a trace ends."""
+    """Put a child into the book: a task is QUEUED (or looked up in the cache, or recovered), a condition PAUSED; a trace ends.
+
+    A task that no executor can run has FAILED at once, in words for its parent and for the page.
+    """
     check_action_name(new.name)
     if new.kind is Kind.TASK:
         if new.task is None:
             raise Invalid(f"action {new.name!r} has no task spec")
-        # What is recovered has no use for the cache.
-        action = _task_action(book, new.task, "" if recovered else new.cache_key, at=at)
+        # What is recovered, or will not run, has no use for the cache.
+        key = "" if recovered or new.task.refusal else new.cache_key
+        action = _task_action(book, new.task, key, at=at)
+        action.detail = new.detail
     else:
         action = Action(
             run=book.run, phase=new.phase, task_name=new.title, short_name=new.title, detail=new.detail
@@ -144,6 +168,11 @@ def add_action(
         book.move(
             book.get(new.name), Phase.RECOVERED, cause=Cause.RECOVERED, at=at, actor=parent.name,
             output_uri=recovered.output_uri, source=recovered.source,
+        )  # fmt: skip
+    elif new.task is not None and new.task.refusal:
+        book.move(
+            book.get(new.name), Phase.FAILED, cause=Cause.FINISHED, at=at, actor=ACTOR,
+            error_code=plugins.CODE, error_kind="user", error_message=new.task.refusal,
         )  # fmt: skip
     return action
 
@@ -204,6 +233,11 @@ def _pool_id(book: Book, task: TaskFacts) -> int:
     Pickled code is bound to its run, not to its bundle's file. Project and domain count, because the SDK's own client
     (`flyte.run` inside a task) is initialised once a process.
     """
+    if is_build(task):
+        # The worker's own code, in the worker's own Python, whoever asks for it.
+        return _remembered(
+            book, _pool_ids, BUILDER_POOL, lambda: _get_or_create(Pool, {}, key=BUILDER_POOL).pk
+        )
     run = book.run
     bundle = f"run:{run.pk}" if task.is_pickled else task.bundle_uri
     env = {**task.env, **run.envs}
@@ -211,7 +245,10 @@ def _pool_id(book: Book, task: TaskFacts) -> int:
     key = hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
 
     def make() -> int:
-        columns = {"bundle_uri": "" if task.is_pickled else task.bundle_uri, "image": task.image, "env": env}
+        columns = {
+            "bundle_uri": "" if task.is_pickled else task.bundle_uri, "image": task.image, "env": env,
+            "built_image": images.image_for(task.image),
+        }  # fmt: skip
         return _get_or_create(Pool, columns, key=key).pk
 
     return _remembered(book, _pool_ids, key, make)

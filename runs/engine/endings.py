@@ -29,7 +29,7 @@ from runs.store.clock import wall_time
 log = structlog.get_logger()
 _CAUSES = {
     How.INTERRUPTED: Cause.SHUTDOWN, How.LOST: Cause.EXECUTOR_LOST, How.INNOCENT: Cause.EXECUTOR_LOST,
-    How.EXPIRED: Cause.TIMEOUT,
+    How.UNSTARTED: Cause.EXECUTOR_LOST, How.EXPIRED: Cause.TIMEOUT,
 }  # fmt: skip
 
 _WITH_ITS_PROCESS = frozenset({How.INTERRUPTED, How.LOST, How.INNOCENT})
@@ -102,8 +102,8 @@ def _error(failure: Failure | None) -> dict[str, str]:
 
 
 def _requeue(book: Book, row: Row, ending: Ending, *, cause: Cause, at: datetime) -> None:
-    """Queue the same attempt again; only a lost executor counts as a system failure."""
-    failures = row.system_failures + (ending.how is How.LOST)
+    """Queue the same attempt again; only an executor that was lost, or cannot be started, counts as a system failure."""
+    failures = row.system_failures + (ending.how in {How.LOST, How.UNSTARTED})
     book.move(row, Phase.QUEUED, cause=cause, at=at, system_failures=failures)
     hints.publish_work(row.pool_id)
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from runs.engine import escalation, limits, locks
 from runs.engine.executors import heartbeats, scheduling
+from runs.engine.images import builds
 from runs.store.clock import wall_time
 
 LOCK = "housekeeping"
@@ -68,4 +69,5 @@ EXECUTOR_SWEEPS = (
     Sweep("unproved executors", heartbeats.find_unproved, heartbeats.stop_unproved),
     Sweep("orphaned executors", scheduling.find_orphaned, scheduling.end_lost),
     Sweep("overdue refusals", find_overdue, escalation.stop_overdue),
+    Sweep("images", builds.find_due, builds.settle),
 )

@@ -16,16 +16,19 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, OuterRef, QuerySet
 
-from runs.domain.errors import LeaseLost
+from runs.domain.errors import Invalid, LeaseLost
 from runs.domain.failures import Failure
 from runs.domain.names import ROOT
 from runs.domain.phases import LIVE, TERMINAL, Cause, Escalation, Phase
 from runs.domain.retries import Ending, How
+from runs.domain.secrets import SecretRequest
+from runs.domain.specs import read_task_spec
 from runs.domain.variables.grace import grace_seconds
-from runs.engine import manners
+from runs.engine import concurrency, manners
 from runs.engine.book import Book, Row, open_run
 from runs.engine.endings import end_attempt
 from runs.engine.executors import places
+from runs.engine.secrets import Vault
 from runs.models import Abort, Action, Attempt, Executor, Manner, TaskSpec
 from runs.protocol import frames, worker_frames
 from runs.store import hints
@@ -113,10 +116,11 @@ def _lease_again(keys: Iterable[tuple[int, str]]) -> list[frames.Lease]:
         with open_run(run_id) as book:
             book.load(run_names)
             rows = [book.get(name) for name in run_names]
-            specs = read_specs(row.spec_id for row in rows)
+            specs, vault = read_specs(row.spec_id for row in rows), Vault(book.run)
             for row in rows:
                 spec = specs[row.spec_id] if row.spec_id else b""
-                leases.append(lease_frame(book, row, attempt_uri(book, row), spec=spec))
+                frame = lease_frame(book, row, attempt_uri(book, row), spec=spec)
+                leases.append(vault.fill(frame, wanted_by(spec)))
     return leases
 
 
@@ -292,12 +296,21 @@ def lease_queued(
         for run_id, action_ids in sorted(queued.items()):
             with open_run(run_id) as book:
                 rows = [row for row in book.by_id(action_ids) if row.phase is Phase.QUEUED]
-                specs = read_specs(row.spec_id for row in rows)
+                rows = rows[: concurrency.room_of(book.run)]
+                specs, vault = read_specs(row.spec_id for row in rows), Vault(book.run)
                 for row in rows:
                     output_uri = lease(book, row, executor_id, at=at)
                     spec = specs[row.spec_id] if row.spec_id else b""
-                    leases.append(lease_frame(book, row, output_uri, spec=spec))
+                    leases.append(vault.fill(lease_frame(book, row, output_uri, spec=spec), wanted_by(spec)))
     return leases
+
+
+def wanted_by(spec: bytes) -> tuple[SecretRequest, ...]:
+    """The secrets that a serialised TaskSpec asks for; none where it was taken before anybody read that, and cannot be."""
+    try:
+        return read_task_spec(spec).secrets if spec else ()
+    except Invalid:
+        return ()
 
 
 def read_specs(ids: Iterable[int | None]) -> dict[int, bytes]:

@@ -8,9 +8,11 @@ from django.conf import settings
 from django.db import IntegrityError, transaction
 
 from runs.domain.errors import AlreadyExists, Invalid, NotFound
-from runs.domain.names import check_scope
+from runs.domain.images import BUILD_DOMAIN, BUILD_TASK, BUILD_VERSION, build_task
+from runs.domain.names import BUILD_PROJECT, check_scope
 from runs.domain.specs import MAX_TASK_NAME, MAX_VERSION, TaskFacts, check_text
 from runs.engine.creation import keep_spec
+from runs.engine.images.table import match_pools
 from runs.models import DeployedTask, Project, Run
 
 MAX_DISPLAY_NAME = 100
@@ -97,8 +99,16 @@ def deploy_task(
 
 
 def seed() -> None:
-    """Make the default project when there is none."""
+    """Make the default project when there is none, and the task with which the client builds images."""
     Project.objects.get_or_create(name=settings.DEFAULT_PROJECT)
+    system, _ = Project.objects.get_or_create(
+        name=BUILD_PROJECT, defaults={"description": "Builds of images that the server starts itself"}
+    )
+    DeployedTask.objects.update_or_create(
+        project=system, domain=BUILD_DOMAIN, name=BUILD_TASK, version=BUILD_VERSION,
+        defaults={"spec": keep_spec(build_task()), "deployed_by": "flyteui"},
+    )  # fmt: skip
+    match_pools()
 
 
 def has_runs() -> bool:

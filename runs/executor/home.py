@@ -10,9 +10,13 @@ import hashlib
 from pathlib import Path
 
 
-def bundle_folder(uri: str, home: Path) -> Path:
-    """The address of a bundle contains its digest, so the folder is named after the address."""
-    return home / "bundles" / hashlib.sha256(uri.encode()).hexdigest()[:32]
+def bundle_folder(uri: str, home: Path, environment: str = "") -> Path:
+    """The address of a bundle contains its digest, so the folder is named after the address.
+
+    environment: the folder of the environment whose files lie beside those of the bundle; "" for none.
+    """
+    place = "\n".join(filter(None, (uri, environment)))
+    return home / "bundles" / hashlib.sha256(place.encode()).hexdigest()[:32]
 
 
 def note_module(uri: str, home: Path, module: str) -> None:

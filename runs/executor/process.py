@@ -11,11 +11,14 @@ import os
 import socket
 import sys
 import traceback
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
+from runs.domain.names import BUILDER_POOL
 from runs.executor import home
+from runs.executor.attempt import secrets
 from runs.executor.attempt.attempt import Attempt
 from runs.executor.attempt.descriptors import Descriptors
 from runs.executor.attempt.environ import hide_own_packages, overlay_environ, variables_of_server
@@ -23,6 +26,8 @@ from runs.executor.attempt.long_steps import COLLECTIONS
 from runs.executor.attempt.output import Output, capture
 from runs.executor.attempt.record import Record
 from runs.executor.attempt.working_folder import WorkingFolders
+from runs.executor.environments import missing
+from runs.executor.environments.use import InUse
 from runs.executor.flyte import bundles, sdk, tasks
 from runs.executor.link.client import Link
 from runs.executor.link.config import ExecutorConfig
@@ -32,7 +37,7 @@ from runs.executor.loop.guards import Guards
 from runs.executor.loop.host import Host, task_factory
 from runs.executor.loop.leftovers import reap_orphans
 from runs.executor.loop.probe import Block, LoopProbe
-from runs.executor.loop.runner import Runner
+from runs.executor.loop.runner import Runner, TaskSettings
 from runs.executor.loop.steps import Steps
 from runs.executor.processes.forker import Forker
 from runs.executor.processes.protocol import STACK_SIGNAL
@@ -50,10 +55,17 @@ class Process:
     """Owns the parts. As the link's `Receiver`, it is called on the link's thread."""
 
     def __init__(
-        self, config: ExecutorConfig, forker: Forker, record: Record, descriptors: Descriptors
+        self,
+        config: ExecutorConfig,
+        forker: Forker,
+        record: Record,
+        descriptors: Descriptors,
+        environment: InUse | None = None,
     ) -> None:
+        """environment: in which its actions run; None for the worker's own Python."""
         self._descriptors = descriptors
         self._config = config
+        self._environment = environment
         self._zygote_pid = forker.zygote_pid
         forker.on_lost = self._zygote_lost
         self._loop = asyncio.new_event_loop()
@@ -72,6 +84,12 @@ class Process:
             on_last_step=self._last_step_taken,
         )
         self._shutdown = Shutdown(config.executor, self._host, self._link, idle_seconds=config.idle_seconds)
+        self._own_tasks: Mapping[tuple[str, ...], Any] = {}
+        if config.pool == BUILDER_POOL:
+            # Here and now: other environments have no uv, and soon nothing of ours can be imported.
+            from runs.executor.images.task import make_tasks
+
+            self._own_tasks = make_tasks(self._link.outbox.put)
         self._record = record
         self._steps = Steps(self._loop, record)
         self._probe = LoopProbe(self._loop, self._steps, record.beat, self._loop_changed)
@@ -96,15 +114,15 @@ class Process:
         current = CurrentFolders(folders, sdk.ASKING_FOR_BUNDLE)
         current.install()
         self._steps.install(current.enter, self._host.holds_up)
+        missing.look_in(self._config.environment)
         note_module = partial(home.note_module, self._config.bundle_uri, Path(self._config.home))
-        runner = Runner(
-            self._link.outbox,
-            controller,
-            problem,
-            note_module,
-            self._steps.begin_code,
-            self._config.storage_url,
+        settings = TaskSettings(
+            secret_folder=partial(secrets.folder_of, self._config.home, self._config.executor),
+            storage_url=self._config.storage_url,
+            loads=not self._config.entry_point,
+            own_tasks=self._own_tasks,
         )
+        runner = Runner(self._link.outbox, controller, problem, note_module, self._steps.begin_code, settings)
         self._host.open(runner, folders)
         while True:
             try:
@@ -115,8 +133,11 @@ class Process:
 
     async def _enter_bundle(self, log_stream: TextIO) -> tuple[WorkingFolders, bundles.InvalidBundle | None]:
         folder, problem = Path(self._config.home), None
+        files = self._environment.workdir if self._environment else None
         try:
-            bundle = await bundles.prepare_bundle(self._config.bundle_uri, folder, self._config.storage_url)
+            bundle = await bundles.prepare_bundle(
+                self._config.bundle_uri, folder, self._config.storage_url, files
+            )
         except bundles.InvalidBundle as invalid:
             bundle, problem = folder, invalid
         tasks.enter(bundle)

@@ -22,12 +22,14 @@ from runs.executor.attempt.environ import hide_own_packages
 from runs.executor.attempt.output import capture, keep_output
 from runs.executor.attempt.owned import marks_of
 from runs.executor.attempt.record import Record
+from runs.executor.environments.use import InUse, take
 from runs.executor.flyte import child_controller, tasks
 from runs.executor.link.config import ExecutorConfig
 from runs.executor.process import Process
 from runs.executor.processes.child import fork_zygote
 from runs.executor.processes.fork_server import SIGNALS, ForkServer
 from runs.executor.processes.forker import Forker
+from runs.executor.processes.protocol import EntryPoint
 from runs.executor.processes.termination import kill_marked
 from runs.executor.worker import locks
 from runs.executor.worker.forks import (
@@ -50,6 +52,8 @@ def run_executor(config: ExecutorConfig, liveness_fds: list[int]) -> None:
     """Run an executor in this process, to its end. liveness_fds: kept open by it and by all that it forks."""
     if (lock := locks.acquire(config.home, config.executor)) is not None:
         liveness_fds.append(lock)
+    # Its lock is kept as the other one is.
+    environment = take(config.environment) if config.environment else None
     os.environ.update(config.env)
     descriptors = Descriptors()
     mark = marks_of(os.getpid())
@@ -58,8 +62,18 @@ def run_executor(config: ExecutorConfig, liveness_fds: list[int]) -> None:
         kill_marked(mark)
         descriptors.pass_on()
 
-    forker = Forker(fork_zygote(clear_up), liveness_fds)
-    Process(config, forker, Record(lock), descriptors).run()
+    # Where it forks no actions, it still clears up.
+    zygote = fork_zygote(clear_up)
+    entry_point = entry_point_of(config, environment)
+    forker = Forker(None if entry_point else zygote, liveness_fds, entry_point)
+    Process(config, forker, Record(lock), descriptors, environment).run()
+
+
+def entry_point_of(config: ExecutorConfig, environment: InUse | None) -> EntryPoint | None:
+    """How actions are run if the flyte of their environment does not fit. What the run sets wins against what the image does."""
+    if environment is None or not config.entry_point:
+        return None
+    return EntryPoint(str(environment.python), {**environment.variables(os.environ), **config.env})
 
 
 class Zygote(ForkServer):

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from runs.models.access import APIKey, AuditEntry, Member, ProviderAccount
 from runs.models.executors import Executor, Manner, Pool
+from runs.models.images import Image
 from runs.models.keeping import CacheEntry, Deletion, Lock
 from runs.models.projects import DeployedTask, Project, TaskSpec
 from runs.models.runs import Abort, Action, ActionEvent, Attempt, LogChunk, Run
+from runs.models.secrets import Secret
 
 __all__ = [
     "APIKey",
@@ -22,6 +24,7 @@ __all__ = [
     "Deletion",
     "DeployedTask",
     "Executor",
+    "Image",
     "Lock",
     "LogChunk",
     "Manner",
@@ -30,5 +33,6 @@ __all__ = [
     "Project",
     "ProviderAccount",
     "Run",
+    "Secret",
     "TaskSpec",
 ]

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
+from runs.models.images import Image
 from runs.models.projects import Project
 from runs.models.runs import Run
 
@@ -19,7 +20,14 @@ class Pool(models.Model):
         max_length=64, unique=True, help_text="sha256 of what must be equal to share a process"
     )
     bundle_uri = models.TextField(blank=True, help_text="the tgz or pickle that holds the user's code")
-    image = models.TextField(blank=True)
+    image = models.TextField(blank=True, help_text="as the task names it")
+    built_image = models.ForeignKey(
+        Image,
+        models.PROTECT,
+        null=True,
+        related_name="pools",
+        help_text="whose environment its executors have; null: the worker's own Python",
+    )
     env = models.JSONField(default=dict, help_text="environment variables of the process")
     slow_start = models.CharField(
         max_length=500, blank=True, help_text="why its modules are not imported before an executor is forked"

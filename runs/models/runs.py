@@ -40,6 +40,9 @@ class Run(models.Model):
     seq = models.BigIntegerField(
         default=0, help_text="grows by one with each transaction that changes the run"
     )
+    max_actions = models.IntegerField(
+        default=0, help_text="how many of its actions may run at a time; 0 is unlimited"
+    )
     packed_at = models.DateTimeField(
         null=True, help_text="when its small values were put into one file (store/packs.py)"
     )
@@ -94,7 +97,8 @@ class Action(models.Model):
     spec = models.ForeignKey(TaskSpec, models.PROTECT, null=True, related_name="+")
     pool = models.ForeignKey("Pool", models.PROTECT, null=True, related_name="+")
     detail = models.BinaryField(
-        default=b"", help_text="the TraceAction or ConditionAction message; empty for tasks"
+        default=b"",
+        help_text="the TraceAction or ConditionAction message; of a task what its parent said beside its spec",
     )
     attempt = models.IntegerField(default=1)
     max_attempts = models.IntegerField(default=1)

@@ -70,12 +70,24 @@ class RunInfo(msgspec.Struct, array_like=True, frozen=True):
     credential: str = ""
 
 
+class SecretValue(msgspec.Struct, array_like=True, frozen=True):
+    """A secret that the task of an action asks for. variable: the environment variable that holds it; "" for a file."""
+
+    key: str
+    variable: str
+    value: bytes
+
+    def __repr__(self) -> str:
+        return f"SecretValue({self.key!r}, {self.variable!r}, …)"
+
+
 class Lease(msgspec.Struct, array_like=True, frozen=True):
     """Permission to run one attempt of an action, until the server takes it back.
 
     spec: the serialised TaskSpec; empty when the executor sent it itself with the enqueue that is answered.
     output_uri: the directory of this attempt, no slash at the end. children: terminal children of earlier attempts.
     is_alone: an `async def`, too, gets a process and an event loop of its own.
+    secrets: what the task asks for. problem: why it is to fail before any of its code runs.
     """
 
     key: Key
@@ -87,6 +99,8 @@ class Lease(msgspec.Struct, array_like=True, frozen=True):
     prev_checkpoint: str = ""
     children: list[ChildUpdate] = []
     is_alone: bool = False
+    secrets: list[SecretValue] = []
+    problem: Failure | None = None
 
 
 # --- executor -> server ---------------------------------------------------------------------------------------------
@@ -232,6 +246,21 @@ class Returned(msgspec.Struct, tag="returned", array_like=True):
     epoch: int
 
 
+class Built(msgspec.Struct, tag="built", array_like=True):
+    """The image that this action builds has an environment on the worker's disk; only executors of the builder send it.
+
+    image: its name; environment: its digest; not_honoured: layers that only a container has, in words.
+    """
+
+    key: Key
+    epoch: int
+    image: str
+    environment: str
+    python: str
+    flyte: str
+    not_honoured: list[str] = []
+
+
 Event = (
     Enqueue
     | Started
@@ -243,6 +272,7 @@ Event = (
     | LogLines
     | LoopState
     | Returned
+    | Built
 )
 
 

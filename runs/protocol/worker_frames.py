@@ -10,6 +10,8 @@ from runs.domain.failures import Failure
 from runs.protocol.frames import PROTOCOL_VERSION, Key, LoopState, make_decoder
 
 UNSEEN = 255  # the code of an end that nobody saw
+CANNOT_START = 71  # and of an executor for which no process could be started
+UNUSABLE = 72  # the same, as long as nobody repairs its Python environment
 
 
 class WorkerHello(msgspec.Struct, tag="worker_hello"):
@@ -33,10 +35,24 @@ class SlowPool(msgspec.Struct, tag="slow_pool"):
     reason: str
 
 
+class StoredEnvironment(msgspec.Struct, array_like=True, frozen=True):
+    """A Python environment on the worker's disk."""
+
+    digest: str
+    bytes: int
+
+
+class Environments(msgspec.Struct, tag="environments"):
+    """All that the worker has. Sent over each connection, and when that changes."""
+
+    stored: list[StoredEnvironment]
+
+
 class Launch(msgspec.Struct, tag="launch"):
     """Start an executor for a pool. env: variables of the user's environment; processes: of isolated attempts, at a time;
     is_reserve: it is for a run to come, so it may take its time; storage_url: the storage of the server, outside of which an
-    executor takes neither code nor inputs; token: what it shows when it connects, and no other executor.
+    executor takes neither code nor inputs; token: what it shows when it connects, and no other executor; environment: the digest
+    of the Python environment in which it runs, "" for the worker's own.
     """
 
     executor: str
@@ -49,6 +65,7 @@ class Launch(msgspec.Struct, tag="launch"):
     is_reserve: bool = False
     storage_url: str = ""
     token: str = ""
+    environment: str = ""
 
 
 class StopExecutor(msgspec.Struct, tag="stop"):
@@ -95,7 +112,7 @@ class Silence(msgspec.Struct, tag="silence"):
     state: LoopState
 
 
-FromWorker = WorkerHello | WorkerLeaving | SlowPool | Exited | Silence
+FromWorker = WorkerHello | WorkerLeaving | SlowPool | Environments | Exited | Silence
 ToWorker = Launch | StopExecutor | ExitKnown
 
 decode_from_worker: Callable[[bytes], FromWorker] = make_decoder(FromWorker)

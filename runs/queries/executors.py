@@ -12,11 +12,13 @@ from uuid import UUID
 from django.db.models import Count, Min, OuterRef, Q, QuerySet, Subquery
 from django.utils import timezone
 
+from runs.domain.addresses.pages import run_path
 from runs.domain.names import RunRef
 from runs.domain.phases import LIVE, Phase
+from runs.domain.texts import format_bytes
 from runs.domain.timeline import between_ms, format_duration
-from runs.domain.urls import run_path
 from runs.models import Action, Executor, Pool
+from runs.queries.images import waits_for_image
 from runs.queries.waits import (
     CACHE,
     Capacity,
@@ -137,13 +139,17 @@ class PoolCard:
 
 @dataclass(frozen=True, slots=True)
 class ExecutorsPage:
-    """The pools with their executors, and what stopped last. most: how many executors there may be."""
+    """The pools with their executors, and what stopped last. most: how many executors there may be; environments: the Python
+    environments of images that the workers have on their disks.
+    """
 
     pools: tuple[PoolCard, ...]
     recently_stopped: tuple[StoppedLine, ...]
     workers: int
     alive: int
     most: int
+    environments: int
+    environments_take: str
 
     @property
     def waiting(self) -> int:
@@ -155,7 +161,7 @@ class ExecutorsPage:
 
 
 def get_executors_page() -> ExecutorsPage:
-    """The page as it is now. Ten statements at most, however many executors there are."""
+    """The page as it is now. Eleven statements at most, however many executors there are."""
     alive = list(list_alive())
     held, served = _list_held(alive), list_served(alive)
     sharing = _count_sharing(alive)
@@ -168,9 +174,11 @@ def get_executors_page() -> ExecutorsPage:
     waits = _list_waits(supply_of(alive, served, count_held(alive)), capacity)
     wanted = _named(Pool.objects.filter(pk__in=lines.keys() | waits.keys()).order_by("pk"))
     pools = tuple(_card(pool, lines[pool.pk], waits.get(pool.pk, ())) for pool in wanted)
+    stored = presence.list_environments()
     return ExecutorsPage(
-        pools, _list_recently_stopped(), presence.workers_connected(), len(alive), capacity.most
-    )
+        pools, _list_recently_stopped(), presence.workers_connected(), len(alive), capacity.most,
+        environments=len(stored), environments_take=format_bytes(sum(stored.values())),
+    )  # fmt: skip
 
 
 Held = tuple[RunRef, int, int]  # a run, Phase, and how many actions
@@ -247,23 +255,26 @@ def _since(executor: Executor) -> datetime | None:
 
 
 def _list_waits(supply: defaultdict[Place, Supply], capacity: Capacity) -> dict[int, list[Wait]]:
-    """What waits for each pool, by its id. Two statements, on indexes that hold only what waits."""
+    """What waits for each pool, by its id. Three statements at most, on indexes that hold only what waits."""
     waits: dict[int, list[Wait]] = defaultdict(list)
     held_back = Q(not_before__gt=timezone.now())
-    queued = Action.objects.filter(phase=Phase.QUEUED, pool__isnull=False).values_list("pool_id", "run_id")
-    counted = queued.annotate(
+    waiting = Action.objects.filter(phase=Phase.QUEUED, pool__isnull=False).values_list("pool_id", "run_id")
+    counted = waiting.annotate(
         n=Count("pk"), later=Count("pk", filter=held_back), until=Min("not_before", filter=held_back)
     )
     reasons: defaultdict[int, Counter[str]] = defaultdict(Counter)
     retries: dict[int, tuple[int, datetime]] = {}
-    for pool_id, run_id, count, later, until in counted.order_by():
+    queued = list(counted.order_by())
+    for_image = waits_for_image({pool_id for pool_id, *_ in queued}) if queued else {}
+    for pool_id, run_id, count, later, until in queued:
         if count > later:
-            reasons[pool_id][why_queued(pool_id, supply[pool_id, run_id], capacity)] += count - later
+            why = for_image.get(pool_id) or why_queued(pool_id, supply[pool_id, run_id], capacity)
+            reasons[pool_id][why] += count - later
         if later:
             number, first = retries.get(pool_id, (0, until))
             retries[pool_id] = number + later, min(first, until)
-    for pool_id, why in reasons.items():
-        waits[pool_id] += [Wait(number, reason) for reason, number in why.most_common()]
+    for pool_id, counts in reasons.items():
+        waits[pool_id] += [Wait(number, reason) for reason, number in counts.most_common()]
     for pool_id, (number, first) in retries.items():
         waits[pool_id].append(Wait(number, why_held_back(first, number)))
     cached = Action.objects.filter(phase=Phase.WAITING_FOR_RESOURCES, pool__isnull=False, cache_key__gt="")

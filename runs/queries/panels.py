@@ -1,4 +1,4 @@
-"""The panel of one action: times, limits, inputs, outputs, events. attempts.py and abort_chains.py have the rest."""
+"""The panel of one action: times, limits, inputs, outputs, events. attempts.py and aborts/chains.py have the rest."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from django.utils import timezone
 from flyteidl2.core import literals_pb2
 
 from runs.domain import literals
+from runs.domain.addresses.pages import run_path
 from runs.domain.conditions import Question, read_question
 from runs.domain.errors import Invalid, NotFound
 from runs.domain.limits import DEADLINE, MAX_RUNTIME, QUEUED_TIMEOUT
@@ -18,11 +19,11 @@ from runs.domain.names import RunRef
 from runs.domain.phases import HELD, TERMINAL, UNHELD, Cause, Kind, Phase
 from runs.domain.status import LIMITS, display_status, status_label
 from runs.domain.timeline import between_ms, format_duration
-from runs.domain.urls import run_path
 from runs.domain.variables.isolation import Isolation
 from runs.models import Action, ActionEvent, Manner
-from runs.queries.abort_chains import AbortChain, count_neighbours, find_chain
+from runs.queries.aborts.chains import AbortChain, count_neighbours, find_chain
 from runs.queries.attempts import AttemptLine, list_attempts
+from runs.queries.images import ImageFacts, image_of
 from runs.queries.rows import Block, Blocked, Source, block_of, read_source
 from runs.queries.waits import why_it_waits
 from runs.store import storage
@@ -117,6 +118,7 @@ class Panel:
     goes_on: GoesOn | None
     deadline_at: datetime | None
     alone: Alone | None
+    image: ImageFacts | None  # None: the worker's own Python, which has all that the image's name says
     attempts: tuple[AttemptLine, ...]
     changed_seq: int
 
@@ -192,6 +194,7 @@ def get_panel(run_id: int, name: str) -> Panel:
         goes_on=_goes_on(action),
         deadline_at=action.deadline_at,
         alone=_find_alone(action) if action.kind == Kind.TASK else None,
+        image=_image(action),
         attempts=list_attempts(action.pk, status),
         changed_seq=action.changed_seq,
     )
@@ -200,7 +203,13 @@ def get_panel(run_id: int, name: str) -> Panel:
 def _action(run_id: int, name: str) -> Action:
     found = (
         Action.objects.filter(run_id=run_id, name=name)
-        .select_related("abort__target", "parent", "pool", "run__project", "executor__blocked_by__run")
+        .select_related(
+            "abort__target",
+            "parent",
+            "pool__built_image__build_run__project",
+            "run__project",
+            "executor__blocked_by__run",
+        )
         .first()
     )
     if found is None:
@@ -217,6 +226,10 @@ def _status(action: Action) -> str:
         is_held_back=action.not_before is not None,
         cache_status=action.cache_status,
     )
+
+
+def _image(action: Action) -> ImageFacts | None:
+    return image_of(action.pool) if action.pool is not None else None
 
 
 def _block(action: Action) -> BlockDetails | None:
@@ -279,6 +292,8 @@ def _limits(action: Action) -> tuple[Limit, ...]:
     found = [Limit(LIMITS[code], f"{value:g} s an attempt") for code, value in seconds if value]
     if action.deadline_at:
         found.append(Limit(LIMITS[DEADLINE], "", action.deadline_at))
+    if action.parent_id is None and action.run.max_actions:
+        found.append(Limit("actions at a time", f"{action.run.max_actions:,} of the run"))
     return tuple(found)
 
 

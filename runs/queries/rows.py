@@ -12,12 +12,12 @@ from typing import Any, NamedTuple
 from django.db import connection
 from django.db.models import Max, Q
 
+from runs.domain.addresses.pages import action_path
 from runs.domain.conditions import Question, read_question
 from runs.domain.names import ActionRef, RunRef
 from runs.domain.phases import HELD, TERMINAL, Cause, Escalation, Kind, Phase
 from runs.domain.status import LIMITS, display_status, status_label
 from runs.domain.timeline import AttemptSpan
-from runs.domain.urls import action_path
 from runs.models import Action
 
 MAX_ERROR = 200

@@ -32,12 +32,12 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Least
 from django.utils import timezone
 
+from runs.domain.addresses.pages import run_list_path
 from runs.domain.errors import Invalid
 from runs.domain.listings import EVERYTHING, Listing, read_listing
 from runs.domain.names import ROOT
 from runs.domain.phases import Phase
 from runs.domain.timeline import between_ms, format_duration
-from runs.domain.urls import run_list_path
 from runs.models import Action, Run
 from runs.queries.rows import ROW_FIELDS, ActionRow, to_row
 from runs.queries.waits import with_reasons
@@ -46,7 +46,7 @@ PAGE_SIZE = 50
 KEPT_COUNTS = 4096
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-EXAMPLE = ("examples/external_abort.py", "main", "--n", "5", "--sleep_for", "60")
+EXAMPLE = ("external_abort.py", "main", "--n", "5", "--sleep_for", "60")
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 # Ended phases first, so that a bar fills from the left.
 _BAR_ORDER = (
@@ -148,13 +148,13 @@ def command_here(project: str, domain: str) -> str:
     if settings.HOST not in LOOPBACK:
         return ""
     flyte = Path(sys.executable).with_name("flyte")
-    config = settings.HOME / "config.yaml"  # `manage.py up` writes it
+    config = settings.HOME / "config.yaml"  # `flyteui up` writes it
     if not (flyte.exists() and config.exists()):
         return ""
     file, *arguments = EXAMPLE
     scope = ("--project", project, "--domain", domain)
     return shlex.join(
-        [str(flyte), "--config", str(config), "run", *scope, str(settings.ROOT / file), *arguments]
+        [str(flyte), "--config", str(config), "run", *scope, str(settings.EXAMPLES / file), *arguments]
     )
 
 

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from django.db.models import Q, QuerySet
 
+from runs.domain.addresses.pages import run_path
 from runs.domain.errors import NotFound
 from runs.domain.names import RunRef
-from runs.domain.urls import run_path
 from runs.engine.targets import missing_run
 from runs.models import Project, Run
 

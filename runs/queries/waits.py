@@ -12,7 +12,9 @@ from django.db.models import Count, Exists, OuterRef, Q
 from django.utils import timezone
 
 from runs.domain.phases import LIVE, Phase
+from runs.engine import concurrency
 from runs.models import Action, Executor
+from runs.queries.images import waits_for_image
 from runs.queries.rows import ActionRow
 from runs.store import presence
 
@@ -20,7 +22,7 @@ _State = Executor.State
 AT_ONCE = "an executor is about to take it"
 FOR_EQUAL = "for an equal call, whose outputs it may take from the cache"
 CACHE = f"waits {FOR_EQUAL}"
-WORKER = "manage.py worker"
+WORKER = "flyteui worker"
 NO_WORKER = f"no worker is connected: start one with {WORKER}"
 # Why the executors of a run take no action; `_what_next` follows.
 _HINDERED = {
@@ -120,7 +122,7 @@ def _what_next(pool_id: int, capacity: Capacity) -> str:
 
 
 def why_it_waits(action: Action) -> str:
-    """Why an action that is queued, or waits for the cache, has not started; "" for every other. At most three statements."""
+    """Why an action that is queued, or waits for the cache, has not started; "" for every other. At most six statements."""
     if action.abort_id is not None:
         return ""
     if action.phase == Phase.WAITING_FOR_RESOURCES:
@@ -133,18 +135,31 @@ def why_it_waits(action: Action) -> str:
     return _reasons({place})[place]
 
 
+def why_no_room(limit: concurrency.Limit) -> str:
+    """Why an action waits whose run has reached its limit."""
+    return (
+        f"the run has {limit.running:,} of at most {limit.most:,} actions at a time (max_action_concurrency)"
+    )
+
+
 def _reasons(wanted: set[Place]) -> dict[Place, str]:
-    """Why what is queued for each of these places waits. At most three statements."""
+    """Why what is queued for each of these places waits. At most six statements."""
+    limits = concurrency.find_limits({run_id for _, run_id in wanted})
+    full = {run_id: why_no_room(limit) for run_id, limit in limits.items() if not limit.room}
     executors = list(list_alive())
     pools = {pool_id for pool_id, _ in wanted}
     theirs = [one for one in executors if one.pool_id in pools]
     supply = supply_of(theirs, list_served(theirs), count_held(theirs)) if theirs else defaultdict(Supply)
     capacity = capacity_of(executors)
-    return {place: why_queued(place[0], supply[place], capacity) for place in wanted}
+    for_image = waits_for_image(pools)
+    return {
+        place: full.get(place[1]) or for_image.get(place[0]) or why_queued(place[0], supply[place], capacity)
+        for place in wanted
+    }
 
 
 def with_reasons(rows: dict[int, ActionRow]) -> dict[int, ActionRow]:
-    """The same rows, by id; those that wait for longer with the reason. At most three statements, none when nothing is queued."""
+    """The same rows, by id; those that wait for longer with the reason. At most four statements, none when nothing is queued."""
     queued = {
         row.id: (row.pool_id, row.run_id)
         for row in rows.values()
@@ -173,7 +188,7 @@ class Unclaimed:
 
 
 def get_unclaimed(run_id: int) -> Unclaimed | None:
-    """Why the root of a run waits; None once it does not. At most four statements."""
+    """Why the root of a run waits; None once it does not. At most five statements."""
     root = Action.objects.filter(run=run_id, parent=None).first()
     if root is None or root.attempt > 1 or not (why := why_it_waits(root)):
         return None

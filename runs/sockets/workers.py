@@ -10,7 +10,8 @@ import structlog
 from runs.access import tokens
 from runs.domain.errors import Unavailable
 from runs.engine import leases
-from runs.engine.executors import blocks, scheduling
+from runs.engine.executors import blocks, scheduling, starts
+from runs.engine.images import table
 from runs.protocol import frames, worker_frames
 from runs.sockets.frame_socket import BadFrame, FrameConsumer, is_worker_token, read_executor_id
 from runs.store import database, hints, presence
@@ -23,7 +24,7 @@ class WorkerConsumer(FrameConsumer):
 
     def __init__(self) -> None:
         super().__init__()
-        self.name = ""
+        self.name = self.host = ""
         self.running: set[str] = set()
         self.stopped: set[str] = set()  # what it was asked to end
         self.is_leaving = False
@@ -45,6 +46,10 @@ class WorkerConsumer(FrameConsumer):
             self._leave()
         elif isinstance(frame, worker_frames.SlowPool):
             await database.write(scheduling.note_slow_start, frame.pool, frame.reason)
+        elif isinstance(frame, worker_frames.Environments):
+            stored = {one.digest: one.bytes for one in frame.stored}
+            if removed := presence.note_environments(self.name, self.host, stored):
+                await database.write(table.forget_environments, removed)
         elif isinstance(frame, worker_frames.Silence):
             await database.write(blocks.note_silence, read_executor_id(frame.executor), frame.state)
         else:
@@ -55,14 +60,17 @@ class WorkerConsumer(FrameConsumer):
         self.running.discard(frame.executor)
         reason = frame.message or f"its process ended with code {frame.code}"
         was_stopped = frame.code in {frames.STOPPED, frames.LEFT}
-        await database.write(
-            leases.end_executor, executor_id, reason, was_stopped=was_stopped, culprit=frame.culprit
-        )
+        if frame.code == worker_frames.UNUSABLE:
+            await database.write(starts.end_unusable, executor_id, reason)
+        else:
+            await database.write(
+                leases.end_executor, executor_id, reason, was_stopped=was_stopped, culprit=frame.culprit
+            )
         await self.write_frame(worker_frames.ExitKnown(frame.executor))
         self.wake.set()
 
     async def _hello(self, hello: worker_frames.WorkerHello) -> None:
-        self.name, self.running = hello.name, set(hello.running)
+        self.name, self.host, self.running = hello.name, hello.host, set(hello.running)
         presence.worker_joined(self.name)
         await self.join(hints.WORKERS)
         self.wake.set()

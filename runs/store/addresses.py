@@ -11,7 +11,7 @@ from flyteidl2.core import literals_pb2
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import DecodeError, Message
 
-from runs.domain.storage_urls import split_scheme
+from runs.domain.addresses.storage import split_scheme
 
 _MSGPACK = "msgpack"
 _ENDS = r"\x00-\x20\x7f\"'<>"  # an address in a longer text ends before one of these

@@ -39,7 +39,7 @@ def check_not_newer() -> None:
     if unknown := find_unknown(list_applied()):
         raise Conflict(
             f"a newer flyteui has used this database: it has {shorten(unknown)}, which this version does not know. "
-            "Nothing was changed. Install that version, or restore a copy from before it (`manage.py restore`)"
+            "Nothing was changed. Install that version, or restore a copy from before it (`flyteui restore`)"
         )
 
 

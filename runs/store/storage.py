@@ -14,18 +14,19 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from secrets import token_hex
-from typing import Any
+from typing import IO, Any
 
 import fsspec
 from django.conf import settings
 from django.core import signing
 
-from runs.domain import storage_urls
+from runs.domain.addresses import storage as addresses
 from runs.domain.errors import Conflict, Invalid, Unauthenticated
 from runs.domain.names import RunRef
 from runs.store import packs
 
 _SALT = "flyteui.upload"
+_DOWNLOAD_SALT = "flyteui.download"
 _FILE = "file://"
 MAX_PATH = 1024
 # How a file system says that it makes no hard links.
@@ -93,27 +94,35 @@ def check_inside(what: str, uri: str) -> str:
     return uri
 
 
+def path_below(what: str, uri: str) -> list[str]:
+    """The parts of the address below STORAGE_URL; raises Invalid when it is outside, or has `..` in it."""
+    check_inside(what, uri)
+    root = addresses.split_scheme(settings.STORAGE_URL)[1].rstrip("/")
+    path = check_path(what, addresses.split_scheme(uri)[1].removeprefix(root).strip("/"))
+    return path.split("/")
+
+
 def local_path(uri: str, *, what: str = "address") -> Path | None:
     """The path on the local disk; None for an address of the object store. Raises Invalid for what is not in the storage.
 
     Every access goes through here. A link inside of the storage folder cannot lead out of it: the path is resolved
     before it is compared.
     """
-    storage_urls.check_inside(uri, settings.STORAGE_URL, what=what)
+    addresses.check_inside(uri, settings.STORAGE_URL, what=what)
     root = _local_root()
     if root is None:
         return None
-    given = Path(storage_urls.split_scheme(uri)[1])
+    given = Path(addresses.split_scheme(uri)[1])
     if not given.resolve().is_relative_to(root):
         raise Invalid(
-            f"{what} {uri[:300]!r} is outside of the storage {settings.STORAGE_URL!r} ({storage_urls.SETTING})"
+            f"{what} {uri[:300]!r} is outside of the storage {settings.STORAGE_URL!r} ({addresses.SETTING})"
         )
     return given
 
 
 def _local_root() -> Path | None:
-    scheme, path = storage_urls.split_scheme(settings.STORAGE_URL)
-    return Path(path).resolve() if scheme == storage_urls.LOCAL else None
+    scheme, path = addresses.split_scheme(settings.STORAGE_URL)
+    return Path(path).resolve() if scheme == addresses.LOCAL else None
 
 
 def read_bytes(uri: str) -> bytes | None:
@@ -134,6 +143,19 @@ def _read_local(path: Path) -> bytes | None:
         return path.read_bytes()
     except FileNotFoundError:
         return packs.read_value(path)
+
+
+def open_file(uri: str) -> IO[bytes] | None:
+    """A file to be read piece by piece; None when there is no such file. The caller closes it."""
+    path = local_path(uri)
+    try:
+        if path is not None:
+            return path.open("rb")
+        filesystem, name = fsspec.core.url_to_fs(uri)
+        opened: IO[bytes] = filesystem.open(name, "rb")
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return None
+    return opened
 
 
 def provide(uri: str, *, is_shared: bool = False) -> bool:
@@ -188,7 +210,7 @@ def find_size(uri: str) -> int | None:
 def new_temporary_file() -> Path:
     """An empty file on the disk of the storage, so that it can be renamed into place.
 
-    Who may read it is said by our umask, or by the folder, whose default ACL may let the user of executors in (docs/security.md).
+    Who may read it is said by our umask, or by the folder, whose default ACL may let the user of executors in (docs/explanation/security.md).
     """
     folder = (_local_root() or Path(settings.HOME)) / "_incoming"
     folder.mkdir(parents=True, exist_ok=True)
@@ -271,12 +293,41 @@ def sign_upload(upload: Upload) -> str:
 
 def check_upload(token: str) -> Upload:
     """Return what the token allows; raises Unauthenticated when it is altered or too old."""
-    try:
-        payload: dict[str, Any] = signing.loads(token, salt=_SALT)
-    except signing.BadSignature as error:
-        raise Unauthenticated("the upload address is not one that this server has signed") from error
-    upload = Upload(**payload)
-    if upload.expires_at < time.time():
-        late = int(time.time() - upload.expires_at)
-        raise Unauthenticated(f"the upload address expired {late} s ago; ask for a new one")
+    upload = Upload(**_loads(token, _SALT, "upload"))
+    _check_not_expired("upload", upload.expires_at)
     return upload
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """What a signed address allows: to read one file, until a moment (Unix seconds). subject: whoever asked for it."""
+
+    uri: str
+    expires_at: int
+    subject: str = ""
+
+
+def sign_download(download: Download) -> str:
+    """A token for /download/<token>; it needs no row, and altering it breaks it."""
+    return signing.dumps(asdict(download), salt=_DOWNLOAD_SALT, compress=True)
+
+
+def check_download(token: str) -> Download:
+    """Return what the token allows; raises Unauthenticated when it is altered or too old."""
+    download = Download(**_loads(token, _DOWNLOAD_SALT, "download"))
+    _check_not_expired("download", download.expires_at)
+    return download
+
+
+def _loads(token: str, salt: str, kind: str) -> dict[str, Any]:
+    try:
+        payload: dict[str, Any] = signing.loads(token, salt=salt)
+    except signing.BadSignature as error:
+        raise Unauthenticated(f"the {kind} address is not one that this server has signed") from error
+    return payload
+
+
+def _check_not_expired(kind: str, expires_at: int) -> None:
+    if expires_at < time.time():
+        late = int(time.time() - expires_at)
+        raise Unauthenticated(f"the {kind} address expired {late} s ago; ask for a new one")

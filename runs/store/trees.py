@@ -16,7 +16,7 @@ from typing import Any
 import fsspec
 from django.conf import settings
 
-from runs.domain.storage_urls import is_local, split_scheme
+from runs.domain.addresses.storage import is_local, split_scheme
 from runs.store import packs, storage
 
 COUNTED = 200_000  # files of one folder, for a size that somebody waits for

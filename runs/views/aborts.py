@@ -17,7 +17,7 @@ from runs.domain.selections import Selection, select
 from runs.domain.status import HAD_ENDED
 from runs.domain.timeline import format_duration
 from runs.engine import aborts
-from runs.queries import abort_previews
+from runs.queries.aborts import previews
 from runs.queries.runs import get_run
 from runs.store import database
 from runs.views.errors import error_page, json_error, reader_view
@@ -83,12 +83,12 @@ def abort_form(request: HttpRequest, *, ref: RunRef) -> HttpResponse:
     fields = request.GET
     context: dict[str, Any] = {"head": head, "project": ref.project, "domain": ref.domain}
     if selection := read_fields(fields):
-        counts = abort_previews.preview_aborts(head.id, ref.name, selection)
+        counts = previews.preview_aborts(head.id, ref.name, selection)
         context |= {"counts": counts, "selection": selection, "kept": ("names", "phase", "group", "beside")}
         if selection.beside:
-            context["place"] = abort_previews.get_place(head.id, selection.beside)
+            context["place"] = previews.get_place(head.id, selection.beside)
     else:
-        preview = abort_previews.preview_abort(head.id, ActionRef(ref, fields.get("action") or ROOT))
+        preview = previews.preview_abort(head.id, ActionRef(ref, fields.get("action") or ROOT))
         context |= {"counts": preview.counts, "preview": preview, "kept": ("action",)}
     context["kept"] = [(name, fields.get(name, "")) for name in context["kept"]]
     return respond(request, context, fragment="runs/dialogs/_abort_form.html", page="runs/abort.html")
@@ -113,14 +113,14 @@ async def preview_aborts(request: HttpRequest, *, project: str, domain: str, run
     It sets the cookie whose value the POST sends back as X-CSRFToken, so that a script needs no page.
     """
 
-    def count() -> abort_previews.BulkPreview:
+    def count() -> previews.BulkPreview:
         selection = select(
             names=request.GET.getlist("name"),
             phase=request.GET.get("phase", ""),
             group=request.GET.get("group", ""),
             beside=request.GET.get("beside", ""),
         )
-        return abort_previews.preview_aborts(get_run(RunRef(project, domain, run)).id, run, selection)
+        return previews.preview_aborts(get_run(RunRef(project, domain, run)).id, run, selection)
 
     try:
         return JsonResponse(asdict(await database.read(count)))

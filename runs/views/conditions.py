@@ -9,8 +9,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from runs.domain import conditions, errors
+from runs.domain.addresses.pages import action_path
 from runs.domain.names import ActionRef, RunRef
-from runs.domain.urls import action_path
 from runs.engine.conditions import signal_condition
 from runs.queries import panels
 from runs.queries.runs import get_run

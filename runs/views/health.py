@@ -66,7 +66,7 @@ async def readyz(request: HttpRequest) -> HttpResponse:
             log.warning("not ready", exc_info=True)
             missing.append(f"{check.__doc__}: {error}")
     if presence.workers_connected() < 1:
-        missing.append("no worker is connected; start one with `manage.py worker`")
+        missing.append("no worker is connected; start one with `flyteui worker`")
     text = "".join(f"{line}\n" for line in missing) or "ready\n"
     status = HTTPStatus.SERVICE_UNAVAILABLE if missing else HTTPStatus.OK
     return HttpResponse(text, status=status, content_type="text/plain; charset=utf-8")

@@ -12,7 +12,8 @@ from django.views.decorators.http import require_GET
 
 from runs.domain import errors
 from runs.domain.names import RunRef
-from runs.queries import abort_previews, logs, panels, reports
+from runs.queries import declared, logs, panels, reports
+from runs.queries.aborts import previews
 from runs.queries.runs import RunHead, get_run
 from runs.queries.waits import get_unclaimed
 from runs.tree.snapshot import FAILURES
@@ -76,7 +77,7 @@ def panel_context(head: RunHead, action: str, tab: str, attempt: str = "") -> di
         "attempt": number,
     }
     if found.status in FAILURES:
-        context["beside"] = abort_previews.count_beside(head.id, action)
+        context["beside"] = previews.count_beside(head.id, action)
     return context | {"report": report} | _content(found, head, tab, number)
 
 
@@ -92,7 +93,8 @@ def _content(found: panels.Panel, head: RunHead, tab: str, attempt: int | None) 
         case "events":
             return {"events": panels.list_events(found.id)}
         case "overview":
-            return {"commands": commands_for(head.ref.name, found.name, is_live=not found.is_terminal)}
+            commands = commands_for(head.ref.name, found.name, is_live=not found.is_terminal)
+            return {"commands": commands, "told": declared.get_declarations(found.id)}
     return {}
 
 
@@ -156,7 +158,7 @@ def beside(request: HttpRequest, *, project: str, domain: str, run: str, action:
     """How many beside a failed action still live, as a fragment that asks again; empty once none does."""
     head = get_run(RunRef(project, domain, run))
     found = panels.get_panel(head.id, action)
-    context = {"panel": found, "head": head, "beside": abort_previews.count_beside(head.id, action)}
+    context = {"panel": found, "head": head, "beside": previews.count_beside(head.id, action)}
     return render(request, "runs/panel/_beside.html", context)
 
 

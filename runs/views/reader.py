@@ -9,18 +9,19 @@ from django.conf import settings
 from django.http import HttpRequest
 
 from runs.access import exposure, gate
-from runs.domain.roles import Role, Subject, Way, has_role
+from runs.domain.roles import Role, Subject, Way, has_role, projects_with
 
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads a page. may_operate, may_delete: in its project, or, on a page of none, in all; sees_all: something in all projects."""
+    """Who reads a page. may_operate, may_delete: in its project, or, on a page of none, in all; sees_all: something in all projects; sees_secrets: their names, in some project."""
 
     name: str
     title: str
     is_signed_in: bool
     is_admin: bool
     sees_all: bool
+    sees_secrets: bool
     may_operate: bool
     may_delete: bool
 
@@ -46,6 +47,7 @@ def reader_of(subject: Subject, project: str | None) -> Reader:
         is_signed_in=not gate.is_open() and subject.way is Way.PAGE and settings.AUTH != "none",
         is_admin=gate.is_admin_somewhere(subject),
         sees_all=has_role(subject, Role.VIEWER, None),
+        sees_secrets=projects_with(subject, Role.VIEWER) != frozenset(),
         may_operate=has_role(subject, Role.OPERATOR, project),
         may_delete=has_role(subject, Role.ADMIN, project),
     )

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_http_methods
 from runs.domain import errors
 from runs.domain.names import RunRef, check_run_name
 from runs.engine.aborts import request_abort
-from runs.queries import abort_previews
+from runs.queries.aborts import previews
 from runs.store import database
 from runs.views.errors import error_page, reader_view
 from runs.views.requests import actor_of, respond
@@ -74,7 +74,7 @@ async def ask(runs: list[RunRef], *, reason: str, actor: str) -> RunsAnswer:
 @reader_view
 def abort_form(request: HttpRequest, *, project: str, domain: str) -> HttpResponse:
     names = read_names(request.GET.getlist("name"), request.GET.get("names", ""))
-    preview = abort_previews.preview_runs(project, domain, names)
+    preview = previews.preview_runs(project, domain, names)
     context = {
         "project": project, "domain": domain, "names": names, "preview": preview, "counts": preview.counts,
     }  # fmt: skip

@@ -11,10 +11,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from runs.domain import errors
+from runs.domain.addresses.pages import run_list_path
 from runs.domain.listings import PHASES, SORTS
 from runs.domain.roles import Role, projects_with
 from runs.domain.timeline import to_ms
-from runs.domain.urls import run_list_path
 from runs.queries.run_list import read_page
 from runs.queries.runs import list_projects
 from runs.views.errors import reader_view

@@ -97,7 +97,7 @@ async def test_a_stream_ends_when_its_reader_has_not_the_role_any_more(monkeypat
 
 
 def test_a_service_that_does_not_exist_tells_strangers_nothing():
-    assert post("/flyteidl2.secret.SecretService/CreateSecret", {}).status_code in {401, 501}
+    assert post("/flyteidl2.nowhere.NoService/CreateNothing", {}).status_code in {401, 501}
 
 
 def test_a_viewer_reads_and_their_abort_is_refused_and_audited():
@@ -273,7 +273,7 @@ def test_the_credential_of_a_run_ends_with_it_and_is_of_its_project():
 
 def test_a_command_beside_the_server_shows_a_token_that_lasts_a_minute(monkeypatch):
     factories.make_run("1")
-    token = tokens.sign_command("manage.py abort")
+    token = tokens.sign_command("flyteui abort")
     assert code_of(post("GetRunDetails", {"runId": RUN_ID}, token)) == "ok"
 
     monkeypatch.setattr(tokens, "COMMAND_SECONDS", -1)

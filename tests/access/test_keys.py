@@ -107,7 +107,7 @@ def test_the_command_prints_a_key_that_works_and_says_where(settings: Any) -> No
     assert "endpoint: dns:///flyte.example.com\n" in printed
     assert "443" not in printed
     key = APIKey.objects.get()
-    assert key.created_by == "manage.py createkey"
+    assert key.created_by == "flyteui createkey"
     assert key.expires_at is not None
     assert timedelta(days=29) < key.expires_at - timezone.now() < timedelta(days=31)
 

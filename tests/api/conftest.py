@@ -15,6 +15,7 @@ from flyteidl2.cluster.service_connect import ClusterServiceClient
 from flyteidl2.dataproxy.dataproxy_service_connect import DataProxyServiceClient
 from flyteidl2.imagebuilder.service_connect import ImageServiceClient
 from flyteidl2.project.project_service_connect import ProjectServiceClient
+from flyteidl2.secret.secret_connect import SecretServiceClient
 from flyteidl2.task.task_service_connect import TaskServiceClient
 from flyteidl2.workflow.run_logs_service_connect import RunLogsServiceClient
 from flyteidl2.workflow.run_service_connect import RunServiceClient
@@ -39,6 +40,7 @@ class API:
         self.clusters = ClusterServiceClient(ADDRESS, **options)
         self.projects = ProjectServiceClient(ADDRESS, **options)
         self.tasks = TaskServiceClient(ADDRESS, **options)
+        self.secrets = SecretServiceClient(ADDRESS, **options)
         self.images = ImageServiceClient(ADDRESS, **options)
         self.auth = AuthMetadataServiceClient(ADDRESS, **options)
         self.identity = IdentityServiceClient(ADDRESS, **options)

@@ -127,7 +127,7 @@ NO_CONTAINER.task_template.id.name = "env.query"
         (
             broken(task_spec=NO_CONTAINER),
             Code.INVALID_ARGUMENT,
-            "task 'env.query' of type 'sql' has no container",
+            "task 'env.query' is of type 'sql': it needs a backend of its own",
         ),
         (
             broken(task_spec=messages.task_spec("x" * 256)),

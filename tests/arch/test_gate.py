@@ -21,7 +21,16 @@ SIGNING_IN = {
     "oidc-sign-in",
     "oidc-callback",
 }
-PUBLIC_URLS = {"sign-in", "sign-out", "panes", "healthz", "readyz", "favicon"} | SIGNING_IN
+PUBLIC_URLS = {
+    "docs",
+    "docs-file",
+    "sign-in",
+    "sign-out",
+    "panes",
+    "healthz",
+    "readyz",
+    "favicon",
+} | SIGNING_IN
 
 
 def methods(service: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""Each law of abort (docs/abort.md) is a named test: `pytest -k law_6` proves the sixth."""
+"""Each law of abort (docs/explanation/abort.md) is a named test: `pytest -k law_6` proves the sixth."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_only_a_number_in_the_right_place_counts(source: str, laws: set[int]) ->
 
 
 def test_the_page_for_users_states_every_law() -> None:
-    page = (ROOT / "docs" / "abort.md").read_text("utf-8")
+    page = (ROOT / "docs" / "explanation" / "abort.md").read_text("utf-8")
     _, _, laws = page.partition("## The laws\n")
 
     assert [int(number) for number in re.findall(r"^(\d+)\. ", laws, re.MULTILINE)] == list(LAWS)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.arch.sources import PRODUCT, ROOT, files_under, python_files
+from tests.support.documents import documents
 
 MOST_FILES = 20
 MOST_PARTS = 15  # of the pages: templates and scripts
@@ -63,11 +64,8 @@ def test_functions_are_short() -> None:
     assert statistics.median(sizes) <= MEDIAN_LINES
 
 
-@pytest.mark.parametrize(
-    "page", ["README.md", "CONTRIBUTING.md", *sorted(p.name for p in (ROOT / "docs").glob("*.md"))]
-)
-def test_every_path_that_a_document_names_is_there(page: str) -> None:
-    path = next(path for path in (ROOT / page, ROOT / "docs" / page) if path.exists())
-    named = set(WHERE.findall(path.read_text("utf-8")))
+@pytest.mark.parametrize("page", documents(), ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_path_that_a_document_names_is_there(page: Path) -> None:
+    named = set(WHERE.findall(page.read_text("utf-8")))
 
     assert sorted(name for name in named if not Path(ROOT, name).exists()) == []

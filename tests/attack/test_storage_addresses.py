@@ -11,8 +11,8 @@ from connectrpc.errors import ConnectError
 from flyteidl2.actions import actions_service_pb2
 from flyteidl2.task import run_pb2
 
+from runs.domain.addresses.storage import is_inside
 from runs.domain.errors import Invalid
-from runs.domain.storage_urls import is_inside
 from runs.executor.flyte import bundles
 from runs.models import Run
 from runs.store import storage

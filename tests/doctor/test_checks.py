@@ -1,4 +1,4 @@
-"""`manage.py doctor` finds each way in which the database can lie, and nothing in a healthy one."""
+"""`flyteui doctor` finds each way in which the database can lie, and nothing in a healthy one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from runs.models import Abort, Action, ActionEvent, Attempt, Executor
 from tests.support.scene import Scene
 
 pytestmark = pytest.mark.django_db
-STATEMENTS = 32
+STATEMENTS = 33
 HOUR = timedelta(hours=1)
 
 
@@ -284,4 +284,4 @@ def test_the_command_tells_machines_the_same_in_json(scene: Scene, monkeypatch):
 def test_without_a_server_the_command_says_so(settings):
     settings.PORT = 1
 
-    assert command.ask_for_worker() == ("no server answers on 127.0.0.1:1", "start it with `manage.py up`")
+    assert command.ask_for_worker() == ("no server answers on 127.0.0.1:1", "start it with `flyteui up`")

@@ -39,7 +39,9 @@ def expected(how: How, failure: Failure | None, stop: Stop, *, is_last: bool, lo
         return Verdict.RETRY
     if stop is Stop.LIMIT or how is How.EXPIRED:
         return Verdict.TIME_OUT
-    if how in {How.INTERRUPTED, How.INNOCENT} or (how is How.LOST and lost_before < MAX_SYSTEM_FAILURES):
+    if how in {How.INTERRUPTED, How.INNOCENT} or (
+        how in {How.LOST, How.UNSTARTED} and lost_before < MAX_SYSTEM_FAILURES
+    ):
         return Verdict.REQUEUE
     return Verdict.SUCCEED if how is How.SUCCEEDED else Verdict.FAIL
 

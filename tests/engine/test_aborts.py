@@ -16,7 +16,7 @@ from runs.domain.selections import select
 from runs.engine import news
 from runs.engine.aborts import BulkAnswer, request_aborts
 from runs.models import Abort, Action, ActionEvent, Run
-from runs.queries.abort_previews import BulkPreview, preview_aborts
+from runs.queries.aborts.previews import BulkPreview, preview_aborts
 from tests.support import factories
 from tests.support.scene import Scene
 

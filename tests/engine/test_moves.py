@@ -1,25 +1,33 @@
-"""Every move of the phase table is one that the engine makes, so that docs/states.md shows what happens and no more."""
+"""Every move of the phase table is one that the engine makes, so that docs/reference/phases.md shows what happens and no more."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
+from flyteidl2.task import task_definition_pb2
 
 from runs.domain.conditions import Value
 from runs.domain.failures import Failure
 from runs.domain.names import ActionRef
 from runs.domain.phases import MOVES, Cause, Phase
+from runs.domain.retries import MAX_SYSTEM_FAILURES
+from runs.domain.specs import read_task_message
 from runs.engine import limits
 from runs.engine.conditions import signal_condition
+from runs.engine.creation import create_run
 from runs.engine.endings import report
+from runs.engine.executors.scheduling import claim_demand
+from runs.engine.executors.starts import end_unusable
+from runs.engine.images import builds
 from runs.models import Action, ActionEvent
 from tests.engine import test_cache as cached
 from tests.engine import test_conditions as conditions
 from tests.engine import test_recovery as recovered
-from tests.support.scene import Scene, task_spec
+from tests.support.scene import Scene, new_run, task_spec
 
 pytestmark = pytest.mark.django_db
 
@@ -60,8 +68,13 @@ def play_what_waits() -> None:
     elsewhere = task_spec("env.elsewhere", bundle="file:///other.tgz", retries=1)
     scene.batch(scene.enqueue("again", spec=elsewhere))
     report(ActionRef(scene.ref, "reported"), 1, Phase.RUNNING, failure=None, output_uri="")
+    scene.batch(scene.enqueue("refused", spec=task_spec("env.trains", kind="ray")))
     scene.abort("aborted")
     exceed(scene, "late", "again")
+    scene.queue("nowhere")
+    for _ in range(MAX_SYSTEM_FAILURES + 1):
+        (launch,) = [one for one in claim_demand("worker").launches if not one.is_reserve]
+        end_unusable(UUID(launch.executor), "its environment is gone")
     for name in ("signalled", "unasked", "unanswered"):
         conditions.ask(scene, name)
     answer: Value = True
@@ -88,9 +101,19 @@ def play_a_recovery() -> None:
     scene.batch(scene.enqueue("good"))
 
 
+def play_a_lack_of_images() -> None:
+    spec = task_definition_pb2.TaskSpec.FromString(task_spec())
+    spec.task_template.container.image = (
+        f"localhost:30000/mine:{'0' * 32}"  # as a client names what it builds itself
+    )
+    create_run(new_run(read_task_message(spec)))
+    builds.settle(builds.find_due())
+
+
 def test_the_table_holds_exactly_the_moves_that_happen(settings: Any, tmp_path: Path):
     settings.STORAGE_URL = f"file://{tmp_path}"
-    for play in (play_what_is_held, play_what_waits, play_the_cache, play_a_recovery):
+    plays = (play_what_is_held, play_what_waits, play_the_cache, play_a_recovery, play_a_lack_of_images)
+    for play in plays:
         play()
 
     made = {

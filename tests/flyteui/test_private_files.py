@@ -81,7 +81,7 @@ def let_in(folder: Path, uid: int) -> None:
 def test_whom_the_access_list_of_the_storage_lets_in_is_let_in_to_all_of_it(
     umask: None, tmp_path: Path, settings: Any
 ):
-    """The user of executors (docs/deploy.md). The group's bits are then the most that the list gives."""
+    """The user of executors (docs/how-to/deploy.md). The group's bits are then the most that the list gives."""
     keep_files_private()
     root = tmp_path / "storage"
     root.mkdir()

@@ -1,4 +1,4 @@
-"""How many executors fit this machine; for how long things are kept."""
+"""How many executors fit this machine; for how long things are kept; where secrets come from."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from flyteui.settings import executors_that_fit, kept
+from flyteui.settings import executors_that_fit, kept, read_secrets
 
 
 @pytest.mark.parametrize(("limit", "expected"), [("4294967296\n", 16), ("1000000", 8)])
@@ -45,3 +45,11 @@ def test_a_server_with_a_time_that_cannot_be_does_not_start(
 
     with pytest.raises(ImproperlyConfigured, match=said):
         kept("KEEP_UNUSED", least=timedelta(days=2))
+
+
+def test_secrets_come_from_variables_with_a_prefix():
+    assert read_secrets("") == ""
+    assert read_secrets("env:TASKS_") == "TASKS_"
+    for text in ("env:", "env", "vault:TASKS_", "env:9_", "env:A-B"):
+        with pytest.raises(ImproperlyConfigured, match="must be env: and the prefix"):
+            read_secrets(text)

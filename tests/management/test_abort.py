@@ -1,4 +1,4 @@
-"""`manage.py abort`, with and without a server."""
+"""`flyteui abort`, with and without a server."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_without_a_server_the_request_is_kept(no_server: None) -> None:
 
     action = Action.objects.select_related("abort").get(name="a0-1")
     assert action.abort is not None
-    assert (action.abort.reason, action.abort.actor) == ("too slow", "manage.py abort")
+    assert (action.abort.reason, action.abort.actor) == ("too slow", "flyteui abort")
     assert action.phase == Phase.RUNNING
     assert "No server listens" in told
     assert "is being aborted already" in abort("run1", "a0-1")
@@ -139,7 +139,7 @@ def test_many_are_kept_without_a_server(no_server: None, arguments: tuple[str, .
     assert f"it reaches {reached}, of which 0 stopped at once; 0 had finished" in first
     assert "No server listens" in first
     assert f"reaches 0, of which 0 stopped at once; 0 had finished, {reached} were being aborted" in second
-    assert Action.objects.filter(abort__actor="manage.py abort").count() == reached
+    assert Action.objects.filter(abort__actor="flyteui abort").count() == reached
 
 
 @pytest.mark.parametrize(
@@ -209,7 +209,7 @@ def test_a_running_server_is_asked_for_many_with_its_cookie(
     ]
     post = asked[1]
     assert post.headers["cookie"] == "csrftoken=token"
-    assert (post.headers["x-csrftoken"], post.headers["x-flyteui-actor"]) == ("token", "manage.py abort")
+    assert (post.headers["x-csrftoken"], post.headers["x-flyteui-actor"]) == ("token", "flyteui abort")
     selected = {"names": [], "phase": "", "group": "", "beside": "", option: value}
     assert json.loads(post.content) == {**selected, "reason": "why"}
     assert asked[0].url.params[option] == value

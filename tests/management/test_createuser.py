@@ -1,4 +1,4 @@
-"""`manage.py createuser`: users with a role, made and changed."""
+"""`flyteui createuser`: users with a role, made and changed."""
 
 from __future__ import annotations
 

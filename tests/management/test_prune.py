@@ -1,4 +1,4 @@
-"""`manage.py prune` says first, and then does, the same."""
+"""`flyteui prune` says first, and then does, the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The supervisor of `manage.py up`: it notices a process that lives and answers nobody."""
+"""The supervisor of `flyteui up`: it notices a process that lives and answers nobody."""
 
 from __future__ import annotations
 

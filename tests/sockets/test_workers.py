@@ -9,10 +9,11 @@ from asgiref.sync import sync_to_async
 
 from runs.domain.names import ActionRef
 from runs.domain.phases import Escalation, Phase
+from runs.domain.retries import MAX_SYSTEM_FAILURES
 from runs.domain.specs import read_task_spec
 from runs.engine.aborts import request_abort
 from runs.engine.executors import heartbeats
-from runs.models import Executor, Pool
+from runs.models import Action, Executor, Pool
 from runs.protocol import frames, worker_frames
 from runs.sockets.workers import WorkerConsumer
 from runs.store import database, presence
@@ -142,3 +143,30 @@ async def test_why_a_pool_starts_slower_is_kept(scene: Scene):
     await sync_to_async(wait_until)(kept, "it is written down", SECONDS)
     assert await sync_to_async(kept)() == "importing its modules starts threads"
     await worker.disconnect(timeout=SECONDS)
+
+
+async def test_a_worker_says_what_environments_it_has(scene: Scene):
+    worker = await open_worker()
+
+    await worker.say(worker_frames.Environments([worker_frames.StoredEnvironment("aa11", 5)]))
+    await asyncio.to_thread(
+        wait_until, lambda: presence.list_environments() == {("host", "aa11"): 5}, "it is known", SECONDS
+    )
+
+    await worker.disconnect()
+    assert presence.list_environments() == {}
+
+
+async def test_an_executor_that_cannot_start_in_its_environment_is_tried_a_few_times(scene: Scene):
+    worker = await open_worker()
+    task = read_task_spec(task_spec("env.other", bundle="file:///another.tgz"))
+    ref = await sync_to_async(scene.create_run)(task)
+
+    for _ in range(MAX_SYSTEM_FAILURES + 1):
+        launch = await worker.hear(worker_frames.Launch, worker_frames.decode_to_worker)
+        await worker.say(worker_frames.Exited(launch.executor, worker_frames.UNUSABLE, "build it again"))
+        await worker.hear(worker_frames.ExitKnown, worker_frames.decode_to_worker)
+
+    root = await Action.objects.aget(run__name=ref.name, parent=None)
+    assert (root.phase, root.error_message) == (Phase.FAILED, "build it again (tried 4 times)")
+    await worker.disconnect()

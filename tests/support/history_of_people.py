@@ -27,6 +27,8 @@ from tests.support.history import History, kinds, some
 from tests.support.law_checks import look
 from tests.support.scene import BUNDLES, DOMAIN, PROJECT, child_message, new_run, task_spec
 
+LIMITS = (0, 1, 0, 2, 0)  # of actions of a run at a time; 0 is unlimited
+
 
 class People(History):
     """They create runs, abort, signal, and ask for what is not there."""
@@ -50,7 +52,8 @@ class People(History):
     @rule(which=some)
     def create_run(self, which: int) -> None:
         spec = task_spec(bundle=BUNDLES[which % 2], retries=which % 3)
-        ref = create_run(new_run(read_task_spec(spec), name=f"r{len(self.runs)}"))
+        limit = LIMITS[which % len(LIMITS)]
+        ref = create_run(new_run(read_task_spec(spec), name=f"r{len(self.runs)}", max_actions=limit))
         self.runs[Run.objects.get(name=ref.name).pk] = ref
 
     @precondition(lambda self: self.runs)

@@ -26,19 +26,21 @@ BUNDLES = ["file:///one.tgz", "file:///two.tgz"]
 TOLD: list[Any] = sorted(TERMINAL - {Phase.ABORTED})  # what a trace may come to
 
 
-def task_spec(name: str = "env.main", *, bundle: str = "file:///bundle.tgz", retries: int = 0) -> bytes:
+def task_spec(
+    name: str = "env.main", *, bundle: str = "file:///bundle.tgz", retries: int = 0, kind: str = "python"
+) -> bytes:
     """A TaskSpec as the client would send it, as small as it may be."""
     spec = task_definition_pb2.TaskSpec(short_name=name.rpartition(".")[2])
-    spec.task_template.id.name = name
+    spec.task_template.id.name, spec.task_template.type = name, kind
     spec.task_template.metadata.retries.retries = retries
     spec.task_template.container.args.extend(["a0", "--tgz", bundle])
     return spec.SerializeToString(deterministic=True)
 
 
-def new_run(task: TaskFacts, name: str | None = None) -> NewRun:
+def new_run(task: TaskFacts, name: str | None = None, *, max_actions: int = 0) -> NewRun:
     return NewRun(
         project=PROJECT, domain=DOMAIN, name=name, task=task, input_uri="file:///inputs.pb", spec=b"",
-        started_from=datetime.now(UTC),
+        started_from=datetime.now(UTC), max_actions=max_actions,
     )  # fmt: skip
 
 
@@ -47,7 +49,7 @@ def child_message(
 ) -> actions_service_pb2.Action:
     """What the SDK sends for a child. which: a variety of it.
 
-    kind: task | elsewhere (another pool) | cached | serial (cached, one at a time) | trace | condition.
+    kind: task | elsewhere (another pool) | cached | serial (cached, one at a time) | ray (which none can run) | trace | condition.
     """
     action = actions_service_pb2.Action(parent_action_name=parent, input_uri="file:///inputs.pb")
     action.action_id.name = name
@@ -60,7 +62,10 @@ def child_message(
         action.condition.name = "approval"
         action.condition.type.simple = types_pb2.BOOLEAN
     else:
-        spec = task_spec("env.child", bundle=BUNDLES[kind == "elsewhere"], retries=which % 3)
+        kind_of_task = "ray" if kind == "ray" else "python"
+        spec = task_spec(
+            "env.child", bundle=BUNDLES[kind == "elsewhere"], retries=which % 3, kind=kind_of_task
+        )
         action.task.spec.ParseFromString(spec)
         if kind in {"cached", "serial"}:
             metadata = action.task.spec.task_template.metadata
@@ -72,9 +77,9 @@ def child_message(
 class Scene:
     """One run, one executor that holds its root action once `start` has been called."""
 
-    def __init__(self, *, retries: int = 0, capacity: int = 1000) -> None:
+    def __init__(self, *, retries: int = 0, capacity: int = 1000, max_actions: int = 0) -> None:
         Project.objects.get_or_create(name=PROJECT)
-        self.capacity = capacity
+        self.capacity, self.max_actions = capacity, max_actions
         self.seq = 0
         self.ref = self.create_run(read_task_spec(task_spec(retries=retries)))
         self.run = Run.objects.get(name=self.ref.name)
@@ -84,7 +89,7 @@ class Scene:
         self.executor_id, self.epoch = self.connect()
 
     def create_run(self, task: TaskFacts) -> RunRef:
-        return create_run(new_run(task))
+        return create_run(new_run(task, max_actions=self.max_actions))
 
     def connect(self) -> tuple[UUID, int]:
         executor = Executor.objects.create(pool=self.pool, capacity=self.capacity)

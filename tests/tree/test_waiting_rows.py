@@ -50,7 +50,7 @@ def status(snapshot: Snapshot, name: str) -> str:
 
 
 def test_no_worker_is_a_reason(snapshot: Snapshot):
-    expected = "Queued, no executor for this run yet; no worker is connected: start one with manage.py worker"
+    expected = "Queued, no executor for this run yet; no worker is connected: start one with flyteui worker"
     assert status(snapshot, "a0-1") == status(snapshot, "a0-2") == expected
     assert status(snapshot, "a0-0") == "Running"
 
@@ -114,12 +114,12 @@ def test_the_list_of_runs_says_it_of_a_root(pool: Pool):
     assert "<b>Queued</b><span>, no executor for this run yet; no worker is connected" in text
 
 
-def test_reasons_are_two_statements_for_all_and_none_without_something_queued(
+def test_reasons_are_four_statements_for_all_and_none_without_something_queued(
     snapshot: Snapshot, run: Run, django_assert_num_queries
 ):
     snapshot.page_from(0, 100)
-    # What changed, and the executors: there are none that could hold something.
-    with django_assert_num_queries(2):
+    # What changed, the limits of the runs, the images that are built, and the executors: there are none that could hold something.
+    with django_assert_num_queries(4):
         snapshot.page_from(0, 100)
 
     for name in ("a0-1", "a0-2"):

@@ -21,6 +21,7 @@ PATHS = [
     f"{RUNS}/scene?look=running", f"{RUNS}/scene?action=a0-refusing", f"{RUNS}/scene?action=a0-ship",
     f"{RUNS}/scene?action=a0-trial9&tab=inputs", f"{RUNS}/scene?action=a0&tab=logs",
     f"{RUNS}/scene?action=a0&tab=events", f"{RUNS}/scene/abort?action=a0", f"{RUNS}/none", "/executors/", "/none",
+    "/secrets/", "/secrets/new",
 ]  # fmt: skip
 
 

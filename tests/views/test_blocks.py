@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from runs.domain.urls import run_path
+from runs.domain.addresses.pages import run_path
 from runs.protocol import frames
 from tests.support.scene import Scene
 

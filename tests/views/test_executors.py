@@ -15,9 +15,9 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
+from runs.domain.addresses.pages import run_path
 from runs.domain.names import RunRef
 from runs.domain.phases import Phase
-from runs.domain.urls import run_path
 from runs.engine.executors import scheduling
 from runs.models import Action, Executor, Pool, Run
 from runs.queries import executors
@@ -46,6 +46,16 @@ def worker() -> Iterator[None]:
     presence.worker_joined("w1")
     yield
     presence.worker_left("w1")
+
+
+@pytest.mark.usefixtures("worker")
+def test_environments_of_the_workers_are_counted_once_for_each_machine() -> None:
+    assert "environments," not in text_of()
+    presence.note_environments("w1", "box", {"aa11": 300 * 1024**2, "bb22": 2 * 1024**3})
+    presence.note_environments("w2", "box", {"aa11": 300 * 1024**2})
+
+    assert "2 environments, 2.3 GiB" in text_of()
+    presence.note_environments("w2", "", {})
 
 
 @pytest.fixture
@@ -86,11 +96,11 @@ def why(name: str = "a0") -> str:
 
 
 def test_without_a_worker_it_says_how_to_start_one(run: Run):
-    expected = "no executor for this run yet; no worker is connected: start one with manage.py worker"
+    expected = "no executor for this run yet; no worker is connected: start one with flyteui worker"
 
     assert why() == expected
     assert f"4 waiting: {expected}" in text_of()
-    assert "Start one with manage.py worker" in text_of()
+    assert "Start one with flyteui worker" in text_of()
 
 
 def test_with_a_worker_an_executor_is_about_to_come(run: Run, worker: None):
@@ -270,7 +280,7 @@ def test_the_number_of_statements_does_not_grow(django_assert_num_queries, worke
         Action.objects.filter(run=run, name="a0").update(executor=make_executor(pool), phase=Phase.RUNNING)
         make_executor(pool, State.GONE, ended_at=timezone.now())
 
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(11):
         assert len(executors.get_executors_page().pools) == 5
 
 

@@ -11,7 +11,7 @@ from flyteidl2.core import literals_pb2
 from flyteidl2.task import common_pb2
 
 from runs.domain.phases import Cause, Phase
-from runs.models import Abort, Action, Attempt, LogChunk
+from runs.models import Abort, Action, Attempt, Image, LogChunk, Pool
 from runs.queries import logs
 from runs.store import storage
 from tests.support import factories
@@ -43,6 +43,33 @@ def test_the_overview_says_times_and_error():
     assert "I will fail!" in text
     assert "ValueError" in text
     assert "Ended" in text
+
+
+def test_the_overview_says_which_build_made_the_image_and_what_is_not_honoured():
+    run, build = factories.make_run(), factories.make_run(name="build1")
+    image = Image.objects.create(
+        name="mine:1", state="built", environment="abc", python="3.12.1", flyte="2.12.1", build_run=build,
+        not_honoured=["apt packages: ffmpeg"],
+    )  # fmt: skip
+    pool = Pool.objects.create(key="one", image="flyteui.local/mine:1", built_image=image)
+    Action.objects.filter(run=run).update(pool=pool)
+
+    text = panel()
+
+    assert "flyteui.local/mine:1" in text
+    assert "Python 3.12.1, flyte 2.12.1" in text
+    assert f'<a href="{RUN.replace("run1", "build1")}">run <code>build1</code></a>' in text
+    assert "apt packages: ffmpeg" in text
+
+
+def test_a_base_image_for_which_the_workers_own_python_stands_is_said():
+    run = factories.make_run()
+    Action.objects.filter(run=run).update(pool=Pool.objects.create(key="one", image="ubuntu:24.04"))
+
+    text = panel()
+
+    assert "base image ubuntu:24.04" in text
+    assert "The worker's own Python" in text
 
 
 def test_the_abort_chain_says_who_why_when_and_through_whom():

@@ -9,7 +9,7 @@ from django.test import Client
 
 from runs.domain.phases import Phase
 from runs.models import Abort, Action, Run
-from runs.queries import abort_previews
+from runs.queries.aborts import previews
 from tests.support import factories
 from tests.views.test_executors import words
 
@@ -48,7 +48,7 @@ def test_runs_can_be_picked_and_those_that_live_are_marked(runs: list[Run]):
 
 def test_the_preview_counts_runs_and_actions(browser: Client, runs: list[Run], django_assert_num_queries):
     with django_assert_num_queries(3):
-        abort_previews.preview_runs("flytesnacks", "development", ["running", "waiting", "over"])
+        previews.preview_runs("flytesnacks", "development", ["running", "waiting", "over"])
 
     text = words(browser.get(ABORTS, {"names": "running waiting over"}).content.decode())
 

@@ -28,8 +28,8 @@ def test_a_run_that_waits_says_since_when_why_and_what_helps():
     text = Client().get(RUN).content.decode()
 
     assert "No executor has claimed this run" in text
-    assert "no worker is connected: start one with manage.py worker." in text
-    assert 'data-text="manage.py worker"' in text
+    assert "no worker is connected: start one with flyteui worker." in text
+    assert 'data-text="flyteui worker"' in text
 
 
 def test_the_fragment_is_empty_once_the_run_was_claimed():
@@ -42,8 +42,8 @@ def test_the_fragment_is_empty_once_the_run_was_claimed():
     assert "No executor has claimed" not in Client().get(RUN).content.decode()
 
 
-def test_why_a_run_waits_is_two_statements_when_there_is_no_executor(django_assert_num_queries):
+def test_why_a_run_waits_is_four_statements_when_there_is_no_executor(django_assert_num_queries):
     run = make_queued_run()
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(4):
         assert get_unclaimed(run.pk) is not None

@@ -12,7 +12,8 @@ from uuid import UUID
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from runs.domain.phases import LIVE, Phase
-from runs.models import Action, Executor
+from runs.engine import concurrency
+from runs.models import Action, Executor, Pool, Run
 from runs.store import hints
 from runs.store.clock import wall_time
 
@@ -41,18 +42,27 @@ def takes_leases(now: datetime, path: str = "") -> Q:
 
 def waiting_for(executor: Executor, now: datetime) -> QuerySet[Action]:
     """The actions that this executor may lease."""
-    runs = SERVES.filter(executor=executor).values("run")
+    runs = SERVES.filter(concurrency.with_room("run__"), executor=executor).values("run")
     return Action.objects.filter(ready(now), pool_id=executor.pool_id, run__in=runs)
 
 
 def list_in_need(now: datetime) -> list[tuple[int, int]]:
-    """The ids of (pool, run) whose actions wait and that no executor serves, unordered. Two statements."""
+    """The ids of (pool, run) whose actions wait and that no executor serves, unordered. Four statements at most.
+
+    What waits for its image is in need of that first, and a run that has reached its limit of none.
+    """
     waiting = Action.objects.filter(ready(now), pool__isnull=False).order_by()
     pairs = set(waiting.values_list("pool_id", "run_id").distinct())
     if pairs:
         serving = SERVES.filter(takes_leases(now, "executor__"))
         pairs -= set(serving.values_list("executor__pool_id", "run_id"))
-    return list(pairs)
+    if not pairs:
+        return []
+    not_built = Pool.objects.filter(pk__in={pool_id for pool_id, _ in pairs}, built_image__environment="")
+    waiting_for_image = set(not_built.values_list("pk", flat=True))
+    with_room = Run.objects.filter(concurrency.with_room(), pk__in={run_id for _, run_id in pairs})
+    runs = set(with_room.values_list("pk", flat=True))
+    return [pair for pair in pairs if pair[0] not in waiting_for_image and pair[1] in runs]
 
 
 def in_reserve() -> QuerySet[Executor]:
@@ -87,6 +97,7 @@ def list_without_reserve(now: datetime) -> list[int]:
         .filter(~Q(state=Executor.State.GONE) | Q(requested_at__gt=since))
     )
     used = SERVES.filter(~Exists(reserve), run__created_at__gt=since).exclude(executor__connected_at=None)
+    used = used.exclude(executor__pool__built_image__environment="")
     used = used.exclude(executor__pool__bundle_uri="")  # pickled code is of one run only
     return sorted(used.values_list("executor__pool", flat=True).distinct())
 

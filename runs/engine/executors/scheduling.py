@@ -22,7 +22,7 @@ from runs.engine import locks
 from runs.engine.escalation import stop_executor
 from runs.engine.executors import places
 from runs.engine.leases import end_executor
-from runs.models import Action, Executor, Pool
+from runs.models import Action, Executor, Image, Pool
 from runs.protocol import worker_frames
 from runs.store import hints
 from runs.store.clock import wall_time
@@ -176,7 +176,11 @@ class _Room:
 
     def take(self, pool_id: int, run_id: int | None, worker: str) -> worker_frames.Launch:
         """Record an executor of its own for this run, or one in reserve."""
-        pool = Pool.objects.get(pk=pool_id)
+        pool = Pool.objects.select_related("built_image").get(pk=pool_id)
+        environment = ""
+        if (image := pool.built_image) is not None:
+            environment = image.environment
+            Image.objects.filter(pk=image.pk).update(used_at=self.now)
         executor = Executor.objects.create(pool=pool, worker=worker, capacity=settings.EXECUTOR_CAPACITY)
         if run_id is not None:
             executor.runs.add(run_id)
@@ -187,7 +191,7 @@ class _Room:
         return worker_frames.Launch(
             executor=str(executor.pk), pool=pool.key, bundle_uri=pool.bundle_uri, env=pool.env,
             capacity=executor.capacity, processes=settings.MAX_PROCESSES, idle_seconds=settings.EXECUTOR_IDLE_SECONDS,
-            is_reserve=run_id is None, storage_url=settings.STORAGE_URL,
+            is_reserve=run_id is None, storage_url=settings.STORAGE_URL, environment=environment,
         )  # fmt: skip
 
     def close(self) -> None:

@@ -18,7 +18,18 @@ from runs.domain.phases import LIVE
 from runs.engine.aborts import find_run_id
 from runs.engine.recovery import RECOVER
 from runs.engine.retention.periods import KEEP_LABEL, KEEP_VALUE, Retention
-from runs.models import Abort, Action, ActionEvent, Attempt, CacheEntry, Deletion, Executor, LogChunk, Run
+from runs.models import (
+    Abort,
+    Action,
+    ActionEvent,
+    Attempt,
+    CacheEntry,
+    Deletion,
+    Executor,
+    Image,
+    LogChunk,
+    Run,
+)
 from runs.store import hints
 from runs.store.clock import wall_time
 
@@ -43,6 +54,7 @@ def delete_run(ref: RunRef, *, actor: str, cause: Deletion.Cause = Deletion.Caus
             actions=run.actions.count(), cause=cause, actor=actor, deleted_at=wall_time(),
         )  # fmt: skip
         Run.objects.filter(related_to=run).update(related_to=None)
+        Image.objects.filter(build_run=run).update(build_run=None)
         if cause == Deletion.Cause.ASKED:
             # Who deletes a run wants its outputs gone. Retention leaves them to what the cache says.
             CacheEntry.objects.filter(source__startswith=f"{ref}/").delete()

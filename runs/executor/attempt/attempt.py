@@ -14,6 +14,7 @@ from runs.domain.failures import Failure
 from runs.executor.attempt.command import Command
 from runs.executor.attempt.owned import Owned
 from runs.executor.attempt.record import pack_holder
+from runs.executor.attempt.secrets import ActionSecrets
 from runs.executor.attempt.state import Lifecycle
 from runs.executor.attempt.working_folder import WorkingFolder
 from runs.protocol.frames import ChildUpdate, Enqueue, Key, Lease, RunInfo
@@ -98,6 +99,7 @@ class Attempt(Lifecycle):
         "partial_lines",
         "processor_ns",
         "run",
+        "secrets",
         "spawned",
         "task",
         "usage",
@@ -107,6 +109,7 @@ class Attempt(Lifecycle):
         super().__init__()
         self.lease = lease
         self.run = run
+        self.secrets = ActionSecrets(lease) if lease.secrets else None
         self.command = command  # known already when this process sent the spec
         # Of an isolated one: a plain function, which an abort interrupts in the main thread of its child process; else that
         # thread runs an event loop, and an abort cancels the asyncio task.
@@ -137,6 +140,15 @@ class Attempt(Lifecycle):
     @property
     def key(self) -> Key:
         return self.lease.key
+
+    def mask(self, text: str) -> str:
+        """The text without the values of its secrets."""
+        return self.secrets.masker.mask(text) if self.secrets is not None else text
+
+    def remove_secret_files(self) -> None:
+        """Its code has ended, or is about to. Idempotent."""
+        if self.secrets is not None:
+            self.secrets.remove_files()
 
     def open_tasks(self) -> list[asyncio.Task[Any]]:
         """Those that have not ended: its own, and those that its code has started beside it."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 import sys
+import sysconfig
 import types
 from collections.abc import Callable, Collection, Iterator
+from pathlib import Path
 from typing import cast
 
 from runs.executor import ROOT
@@ -35,18 +37,35 @@ class _ActionEnviron(os._Environ):  # type: ignore[type-arg]
     """os.environ, overlaid with the variables of the current action."""
 
     def __getitem__(self, name: str) -> str:
-        if (attempt := CURRENT.get()) is not None and name in names_for(attempt):
-            return ACTION_VARIABLES[name](attempt)
+        if (attempt := CURRENT.get()) is not None:
+            if name in (secrets := secrets_for(attempt)):
+                return secrets[name]
+            if name in names_for(attempt):
+                return ACTION_VARIABLES[name](attempt)
         return cast("str", super().__getitem__(name))
+
+    def __setitem__(self, name: str, value: str) -> None:
+        """A secret's variable is the action's to change, and no other action's."""
+        if (attempt := CURRENT.get()) is not None and name in (secrets := secrets_for(attempt)):
+            secrets[name] = value
+        else:
+            super().__setitem__(name, value)
+
+    def __delitem__(self, name: str) -> None:
+        if (attempt := CURRENT.get()) is not None and name in (secrets := secrets_for(attempt)):
+            del secrets[name]
+        else:
+            super().__delitem__(name)
 
     def __contains__(self, name: object) -> bool:
         attempt = CURRENT.get()
-        return (attempt is not None and name in names_for(attempt)) or super().__contains__(name)
+        is_own = attempt is not None and (name in names_for(attempt) or name in secrets_for(attempt))
+        return is_own or super().__contains__(name)
 
     def __iter__(self) -> Iterator[str]:
         names = list(super().__iter__())
         if (attempt := CURRENT.get()) is not None:
-            names += [name for name in names_for(attempt) if name not in names]
+            names += [name for name in variables_of(attempt) if name not in names]
         return iter(names)
 
     def __len__(self) -> int:
@@ -63,8 +82,13 @@ def names_for(attempt: Attempt) -> Collection[str]:
     return ACTION_VARIABLES if attempt.run.credential else NAMES_WITHOUT_CREDENTIAL
 
 
+def secrets_for(attempt: Attempt) -> dict[str, str]:
+    """The variables of an action that hold its secrets, and the one that names the folder of its files."""
+    return attempt.secrets.variables if attempt.secrets is not None else {}
+
+
 def variables_of(attempt: Attempt) -> dict[str, str]:
-    return {name: ACTION_VARIABLES[name](attempt) for name in names_for(attempt)}
+    return {name: ACTION_VARIABLES[name](attempt) for name in names_for(attempt)} | secrets_for(attempt)
 
 
 def variables_of_server(endpoint: str) -> dict[str, str]:
@@ -84,4 +108,11 @@ def hide_own_packages() -> None:
         if name.partition(".")[0] in OWN_PACKAGES:
             del sys.modules[name]
     sys.modules["__main__"] = types.ModuleType("__main__")
-    sys.path[:] = [entry for entry in sys.path if entry not in {"", ".", str(ROOT)}]
+    sys.path[:] = without_own(sys.path, ROOT)
+
+
+def without_own(entries: list[str], root: Path) -> list[str]:
+    """sys.path without the current folder and that of our packages; where these are installed, everybody's packages are there, too."""
+    installed = {sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}
+    own = {"", "."} | ({str(root)} - installed)
+    return [entry for entry in entries if entry not in own]

@@ -43,17 +43,24 @@ class Output:
     def write(self, attempt: Attempt, stream: str, text: str) -> None:
         """Add text of an action. A line is complete at its newline, at the end of the action, or at 64 kB."""
         with self._lock:
-            *lines, rest = (attempt.partial_lines.pop(stream, "") + text).split("\n")
-            if len(rest) > MAX_PARTIAL:
-                lines.append(rest)
-            elif rest:
-                attempt.partial_lines[stream] = rest
-            if lines:
-                self._add(attempt, stream, lines)
+            if attempt.secrets is not None:
+                text = attempt.secrets.masker.feed(stream, text)
+            self._write(attempt, stream, text)
+
+    def _write(self, attempt: Attempt, stream: str, text: str) -> None:
+        *lines, rest = (attempt.partial_lines.pop(stream, "") + text).split("\n")
+        if len(rest) > MAX_PARTIAL:
+            lines.append(rest)
+        elif rest:
+            attempt.partial_lines[stream] = rest
+        if lines:
+            self._add(attempt, stream, lines)
 
     def flush(self, attempt: Attempt) -> None:
         """Put all that the action has written into the outbox, incomplete lines too."""
         with self._lock:
+            for stream, text in attempt.secrets.masker.end() if attempt.secrets is not None else ():
+                self._write(attempt, stream, text)
             for stream, rest in attempt.partial_lines.items():
                 self._add(attempt, stream, [rest])
             attempt.partial_lines = {}
@@ -114,7 +121,7 @@ class ActionStream(io.TextIOBase):
     def write(self, text: str) -> int:
         attempt = CURRENT.get()
         if attempt is None or attempt.state is State.GONE or self.output is None:
-            self.fallback.write(text)
+            self.fallback.write(text if attempt is None else attempt.mask(text))
         else:
             self.output.write(attempt, self._stream, text)
         return len(text)

@@ -7,6 +7,7 @@ marker file, and fetches nothing.
 from __future__ import annotations
 
 import gzip
+import os
 import shutil
 import tarfile
 import tempfile
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import flyte.storage
 
-from runs.domain.storage_urls import is_inside
+from runs.domain.addresses.storage import is_inside
 from runs.executor.home import bundle_folder
 
 MAX_FILES = 100_000
@@ -27,14 +28,15 @@ class InvalidBundle(Exception):
     """The bundle cannot be unpacked, or must not be."""
 
 
-async def prepare_bundle(uri: str, home: Path, storage_url: str = "") -> Path:
+async def prepare_bundle(uri: str, home: Path, storage_url: str = "", files: Path | None = None) -> Path:
     """The folder with the code of a pool. No bundle (code in the environment) or a pickled one: an empty folder.
 
-    It is never fetched twice, and from nowhere but the storage, where that is known.
+    It is never fetched twice, and from nowhere but the storage, where that is known. files: what the image has put where its
+    actions start. It is found there as in a container, into which the bundle is unpacked later and wins.
     """
     if uri and storage_url and not is_inside(uri, storage_url):
         raise InvalidBundle(f"the code bundle {uri[:300]!r} is outside of the storage {storage_url!r}")
-    folder = bundle_folder(uri, home)
+    folder = bundle_folder(uri, home, str(files or ""))
     if (folder / DONE).exists():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -50,6 +52,8 @@ async def prepare_bundle(uri: str, home: Path, storage_url: str = "") -> Path:
                 archive.unlink(missing_ok=True)
             name = uri.rpartition("/")[2]
             (work / f".{name}.extracted").touch()
+        if files is not None:
+            lay_beside(files, work)
         (work / DONE).touch()
         move_into_place(work, folder)
     finally:
@@ -64,6 +68,16 @@ def move_into_place(work: Path, folder: Path) -> None:
     except OSError:  # another process was faster
         if not (folder / DONE).exists():
             raise
+
+
+def lay_beside(files: Path, folder: Path) -> None:
+    """Link these files into the folder, except those that it has."""
+    for entry in os.scandir(files):
+        there = folder / entry.name
+        if entry.is_dir() and there.is_dir() and not there.is_symlink():
+            lay_beside(Path(entry.path), there)
+        elif not os.path.lexists(there):
+            there.symlink_to(entry.path)
 
 
 async def _fetch(uri: str, archive: Path) -> None:

@@ -1,22 +1,18 @@
 """Adapts the SDK to the child process of an isolated action.
 
-The child runs the SDK's standard entry point with the SDK's remote controller, changed so that it releases the process' slot
-while it waits, that the error of an aborted child carries who, why and when, and that what is cancelled and what is left behind
-is treated as in a loop that actions share. User code runs in the main thread.
+The child runs the SDK's standard entry point with the SDK's remote controller, changed as `waiting.py` says. User code runs in the
+main thread.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 import ssl
 import threading
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
 from functools import lru_cache, partial, wraps
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Any, TextIO
 
 import anyio
 import certifi
@@ -30,14 +26,12 @@ import opentelemetry.propagate
 import opentelemetry.trace
 import pyqwest._glue
 import rich.logging
-from flyteidl2.common import phase_pb2
 
 from runs.executor.attempt.working_folder import WorkingFolder
-from runs.executor.flyte import credentials, handover, local_files, sdk, tasks
-from runs.executor.flyte.controller import ActionAbortedError
+from runs.executor.flyte import credentials, handover, local_files, masked, sdk
 from runs.executor.flyte.failures import error_of
-from runs.executor.flyte.sdk import Action, RemoteController
-from runs.protocol.abort_texts import parse_abort_text
+from runs.executor.flyte.sdk import RemoteController
+from runs.executor.flyte.waiting import CodeThread, Slot, WaitsWithoutSlot, redirect_logs
 
 # The SDK imports these when it starts an action; here it is done once, before the forks. It halves their start.
 PRELOADED = (
@@ -47,128 +41,10 @@ PRELOADED = (
 sdk.entry_points._installed_entry_points()
 sdk.auth_session._supports_system_certs()
 _VERIFY_VARIABLES = ("SSL_CERT_FILE", "SSL_CERT_DIR")
-REQUEST_SECONDS = 10.0  # for the server to answer a request, when nobody waits for the answer
-LOGGERS = ("flyte", "flyte.user")
-REPEATED = tasks.REPEATED | {("_informer", "observe_state"), ("runtime", "_run_action")}
 
 
-AsyncFunction = Callable[..., Awaitable[Any]]
-
-
-class CodeThread(Protocol):
-    """The thread that runs the user's code; `load` and `run_…` wrap a function of the SDK so that its work is done there."""
-
-    @property
-    def was_cancelled(self) -> bool:
-        """Whether the action is to stop."""
-
-    def load(self, load: Callable[..., Any]) -> Callable[..., Any]: ...
-    def run_function(self, elsewhere: AsyncFunction) -> AsyncFunction: ...
-    def run_task(self, run: AsyncFunction) -> AsyncFunction: ...
-    async def end_left_behind(self) -> None: ...
-
-
-class Slot(Protocol):
-    """The right to use a core, one of the process pool's slots."""
-
-    def released(self) -> AbstractAsyncContextManager[None]:
-        """Release the slot inside the block, and acquire one again at its end."""
-
-
-class IsolatedController(RemoteController):
+class IsolatedController(WaitsWithoutSlot, RemoteController):
     """The SDK's controller of a process that runs one action."""
-
-    def __init__(
-        self, code: CodeThread, slot: Slot, log: TextIO, client_coro: Awaitable[Any], **options: Any
-    ) -> None:
-        redirect_logs(log)  # the SDK has made its handlers anew just before
-        self._code = code
-        self._slot = slot
-        self._has_ended = False
-        self._cancels: set[asyncio.Task[None]] = set()  # requests to abort a child that are under way
-        self._cancelled: set[str] = set()  # children for which it was requested
-        self._launches: dict[str, asyncio.Event] = {}  # by child: set when no request for it is under way
-        super().__init__(client_coro=client_coro, **options)
-
-    async def submit_and_wait_for_action(self, action: Action) -> Action:
-        if action.type == "trace":  # it is over already: it is recorded, not waited for
-            return await super().submit_and_wait_for_action(action)  # type: ignore[no-any-return]
-        async with self._slot.released():
-            try:
-                ended: Action = await super().submit_and_wait_for_action(action)
-            except asyncio.CancelledError:
-                # Before the slot is waited for, as the SDK would: meanwhile this action may end.
-                await self.cancel_action(action)
-                raise
-        raise_if_aborted(ended)
-        return ended
-
-    async def wait_for_action(self, action: Action) -> Action:
-        async with self._slot.released():
-            ended: Action = await super().wait_for_action(action)
-        raise_if_aborted(ended)
-        return ended
-
-    async def cancel_action(self, action: Action) -> None:
-        """Abort a child whose awaiting task was cancelled, unless the action itself is to stop or has ended.
-
-        Then the server has aborted its children already, or will, with the better cause; after a stop of the executor they
-        live on, and their parent awaits them again.
-        """
-        if self._code.was_cancelled or self._has_ended or action.name in self._cancelled:
-            return
-        self._cancelled.add(action.name)
-        request = asyncio.create_task(super().cancel_action(action))
-        self._cancels.add(request)
-        request.add_done_callback(self._cancels.discard)
-        await asyncio.shield(request)
-
-    async def stop(self) -> None:
-        """The outputs are stored. What the code itself has cancelled just before is aborted by it, the rest by the server."""
-        if self._cancels:
-            await asyncio.wait(self._cancels, timeout=REQUEST_SECONDS)
-        self._has_ended = True
-        await self._code.end_left_behind()
-        await super().stop()
-
-    # On the controller's own thread.
-
-    async def _bg_launch(self, action: Action) -> None:
-        done = self._launches[action.name] = asyncio.Event()
-        try:
-            await super()._bg_launch(action)
-        finally:
-            done.set()
-
-    async def _bg_cancel_action(self, action: Action) -> None:
-        """Abort a child that the server knows or may know. The SDK forgets one whose request is under way, and it would run."""
-        if (launch := self._launches.get(action.name)) is not None:
-            await launch.wait()
-            action.started = True
-        await super()._bg_cancel_action(action)
-
-
-def raise_if_aborted(ended: Action) -> None:
-    """Raise an error that says who aborted the child and why, where the SDK's own would not."""
-    if ended.phase == phase_pb2.ACTION_PHASE_ABORTED and ended.err is not None:
-        at = ended.err.timestamp.ToMicroseconds()
-        note = parse_abort_text(ended.name, ended.err.message, requested_at=at)
-        if note is not None:
-            raise ActionAbortedError(ended.name, note)
-
-
-def redirect_logs(log: TextIO) -> None:
-    for name in LOGGERS:
-        for handler in logging.getLogger(name).handlers:
-            if isinstance(handler, logging.StreamHandler):
-                handler.setStream(log)
-                handler.addFilter(_is_news)
-
-
-def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a record says more than the action's page shows, or the user wants the SDK's log."""
-    is_wanted = logging.getLogger("flyte").getEffectiveLevel() < logging.WARNING
-    return is_wanted or (record.module, record.funcName) not in REPEATED
 
 
 def share_trust() -> None:
@@ -248,12 +124,15 @@ def release_while_waiting_for_runs(slot: Slot) -> None:
     vars(flyte.remote)["Action"].wait = wait_without_slot
 
 
-def run_entry_point(args: list[str], code: CodeThread, slot: Slot, log: TextIO) -> None:
-    """Run the SDK's `a0`. What it raises comes out, SystemExit too."""
+def run_entry_point(
+    args: list[str], code: CodeThread, slot: Slot, log: TextIO, secrets: list[bytes] | None = None
+) -> None:
+    """Run the SDK's `a0`. What it raises comes out, SystemExit too. secrets: their values."""
     begin_background_loop()
     redirect_logs(log)
     local_files.install()
     handover.install()
+    masked.install(secrets)
     credentials.install(os.environ["_U_EP_OVERRIDE"])
     release_while_waiting_for_runs(slot)
     vars(sdk.taskrunner)["convert_from_native_to_error"] = error_of

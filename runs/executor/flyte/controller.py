@@ -1,4 +1,4 @@
-"""The SDK's controller for the actions of this process, and the error that an aborted child raises in its parent.
+"""The SDK's controller for the actions of this process.
 
 To user code the SDK behaves as ever: what is replaced here does the same, but in process.
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Iterator, MutableMapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Any, cast
 
 import flyte.errors
@@ -20,32 +19,11 @@ from runs.domain.failures import Failure
 from runs.executor.attempt.attempt import CURRENT, Attempt, Child
 from runs.executor.attempt.children import Children
 from runs.executor.flyte import sdk
+from runs.executor.flyte.aborted import ActionAbortedError
 from runs.executor.flyte.failures import read_failure
-from runs.executor.flyte.messages import command_in, enqueue_message, execution_error
+from runs.executor.flyte.messages import enqueue_message, execution_error, find_command
 from runs.executor.flyte.sdk import Action, RemoteController, TaskTemplate, internal_ctx
 from runs.executor.pace import pace_of
-from runs.protocol.abort_texts import abort_text
-from runs.protocol.frames import AbortNote
-
-
-class ActionAbortedError(flyte.errors.ActionAbortedError):
-    """Raised in the parent of an aborted child: who requested the abort, why, when, and with which cause."""
-
-    def __init__(self, action: str, note: AbortNote) -> None:
-        super().__init__(abort_text(action, note))
-        self.action = action
-        self.actor = note.actor
-        self.reason = note.reason
-        self.cause = note.cause
-        self.requested_at = datetime.fromtimestamp(note.requested_at / 1e6, tz=UTC)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        # Whoever unpickles this may not have flyteui, so it comes back as the SDK's own class, with the same attributes.
-        return flyte.errors.ActionAbortedError, (str(self),), self.__dict__
-
-
-# In tracebacks and logs it is what the user catches.
-ActionAbortedError.__module__ = "flyte.errors"
 
 
 class _PerAction(MutableMapping[str, Any]):
@@ -132,7 +110,7 @@ class HostController(RemoteController):
             parent,
             action.name,
             enqueue_message(action).SerializeToString(),
-            command_in(action.task) if action.task else None,
+            find_command(action.task) if action.task else None,
             ends_when_accepted=action.type == "trace",
             failure=failure,
         )

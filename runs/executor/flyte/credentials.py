@@ -13,16 +13,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from runs.executor.attempt.environ import CREDENTIAL
-from runs.executor.flyte import sdk
+from runs.executor.flyte import seam
 
+# Every client of the SDK has it.
+INTERCEPTOR = "flyte.remote._client.auth._interceptors.default_metadata:DefaultMetadataInterceptor"
 HEADER = "authorization"
 PORTS = {"http": 80, "https": 443}
 
 
 def install(endpoint: str) -> None:
-    """endpoint: the URL by which clients reach our server."""
-    interceptor = sdk.default_metadata.DefaultMetadataInterceptor
-    interceptor.on_start = _showing(interceptor.on_start, address_of(endpoint))  # type: ignore[assignment, method-assign]
+    """endpoint: the URL by which clients reach our server. A flyte without that interceptor shows no credential."""
+    if (interceptor := seam.find(INTERCEPTOR)) is not None:
+        interceptor.on_start = _showing(interceptor.on_start, address_of(endpoint))
 
 
 def address_of(url: str) -> str:

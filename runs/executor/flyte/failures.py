@@ -12,14 +12,22 @@ from flyteidl2.core import execution_pb2
 from runs.domain.failures import Failure
 from runs.domain.texts import clean
 from runs.executor.attempt.stacks import traceback_of
-from runs.executor.flyte.messages import KIND_NAMES
+from runs.executor.environments.missing import advise
+from runs.executor.flyte.messages import KIND_NAMES, execution_error
 from runs.executor.flyte.sdk import convert, io
 
 NO_OUTPUTS = "OutputsNotFound"
 
 
 def error_of(problem: BaseException) -> convert.Error:
-    """Convert as the SDK does, also messages that protobuf cannot hold (lone surrogates)."""
+    """Convert as the SDK does, also messages that protobuf cannot hold (lone surrogates); of a missing module with what to do."""
+    error = _converted(problem)
+    if advice := advise(problem):
+        error.err.message = f"{error.err.message}\n{advice}"
+    return error
+
+
+def _converted(problem: BaseException) -> convert.Error:
     try:
         return convert.convert_from_native_to_error(problem)
     except UnicodeEncodeError:
@@ -49,6 +57,12 @@ async def read_failure(output_uri: str) -> Failure | None:
     return Failure(error.code, error.message, KIND_NAMES.get(error.origin, "unknown"), recoverable)
 
 
+async def store_failure(failure: Failure, output_uri: str) -> Failure:
+    """Write the error file for a failure that is no exception, and return it."""
+    await _store(execution_error(failure), output_uri, recoverable=failure.recoverable)
+    return failure
+
+
 async def record_failure(
     problem: BaseException,
     output_uri: str,
@@ -67,8 +81,12 @@ async def record_failure(
         error.err.kind = execution_pb2.ExecutionError.USER
     if recoverable is None:
         recoverable = error.recoverable
+    await _store(error.err, output_uri, recoverable=recoverable)
+    return Failure(error.err.code, error.err.message, KIND_NAMES[error.err.kind], recoverable)
+
+
+async def _store(error: execution_pb2.ExecutionError, output_uri: str, *, recoverable: bool) -> None:
     try:
-        await io.upload_error(error.err, output_uri, recoverable=recoverable)
+        await io.upload_error(error, output_uri, recoverable=recoverable)
     except Exception:  # storage is down: the server gets the failure anyway
         traceback.print_exc(file=sys.stderr)
-    return Failure(error.err.code, error.err.message, KIND_NAMES[error.err.kind], recoverable)

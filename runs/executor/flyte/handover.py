@@ -17,7 +17,9 @@ from typing import Any
 import flyte.storage
 from flyte.io import Dir, File
 
-from runs.executor.flyte.sdk import internal_ctx
+from runs.executor.flyte import seam
+
+internal_ctx = seam.find("flyte._context:internal_ctx")
 
 
 def copy(source: Path, target: Path) -> str:

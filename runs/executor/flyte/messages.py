@@ -7,17 +7,19 @@ from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
-from typing import Any, cast
+from typing import Any
 
 from flyteidl2.actions import actions_service_pb2
-from flyteidl2.core import execution_pb2, tasks_pb2
+from flyteidl2.core import execution_pb2
 from flyteidl2.task import task_definition_pb2
 from flyteidl2.workflow import run_definition_pb2
 from google.protobuf.wrappers_pb2 import StringValue
 
 from runs.domain.caches import cached
+from runs.domain.declared.containers import container_of
+from runs.domain.errors import Invalid
 from runs.domain.failures import Failure
-from runs.executor.attempt.command import Command, parse_command
+from runs.executor.attempt.command import Command, CommandError, parse_command
 
 KINDS = {
     "user": execution_pb2.ExecutionError.USER,
@@ -74,19 +76,7 @@ def enqueue_message(action: Any) -> actions_service_pb2.Action:
 
 
 def container_args(spec: task_definition_pb2.TaskSpec) -> tuple[str, ...]:
-    if (container := _container_of_pod(spec)) is not None:
-        return tuple(container["args"]) if "args" in container else ()
-    return tuple(spec.task_template.container.args)
-
-
-def _container_of_pod(spec: task_definition_pb2.TaskSpec) -> Any | None:
-    """The primary container of a pod template, into which the SDK puts its command; None for a task without one."""
-    template = spec.task_template
-    if not template.HasField("k8s_pod"):
-        return None
-    containers = cast("Any", template.k8s_pod.pod_spec)["containers"]
-    primary = template.config.get("primary_container_name", "")
-    return next((container for container in containers if container["name"] == primary), {})
+    return container_of(spec.task_template).args
 
 
 def declared_cores(spec: task_definition_pb2.TaskSpec) -> float:
@@ -100,19 +90,7 @@ def memory_limit(spec: task_definition_pb2.TaskSpec) -> int:
 
 
 def _declared(spec: task_definition_pb2.TaskSpec, kind: str, resource: str) -> float:
-    if (container := _container_of_pod(spec)) is not None:
-        return _declared_of_pod(container, kind, resource)
-    for entry in getattr(spec.task_template.container.resources, kind):
-        if tasks_pb2.Resources.ResourceName.Name(entry.name) == resource.upper():
-            return quantity(entry.value)
-    return 0.0
-
-
-def _declared_of_pod(container: Any, kind: str, resource: str) -> float:
-    try:
-        return quantity(str(container["resources"][kind][resource]))
-    except (KeyError, ValueError):  # a Struct raises the latter for what it does not have
-        return 0.0
+    return quantity(container_of(spec.task_template).resources.get(kind, {}).get(resource, ""))
 
 
 def quantity(text: str) -> float:
@@ -127,6 +105,14 @@ def quantity(text: str) -> float:
 def command_in(spec: task_definition_pb2.TaskSpec) -> Command:
     """The command of a TaskSpec, or CommandError."""
     return parse_command(container_args(spec), declared_cores(spec), memory_limit(spec))
+
+
+def find_command(spec: task_definition_pb2.TaskSpec) -> Command | None:
+    """The command of a TaskSpec; None for one that no executor can run, of which the server tells the parent."""
+    try:
+        return command_in(spec)
+    except (CommandError, Invalid):
+        return None
 
 
 @cached(64 * 1024**2, size=lambda spec: 3 * len(spec))

@@ -1,7 +1,7 @@
 """The only file that imports private modules of the `flyte` SDK.
 
 Written against flyte 2.12. Each name has a contract test in `tests/executor/flyte/test_sdk_contract.py` that explains what breaks
-when it changes. Its users are controller.py, tasks.py, failures.py, child_controller.py and bundling.py.
+when it changes. Its users are controller.py, tasks.py, failures.py, child_controller.py, bundling.py and masked.py.
 """
 
 from __future__ import annotations
@@ -31,6 +31,7 @@ from flyte.remote import _data, _run, _task, _trigger
 from flyte.remote._client import controlplane
 from flyte.remote._client.auth import _session as auth_session
 from flyte.remote._client.auth._interceptors import default_metadata, retry
+from flyte.report._report import Report
 
 # The variable with which the SDK's loggers write plain lines.
 PLAIN_LOGS = "DISABLE_RICH_LOGGING"
@@ -51,6 +52,7 @@ __all__ = [
     "ControllerState",
     "ImageCache",
     "RemoteController",
+    "Report",
     "TaskTemplate",
     "adjust_sys_path",
     "asyncify",

@@ -22,22 +22,14 @@ from runs.domain.failures import Failure
 from runs.executor.attempt.attempt import Attempt
 from runs.executor.attempt.children import Children
 from runs.executor.attempt.command import Command, checkpoint_path, raw_data_path
-from runs.executor.flyte import bundling, credentials, handover, local_files, sdk
+from runs.executor.flyte import bundling, credentials, handover, local_files, masked, sdk
 from runs.executor.flyte.controller import HostController
 from runs.executor.flyte.failures import error_of
 from runs.executor.flyte.messages import KIND_NAMES, instant
 from runs.executor.flyte.sdk import AsyncFunctionTaskTemplate, TaskTemplate, io, rusty, taskrunner
+from runs.executor.flyte.waiting import REPEATED
 
 LOOP_TASK_TYPES = frozenset({"python", "actor"})
-# Records of the SDK's runtime that only repeat what an action's page shows: module and function that write them.
-# A failed task's own record stays, because the traceback is nowhere else.
-REPEATED = frozenset(
-    {
-        ("_controller", "handle_action_failure"),
-        ("_controller", "_submit"),
-        ("_controller", "get_action_outputs"),
-    }
-)
 # Of the attempt in whose context the SDK runs a task; None once its code has begun.
 _BEGIN: ContextVar[Callable[[], None] | None] = ContextVar("flyteui-begin", default=None)
 
@@ -95,6 +87,7 @@ def install(children: Children) -> HostController:
     local_files.install()
     handover.install()
     bundling.install()
+    masked.install()
     vars(sdk.controller_module)["translate_task_to_wire"] = SpecMemo(sdk.translate_task_to_wire)
     vars(taskrunner)["convert_from_native_to_error"] = error_of
     vars(taskrunner)["run_task"] = _beginning(taskrunner.run_task)

@@ -24,6 +24,10 @@ class ExecutorConfig(msgspec.Struct, frozen=True):
     env: dict[str, str] = {}  # the user's variables
     is_reserve: bool = False  # it is for a run to come
     storage_url: str = ""  # of the server; "" where nobody has said it
+    environment: str = ""  # the folder of the Python environment in which it runs; "" for the worker's own
+    entry_point: str = (
+        ""  # why the flyte of that environment runs its actions by itself; "": this process runs in it
+    )
     tls_cert: str = ""  # the file by which the server is known at `url`; "": by its name, as usual
 
 

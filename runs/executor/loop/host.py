@@ -20,6 +20,7 @@ from runs.domain.texts import clean
 from runs.executor.attempt.attempt import CURRENT, Attempt, Ending
 from runs.executor.attempt.children import Children
 from runs.executor.attempt.command import Command
+from runs.executor.attempt.masking import mask_event, owner_of
 from runs.executor.attempt.output import Output
 from runs.executor.attempt.state import State, Stop
 from runs.executor.attempt.working_folder import WorkingFolders
@@ -59,6 +60,7 @@ class Host:
         self._loop = loop
         self._pace = pace_of(loop)
         self._link = link
+        link.outbox.mask = self._mask
         self._output = output
         self._on_end = on_end
         self.attempts: dict[Key, Attempt] = {}
@@ -280,6 +282,7 @@ class Host:
         """Stop and forget it: another executor owns the action, so no event about it or its children is sent."""
         is_isolated = attempt.is_isolated
         attempt.lose()
+        attempt.remove_secret_files()
         if self.attempts.get(attempt.key) is attempt:
             del self.attempts[attempt.key]
         if is_isolated:
@@ -311,6 +314,7 @@ class Host:
         pass on to their children cannot become the cause.
         """
         attempt.acknowledge()
+        attempt.remove_secret_files()
         if self.attempts.get(attempt.key) is attempt:
             del self.attempts[attempt.key]
         end_left_behind(attempt, self._escalation.grace_seconds)
@@ -332,7 +336,15 @@ class Host:
             root = min(running, key=lambda one: (one.key.name != ROOT, one.key.name))
             self._output.write(root, stream, f"[from the process] {text}")
         else:
+            for one in running:
+                text = one.mask(text)
             print(text, end="", file=sys.__stderr__)
+
+    def _mask(self, event: frames.Event) -> frames.Event:
+        """Take the secrets of the action out of what its code has said."""
+        owner = owner_of(event)
+        attempt = self.attempts.get(owner) if owner is not None else None
+        return event if attempt is None or attempt.secrets is None else mask_event(event, attempt.mask)
 
     def finish(self, attempt: Attempt, ending: Ending) -> None:
         """Report the end, when what the code has started has ended too."""
@@ -344,6 +356,7 @@ class Host:
     def _report(self, attempt: Attempt, ending: Ending, left_behind: str = "") -> None:
         """The output goes first, so that the log is complete when the action ends."""
         self._output.read_descriptors()
+        attempt.remove_secret_files()
         if not attempt.report():
             return
         changed = attempt.put_back_changes()

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 from typing import Any
 
+from runs.domain.addresses.storage import check_inside
 from runs.domain.errors import Invalid
-from runs.domain.storage_urls import check_inside
+from runs.domain.failures import Failure
 from runs.executor.attempt.attempt import Attempt, Ending
 from runs.executor.attempt.command import Command, CommandError
+from runs.executor.attempt.stacks import traceback_of
+from runs.executor.environments.missing import advise
 from runs.executor.flyte import failures, tasks
 from runs.executor.flyte.bundles import InvalidBundle
 from runs.executor.flyte.controller import HostController
@@ -23,6 +29,21 @@ from runs.protocol.frames import Lease, Started, now_us
 ISOLATE = Ending("isolate")
 
 
+@dataclass(frozen=True)
+class TaskSettings:
+    """What holds for all tasks of this process.
+
+    secret_folder: where an action finds the secrets that it gets as files. storage_url: "" where nobody has said it.
+    loads: whether tasks can be loaded here; else the flyte of their own environment does, in a process each.
+    own_tasks: ours, by the arguments of their resolver; only the builder has some.
+    """
+
+    secret_folder: Callable[[Lease], Path]
+    storage_url: str = ""
+    loads: bool = True
+    own_tasks: Mapping[tuple[str, ...], Any] = field(default_factory=dict)
+
+
 class Runner:
     """The tasks of this process' code bundle."""
 
@@ -33,20 +54,25 @@ class Runner:
         bundle_problem: InvalidBundle | None,
         note_module: Callable[[str], None],
         begin_code: Callable[[Attempt], None],
-        storage_url: str = "",
+        settings: TaskSettings,
     ) -> None:
         self._outbox = outbox
         self._controller = controller
         self._bundle_problem = bundle_problem
         self._note_module = note_module
         self._begin_code = begin_code
-        self._storage_url = storage_url
+        self._settings = settings
         self._loaded: dict[Command, tuple[Any, Any]] = {}
         self._has_scope = False
 
     async def run(self, attempt: Attempt) -> Ending:  # noqa: PLR0911 -- one return for each way in which it ends
         uri = attempt.lease.output_uri
+        if (refused := self._deliver_secrets(attempt)) is not None:
+            return Ending("failed", await failures.store_failure(refused, uri))
         try:
+            self._prepare(attempt)
+            if not self._settings.loads:
+                return ISOLATE
             task, bundle = await self._load(attempt)
         except (InvalidBundle, Invalid) as problem:
             return Ending("failed", await failures.record_failure(problem, uri, recoverable=False))
@@ -59,6 +85,10 @@ class Runner:
             raise
         except BaseException as problem:  # a module may do anything while it is imported, sys.exit() too
             code = problem.code if isinstance(problem, ProcessEnd) else ""
+            if advice := advise(problem):
+                problem.add_note(advice)
+                # Into the log, too, where people look for what is wrong first.
+                print(traceback_of(problem).rstrip(), file=sys.stderr)
             return Ending(
                 "failed", await failures.record_failure(problem, uri, code=code, with_traceback=True)
             )
@@ -84,6 +114,17 @@ class Runner:
             return Ending("failed", await failures.record_failure(problem, uri))
         return Ending("failed", failure) if failure else Ending("succeeded")
 
+    def _deliver_secrets(self, attempt: Attempt) -> Failure | None:
+        """Put those that it gets as files into its folder; what is wrong with them ends it before its code begins."""
+        if attempt.lease.problem is not None or attempt.secrets is None:
+            return attempt.lease.problem
+        try:
+            attempt.secrets.make_files(self._settings.secret_folder(attempt.lease))
+        except OSError as problem:
+            message = f"Its secrets cannot be put into a folder of its own: {problem}"
+            return Failure("SecretsNotDelivered", message, "system", recoverable=True)
+        return None
+
     def _begin(self, attempt: Attempt) -> None:
         """Its code is next, unless its lease was given back or its end was reported while its inputs were read."""
         if not attempt.start():
@@ -93,24 +134,29 @@ class Runner:
 
     def _check_addresses(self, lease: Lease, command: Command) -> None:
         """Raise Invalid for inputs, outputs or pickled code elsewhere than in the storage. What user code opens is its own affair."""
-        if self._storage_url:
+        if self._settings.storage_url:
             for what, address in (
                 ("inputs", lease.input_uri),
                 ("outputs", lease.output_uri),
                 ("code", command.pkl),
             ):
                 if address:
-                    check_inside(address, self._storage_url, what=f"the address of the {what}")
+                    check_inside(address, self._settings.storage_url, what=f"the address of the {what}")
 
-    async def _load(self, attempt: Attempt) -> tuple[Any, Any]:
+    def _prepare(self, attempt: Attempt) -> None:
         if self._bundle_problem is not None:
             raise self._bundle_problem
         if attempt.command is None:
             attempt.command = command_of(attempt.lease.spec)
         self._check_addresses(attempt.lease, attempt.command)
+
+    async def _load(self, attempt: Attempt) -> tuple[Any, Any]:
+        assert attempt.command is not None
         if not self._has_scope:
             tasks.set_scope(attempt.run.org, attempt.run.project, attempt.run.domain)
             self._has_scope = True
+        if own := self._settings.own_tasks.get(attempt.command.resolver_args):
+            return own, None
         loaded = self._loaded.get(attempt.command)
         if loaded is None:
             loaded = self._loaded[attempt.command] = await tasks.load_task(attempt.command)

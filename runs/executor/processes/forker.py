@@ -13,9 +13,11 @@ from contextlib import suppress
 from typing import Protocol
 
 from runs.executor import ROOT
+from runs.executor.environments.start import command
 from runs.executor.processes.protocol import (
     Began,
     Ended,
+    EntryPoint,
     Refused,
     Reply,
     Request,
@@ -36,9 +38,16 @@ class Forker:
     """Starts a new zygote when the old one was killed, as the kernel does when memory is short."""
 
     def __init__(
-        self, zygote: tuple[int, socket.socket] | None = None, liveness_fds: Sequence[int] = ()
+        self,
+        zygote: tuple[int, socket.socket] | None = None,
+        liveness_fds: Sequence[int] = (),
+        entry_point: EntryPoint | None = None,
     ) -> None:
-        """liveness_fds: descriptors that a zygote must keep open, so that the worker knows when all of the executor has ended."""
+        """liveness_fds: descriptors that a zygote must keep open, so that the worker knows when all of the executor has ended.
+
+        entry_point: how actions are run whose flyte does not fit this process.
+        """
+        self.entry_point = entry_point
         self._zygote_pid: int = zygote[0] if zygote else 0
         self._control: socket.socket | None = zygote[1] if zygote else None
         self._liveness_fds = liveness_fds
@@ -61,6 +70,8 @@ class Forker:
         self._loop = asyncio.get_running_loop()
         if self._control is not None:
             self._watch(self._control)
+        elif self.entry_point is not None:
+            self._spawn()  # its imports take seconds
 
     def start(self, start: Start, fds: list[int]) -> None:
         """Request a child, which gets these descriptors. The reply is Began or Refused."""
@@ -82,9 +93,13 @@ class Forker:
 
     def _spawn(self) -> socket.socket:
         ours, theirs = socket.socketpair()
+        python, module, environment = sys.executable, "child", self._environment
+        if self.entry_point is not None:
+            python, module, environment = self.entry_point.python, "entry", self.entry_point.variables
+        given = map(str, (theirs.fileno(), *self._liveness_fds))
         zygote = subprocess.Popen(
-            [sys.executable, "-m", "runs.executor.processes.child", str(theirs.fileno()), *map(str, self._liveness_fds)],
-            cwd=ROOT, env=self._environment, pass_fds=[theirs.fileno(), *self._liveness_fds], start_new_session=True,
+            command(python, f"runs.executor.processes.{module}", *given),
+            cwd=ROOT, env=environment, pass_fds=[theirs.fileno(), *self._liveness_fds], start_new_session=True,
             stdin=subprocess.DEVNULL, stdout=sys.__stderr__, stderr=sys.__stderr__,
         )  # fmt: skip
         theirs.close()

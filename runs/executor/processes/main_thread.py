@@ -37,6 +37,8 @@ class MainThread:
     whether it could. grace_seconds: of the tasks that a coroutine leaves behind.
     """
 
+    serves_coroutines = False  # the SDK's loop is in another thread for them, too
+
     def __init__(
         self,
         delivered: Callable[[], None],

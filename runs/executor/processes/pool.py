@@ -35,7 +35,15 @@ from runs.executor.processes.exits import (
 from runs.executor.processes.forker import Forker
 from runs.executor.processes.memory import MemoryWatch
 from runs.executor.processes.pipes import ACQUIRE, BLOCKED, DELIVERED, GOES_ON, LEFT_BEHIND, RELEASE, Pipes
-from runs.executor.processes.protocol import STACK_SIGNAL, Began, Ended, Refused, Reply, Signalled, Start
+from runs.executor.processes.protocol import (
+    STACK_SIGNAL,
+    Began,
+    Ended,
+    Refused,
+    Reply,
+    Signalled,
+    Start,
+)
 from runs.executor.processes.slots import Slots
 from runs.executor.processes.stopping import StopSequence
 from runs.protocol.frames import AbortNote, Delivered, GoesOn, Refusing, Started, now_us
@@ -165,6 +173,8 @@ class ProcessPool:
         theirs = child.pipes.open()
         try:
             start = Start(child.number, args, bundle, folder, env, attempt.is_function, self.grace_seconds)
+            if attempt.secrets is not None:
+                start.secrets = attempt.secrets.values
             self.forker.start(start, theirs)
         finally:
             for fd in theirs:
@@ -188,6 +198,10 @@ class ProcessPool:
                 self._end(child, ending_of(child.attempt, code, child.find_oom()))
             case Refused(reason=reason):
                 self._end(child, ending_of_refused(reason))
+
+    def has_manners(self, attempt: Attempt) -> bool:
+        """Whether it could share a process: what has one of its own whatever it does, such as a function, has no use for manners."""
+        return not attempt.is_function and self.forker.entry_point is None
 
     def report_delivery(self, child: _ChildProcess, at: int) -> None:
         """Report that the code got its CancelledError, or that its process got a signal, where none could be raised."""
@@ -307,8 +321,7 @@ class _ChildProcess:
             self.attempt.blocked_ns = int(message.removeprefix(BLOCKED)) * 1_000_000
         elif message.startswith(GOES_ON):
             self._owner.report_goes_on(self, *json.loads(message.removeprefix(GOES_ON)))
-        elif message.startswith(LEFT_BEHIND) and not self.attempt.is_function:
-            # A function has a process of its own whatever it does, so it has no use for manners.
+        elif message.startswith(LEFT_BEHIND) and self._owner.has_manners(self.attempt):
             self.attempt.left_behind = json.loads(message.removeprefix(LEFT_BEHIND))
 
     # The `Target` of the stop sequence.

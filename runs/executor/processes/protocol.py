@@ -21,6 +21,7 @@ class Start(msgspec.Struct, tag="start"):
     env: dict[str, str]
     is_function: bool = False  # the SDK would run it in a thread, and it runs in the main one
     grace_seconds: float = 30.0  # of the tasks that a coroutine leaves behind
+    secrets: list[bytes] = []  # what it masks in its errors and reports
 
 
 class Signal(msgspec.Struct, tag="signal"):
@@ -63,6 +64,13 @@ class Ended(msgspec.Struct, tag="ended"):
     code: int
     cpu_seconds: float = 0.0
     peak_memory_bytes: int = 0
+
+
+class EntryPoint(msgspec.Struct, frozen=True):
+    """How the actions of an environment are run whose flyte does not fit: forked from a zygote of that Python, with these variables."""
+
+    python: str
+    variables: dict[str, str]
 
 
 Request = Start | Signal

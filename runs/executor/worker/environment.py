@@ -32,6 +32,21 @@ PASSED_ON = (
 # Storage credentials, as the SDK reads them.
 PASSED_ON_PREFIXES = ("PYTHON", "AWS_", "FLYTE_AWS_", "GOOGLE_", "AZURE_")
 
+# Passed on to the builder of images alone: how uv reaches the package index, and who it is there.
+BUILDER_VARIABLES = ("SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC", "XDG_CACHE_HOME",
+                     "XDG_CONFIG_HOME", "XDG_DATA_HOME", "PYENV_ROOT")  # fmt: skip
+BUILDER_PREFIXES = ("UV_",)
+PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
+
+
+def builder_variables(own: Mapping[str, str]) -> dict[str, str]:
+    """Of the worker's variables those with which it would build an image itself. User code never gets them."""
+    return {
+        name: value
+        for name, value in own.items()
+        if name in BUILDER_VARIABLES or name.startswith(BUILDER_PREFIXES) or name.lower() in PROXIES
+    }
+
 
 def clean_environment(own: Mapping[str, str], user: Mapping[str, str]) -> dict[str, str]:
     """The variables that a process needs, those that the SDK needs, and the user's, which win."""

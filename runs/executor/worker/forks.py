@@ -47,6 +47,12 @@ class Ready(msgspec.Struct, tag="ready"):
     """The modules are imported, and executors can be forked."""
 
 
+class Misfit(msgspec.Struct, tag="misfit"):
+    """This zygote ends: the flyte of its environment runs actions by its own entry point only. reason: a clause."""
+
+    reason: str
+
+
 class Unfit(msgspec.Struct, tag="unfit"):
     """This zygote ends, because what it has imported cannot be forked."""
 
@@ -54,7 +60,7 @@ class Unfit(msgspec.Struct, tag="unfit"):
 
 
 Request = Fork | Preload
-Reply = Forked | Refused | Ended | Ready | Unfit
+Reply = Forked | Refused | Ended | Ready | Misfit | Unfit
 encode = msgspec.json.encode
 decode_request = msgspec.json.Decoder(Request).decode
 decode_reply = msgspec.json.Decoder(Reply).decode

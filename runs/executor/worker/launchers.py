@@ -5,30 +5,32 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
-from asyncio.subprocess import DEVNULL, PIPE
+from asyncio.subprocess import PIPE
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from runs.executor import ROOT
-from runs.executor.home import bundle_folder, list_modules
+from runs.executor.environments import start
+from runs.executor.environments.use import EnvironmentUnusable, InUse, take
 from runs.executor.link.config import ExecutorConfig, encode_config
 from runs.executor.processes.protocol import STACK_SIGNAL
 from runs.executor.worker.environment import clean_environment
-from runs.executor.worker.forks import Preload
 from runs.executor.worker.other_user import OtherUser
-from runs.executor.worker.zygotes import ZygoteClient, ZygoteLost
+from runs.executor.worker.pythons import POOL_SECONDS, Zygotes
 from runs.protocol import worker_frames
 
 LAST_CHILD_SECONDS = 10.0  # for what an executor has forked to be killed, which its shims do at once
 # These are read when a process starts or when it imports the SDK, so a zygote is too old for them.
 READ_EARLY = ("PYTHON", "LD_", "FLYTE_", "FSSPEC_", "_F_", "_U_", "OBSTORE_")
 MOST_POOLS = 8  # zygotes of pools that are kept
-POOL_SECONDS = 600.0  # and how long, when no run uses them
+MOST_ENVIRONMENTS = 4  # beside the worker's own Python, that have zygotes
+MOST_POOLS_THERE = 2  # of each of these
+IN_ENVIRONMENT = "environment"  # an argument of a zygote: it is to ask whether its flyte fits
 READY_SECONDS = 20.0  # how long a reserve waits for its modules to be known and imported
 READY_POLL_SECONDS = 0.1
 # The SDK makes its loggers anew for each action, from these.
@@ -120,7 +122,7 @@ class LocalRunning:
 
 
 class LocalLauncher:
-    """Forks executors on this machine from a zygote, of a pool that has run before from one with its modules imported."""
+    """Forks executors on this machine from a zygote of their Python, of a pool that has run before from one with its modules imported."""
 
     def __init__(
         self, environment: Mapping[str, str] | None = None, umask: int = -1, user: OtherUser | None = None
@@ -129,48 +131,41 @@ class LocalLauncher:
         self._umask = umask
         self._user = user
         self._own = dict(os.environ if environment is None else environment)
-        self._zygote: ZygoteClient | None = None
-        self._process: asyncio.subprocess.Process | None = None
-        self._pools: dict[str, ZygoteClient] = {}  # the one that was used last is the last
-        self._unfit: dict[str, str] = {}
         self.on_slow: Callable[[str, str], None] = lambda *_: None
+        self._zygotes = Zygotes(partial(self._start, None), MOST_POOLS, self._say_slow)
+        self._environments: dict[str, Zygotes] = {}  # by folder; the one that was used last is the last
         self._waits: set[asyncio.Task[int]] = set()
+        self._closing: set[asyncio.Future[None]] = set()
+
+    def _say_slow(self, pool: str, reason: str) -> None:
+        self.on_slow(pool, reason)
 
     async def prepare(self) -> None:
-        """Start the zygote, if there is none."""
-        if self._zygote is not None and self._zygote.is_open:
-            return
-        ours, theirs = socket.socketpair()
-        with theirs:
-            self._process = await self._start("zygote", theirs.fileno(), env={}, stdin=DEVNULL)
-        self._zygote = ZygoteClient(ours, lambda _: None)
+        """Start the zygote of the worker's own Python, if there is none."""
+        await self._zygotes.prepare()
 
     async def get_ready(self, config: ExecutorConfig) -> None:
         if not fits_zygote(config.env):
             return
-        with suppress(TimeoutError):
+        with suppress(TimeoutError, EnvironmentUnusable):  # the launch itself raises the latter
             async with asyncio.timeout(READY_SECONDS):
-                while not self._is_preloaded(config):  # noqa: ASYNC110 -- an executor says by a file which modules these are
+                zygotes = await self._zygotes_of(config)
+                while not zygotes.is_preloaded(config):  # noqa: ASYNC110 -- an executor says by a file which modules these are
                     await asyncio.sleep(READY_POLL_SECONDS)
 
-    def _is_preloaded(self, config: ExecutorConfig) -> bool:
-        """Whether its pool has a zygote with the modules imported, or cannot have one."""
-        self._preload(config)
-        return config.pool in self._unfit or (
-            config.pool in self._pools and self._pools[config.pool].is_ready
-        )
-
     async def launch(self, config: ExecutorConfig) -> LocalRunning:
+        zygotes = await self._zygotes_of(config)
+        if zygotes.misfit:
+            self.on_slow(config.pool, f"each action runs in a process of its own, because {zygotes.misfit}")
+            config, zygotes = msgspec.structs.replace(config, entry_point=zygotes.misfit), self._zygotes
         alive, liveness_fd = os.pipe()
         try:
-            if fits_zygote(config.env):
-                pid, code = await self._fork(config, liveness_fd)
-                code.add_done_callback(lambda _: self._preload(config))
+            if fits_zygote(config.env) or config.entry_point:
+                pid, code = await zygotes.fork(config, liveness_fd)
+                code.add_done_callback(lambda _: zygotes.preload(config))
             else:
-                self.on_slow(
-                    config.pool, f"{', '.join(early_variables(config.env))} counts when a process starts"
-                )
-                pid, code = await self._spawn(config, liveness_fd)
+                self.on_slow(config.pool, why_not_forked(config.env))
+                pid, code = await self._spawn(config, liveness_fd, zygotes.environment)
         except (OSError, ValueError):  # ValueError: a variable that no process can have
             os.close(alive)
             raise
@@ -179,62 +174,70 @@ class LocalLauncher:
         return LocalRunning(pid, code, alive)
 
     async def close(self) -> None:
-        for zygote in [*self._pools.values(), self._zygote]:
-            if zygote is not None:
-                zygote.close()
-        if self._process is not None:
-            await self._process.wait()
+        theirs, self._environments = list(self._environments.values()), {}
+        for zygotes in [*theirs, self._zygotes]:
+            await zygotes.close()
+        await asyncio.gather(*self._closing)
 
-    async def _fork(self, config: ExecutorConfig, liveness_fd: int) -> tuple[int, asyncio.Future[int]]:
-        preloaded = self._pools.pop(config.pool, None)
-        if preloaded is not None:
-            self._pools[config.pool] = preloaded
-            if preloaded.is_ready:
-                with suppress(ZygoteLost):
-                    return await preloaded.fork(config, liveness_fd)
-        self._preload(config)
-        await self.prepare()
-        assert self._zygote is not None
-        with suppress(ZygoteLost):
-            return await self._zygote.fork(config, liveness_fd)
-        await self.prepare()
-        return await self._zygote.fork(config, liveness_fd)
+    # Environments.
 
-    def _preload(self, config: ExecutorConfig) -> None:
-        """Have the modules of this pool imported for its next run, if they are known."""
-        home = Path(config.home)
-        modules = list_modules(config.bundle_uri, home)
-        if not modules or config.pool in {*self._pools, *self._unfit} or self._zygote is None:
-            return
-        if not self._zygote.is_open:
-            return
-        if len(self._pools) >= MOST_POOLS:
-            oldest = next((zygote for zygote in self._pools.values() if zygote.is_idle()), None)
-            if oldest is None:
-                return
-            oldest.close()
-        folder = str(bundle_folder(config.bundle_uri, home))
-        on_end = partial(self._pool_ended, config.pool)
-        zygote = self._pools[config.pool] = self._zygote.preload(Preload(folder, config.env, modules), on_end)
-        self._end_when_unused(zygote, forks=0)
+    async def _zygotes_of(self, config: ExecutorConfig) -> Zygotes:
+        """Those of the Python in which it is to run, with the first of them ready. Raises EnvironmentUnusable."""
+        if not config.environment:
+            return self._zygotes
+        zygotes = self._find(config.environment)
+        await zygotes.prepare()
+        return zygotes
 
-    def _end_when_unused(self, zygote: ZygoteClient, *, forks: int) -> None:
-        """Look now and then whether it has forked something since."""
-        if zygote.forks == forks and zygote.is_idle() and zygote.is_ready:
-            zygote.close()
-        elif zygote.is_open:
-            later = partial(self._end_when_unused, zygote, forks=zygote.forks)
+    def _find(self, folder: str) -> Zygotes:
+        known = self._environments.pop(folder, None)
+        try:
+            now = take(folder)
+        except EnvironmentUnusable:
+            if known is not None:
+                self._dismiss(known)
+            raise
+        now.touch()
+        if known is not None and known.environment is not None and now.is_same(known.environment):
+            now.release()
+        else:
+            if known is not None:
+                self._dismiss(known)  # it was removed and built again
+            self._make_room()
+            known = Zygotes(partial(self._start, now), MOST_POOLS_THERE, self._say_slow, now)
+            later = partial(self._close_when_unused, folder, known, launches=0)
             asyncio.get_running_loop().call_later(POOL_SECONDS, later)
+        known.launches += 1
+        self._environments[folder] = known
+        return known
 
-    def _pool_ended(self, pool: str, reason: str) -> None:
-        self._pools.pop(pool, None)
-        if reason:
-            self._unfit[pool] = reason
-            self.on_slow(pool, reason)
+    def _make_room(self) -> None:
+        idle = [folder for folder, zygotes in self._environments.items() if zygotes.is_idle()]
+        if len(self._environments) >= MOST_ENVIRONMENTS and idle:
+            self._dismiss(self._environments.pop(idle[0]))
 
-    async def _spawn(self, config: ExecutorConfig, liveness_fd: int) -> tuple[int, asyncio.Future[int]]:
+    def _close_when_unused(self, folder: str, zygotes: Zygotes, *, launches: int) -> None:
+        """Look now and then whether it was used since."""
+        if self._environments.get(folder) is not zygotes:
+            return
+        if zygotes.launches == launches and zygotes.is_idle():
+            self._dismiss(self._environments.pop(folder))
+            return
+        later = partial(self._close_when_unused, folder, zygotes, launches=zygotes.launches)
+        asyncio.get_running_loop().call_later(POOL_SECONDS, later)
+
+    def _dismiss(self, zygotes: Zygotes) -> None:
+        closing = asyncio.ensure_future(zygotes.close())
+        self._closing.add(closing)
+        closing.add_done_callback(self._closing.discard)
+
+    # Processes.
+
+    async def _spawn(
+        self, config: ExecutorConfig, liveness_fd: int, environment: InUse | None
+    ) -> tuple[int, asyncio.Future[int]]:
         """Start an executor whose variables are read when it imports the SDK, or before."""
-        process = await self._start(str(liveness_fd), liveness_fd, env=config.env, stdin=PIPE)
+        process = await self._start(environment, str(liveness_fd), liveness_fd, env=config.env, stdin=PIPE)
         assert process.stdin is not None
         with suppress(BrokenPipeError, ConnectionResetError):  # it has ended, which its exit code says
             process.stdin.write(encode_config(config) + b"\n")
@@ -246,19 +249,33 @@ class LocalLauncher:
         return process.pid, wait
 
     async def _start(
-        self, what: str, fd: int, *, env: Mapping[str, str], stdin: int
+        self, environment: InUse | None, what: str, fd: int, *, env: Mapping[str, str], stdin: int
     ) -> asyncio.subprocess.Process:
         arguments = [what] if what.isdecimal() else [what, str(fd)]
+        python, variables = (
+            sys.executable,
+            clean_environment(self._own, self._user.variables if self._user else {}),
+        )
+        if environment is not None:
+            python, variables = str(environment.python), environment.variables(variables)
+            arguments += [IN_ENVIRONMENT] if not what.isdecimal() else []
         return await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "runs.executor", *arguments, stdin=stdin, stdout=sys.stderr, cwd=ROOT,
-            env=clean_environment(self._own, {**(self._user.variables if self._user else {}), **env}),
-            start_new_session=True, pass_fds=[fd], umask=self._umask,
+            *start.command(python, "runs.executor", *arguments), stdin=stdin, stdout=sys.stderr, cwd=ROOT,
+            env={**variables, **env}, start_new_session=True, pass_fds=[fd], umask=self._umask,
             **(self._user.process_options if self._user else {}),
         )  # fmt: skip
 
 
 def fits_zygote(user: Mapping[str, str]) -> bool:
-    return not early_variables(user)
+    return not why_not_forked(user)
+
+
+def why_not_forked(user: Mapping[str, str], platform: str = sys.platform) -> str:
+    """Why an executor with these variables is started anew; "" when it is forked."""
+    if platform == "darwin":
+        return "libraries of macOS may start threads when they are imported, which do not survive a fork"
+    early = early_variables(user)
+    return f"{', '.join(early)} counts when a process starts" if early else ""
 
 
 def early_variables(user: Mapping[str, str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Executors as another user of the system (`manage.py worker --user NAME`), so that user code cannot read what the server can.
+"""Executors as another user of the system (`flyteui worker --user NAME`), so that user code cannot read what the server can.
 
 Becoming somebody else takes root, or CAPABILITIES: to start and to end their processes, and to read and clear up what those leave.
 """

@@ -9,18 +9,26 @@ import shutil
 import signal
 import socket
 import sys
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from pathlib import Path
 
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
+from runs.domain.names import BUILDER_POOL
+from runs.executor.attempt import secrets
 from runs.executor.attempt.working_folder import WorkingFolders
+from runs.executor.environments.layout import ENVIRONMENTS, environment_folder
+from runs.executor.environments.shelf import Shelf
+from runs.executor.environments.use import EnvironmentUnusable
 from runs.executor.link.client import FIRST_BACKOFF_SECONDS, LAST_BACKOFF_SECONDS
 from runs.executor.link.config import ExecutorConfig, authorization
 from runs.executor.worker import locks
 from runs.executor.worker.crashes import find_culprit
+from runs.executor.worker.environment import builder_variables
 from runs.executor.worker.launchers import Launcher, Running
 from runs.executor.worker.silences import Silences
 from runs.protocol import frames, worker_frames
@@ -30,6 +38,7 @@ LEAVING_SECONDS = 0.2
 STOP_SECONDS = 3.0
 KILL_SECONDS = 1.0  # between SIGKILL and the end of all that an executor has forked
 CONNECT_SECONDS = 10.0
+ENVIRONMENTS_SECONDS = 5.0  # between two looks at the environments on the disk
 ORPHANS_SECONDS = 1.0  # between two checks for executors of other workers that have ended
 
 
@@ -41,13 +50,16 @@ class BadToken(Exception):
 class WorkerConfig:
     """base_url: ws://host:port. endpoint: where user code reaches the server. home: a folder for bundles.
 
-    tls_cert: the file by which the server is known at base_url; "": by its name, as usual.
+    environments: the folder of the Python environments. keep_unused_seconds: how long one stays that is not used; None: for
+    ever. tls_cert: the file by which the server is known at base_url; "": by its name, as usual.
     """
 
     base_url: str
     endpoint: str
     token: str
     home: str
+    environments: str = ""
+    keep_unused_seconds: float | None = None
     tls_cert: str = ""
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 
@@ -59,12 +71,14 @@ class Worker:
         self._config = config
         self._launcher = launcher
         self._launching: set[str] = set()
-        self._one_at_a_time = asyncio.Lock()
+        self._one_at_a_time: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)  # in each environment
         self._running: dict[str, Running] = {}
         self._silences = Silences(config.home, self._running, self._report_silence)
         self._stopping: dict[str, asyncio.TimerHandle] = {}
         self._watches: set[asyncio.Task[None]] = set()
         self._unsent: list[worker_frames.Exited] = []
+        self._shelf = Shelf(config.environments, config.keep_unused_seconds)
+        self._stored: list[worker_frames.StoredEnvironment] = []
         self._slow: dict[str, str] = {}  # why executors of a pool start slower
         launcher.on_slow = self._note_slow
         self._reported: set[str] = set()  # executors whose exit was sent over this connection
@@ -80,17 +94,19 @@ class Worker:
         stopping = asyncio.create_task(self._stop.wait(), name="worker-stop")
         orphans = asyncio.create_task(self._report_orphans(), name="orphans")
         silences = asyncio.create_task(self._silences.run(), name="silences")
+        shelf = asyncio.create_task(self._keep_environments(), name="environments")
         try:
-            await asyncio.wait({connecting, orphans, silences, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait(
+                {connecting, orphans, silences, shelf, stopping}, return_when=asyncio.FIRST_COMPLETED
+            )
         finally:
-            stopping.cancel()
-            orphans.cancel()
-            silences.cancel()
+            for task in (stopping, orphans, silences, shelf):
+                task.cancel()
             await self._announce_leaving()
             await self._stop_executors()
             connecting.cancel()
             await self._launcher.close()
-        for work in (connecting, orphans, silences):
+        for work in (connecting, orphans, silences, shelf):
             if work.done() and not work.cancelled():
                 work.result()
 
@@ -160,6 +176,7 @@ class Worker:
         await connection.send(frames.encode(hello))
         for pool, reason in list(self._slow.items()):
             await connection.send(frames.encode(worker_frames.SlowPool(pool, reason)))
+        await connection.send(frames.encode(worker_frames.Environments(self._stored)))
         if self._stop.is_set():
             await connection.send(frames.encode(worker_frames.WorkerLeaving()))
         while self._unsent:
@@ -176,6 +193,7 @@ class Worker:
                 locks.remove(self._config.home, message.executor)
                 left = WorkingFolders.root_of(self._config.home, message.executor)
                 await asyncio.to_thread(shutil.rmtree, left, ignore_errors=True)
+                await asyncio.to_thread(secrets.remove_all, self._config.home, message.executor)
 
     def _stop_executor(self, asked: worker_frames.StopExecutor) -> None:
         """Stop an executor. Idempotent, as the server repeats the request after a reconnect: a second SIGTERM would mean a kill."""
@@ -203,7 +221,32 @@ class Worker:
         watch.add_done_callback(self._watches.discard)
 
     async def _launch_and_watch(self, launch: worker_frames.Launch) -> None:
-        config = ExecutorConfig(
+        try:
+            config = self._config_of(launch)
+            if config.is_reserve and not await self._get_ready(config):
+                await self._report(worker_frames.Exited(launch.executor, 0, "its worker is being stopped"))
+                return
+            async with self._one_at_a_time[config.environment]:
+                running = await self._launcher.launch(config)
+        except EnvironmentUnusable as problem:
+            await self._report(worker_frames.Exited(launch.executor, worker_frames.UNUSABLE, str(problem)))
+            return
+        except (OSError, ValueError) as problem:
+            why = f"cannot start a process: {problem}"
+            await self._report(worker_frames.Exited(launch.executor, worker_frames.CANNOT_START, why))
+            return
+        finally:
+            self._launching.discard(launch.executor)
+        self._running[launch.executor] = running
+        if self._stop.is_set():
+            running.stop()
+        await self._watch(launch.executor, running)
+
+    def _config_of(self, launch: worker_frames.Launch) -> ExecutorConfig:
+        environment = launch.environment and str(
+            environment_folder(Path(self._config.environments), launch.environment)
+        )
+        return ExecutorConfig(
             url=f"{self._config.base_url}/ws/executor/",
             endpoint=self._config.endpoint,
             token=launch.token,
@@ -214,28 +257,18 @@ class Worker:
             capacity=launch.capacity,
             processes=launch.processes,
             idle_seconds=launch.idle_seconds,
-            env=launch.env,
+            env=self._variables_of(launch),
             is_reserve=launch.is_reserve,
             storage_url=launch.storage_url,
+            environment=environment,
             tls_cert=self._config.tls_cert,
         )
-        try:
-            if config.is_reserve and not await self._get_ready(config):
-                await self._report(worker_frames.Exited(launch.executor, 0, "its worker is being stopped"))
-                return
-            async with self._one_at_a_time:
-                running = await self._launcher.launch(config)
-        except (OSError, ValueError) as problem:
-            await self._report(
-                worker_frames.Exited(launch.executor, 71, f"cannot start a process: {problem}")
-            )
-            return
-        finally:
-            self._launching.discard(launch.executor)
-        self._running[launch.executor] = running
-        if self._stop.is_set():
-            running.stop()
-        await self._watch(launch.executor, running)
+
+    def _variables_of(self, launch: worker_frames.Launch) -> dict[str, str]:
+        """Those of the pool; the builder of images gets what it needs of ours."""
+        if launch.pool != BUILDER_POOL:
+            return launch.env
+        return builder_variables(os.environ) | {ENVIRONMENTS: self._config.environments}
 
     async def _get_ready(self, config: ExecutorConfig) -> bool:
         """Wait until the launcher can start it quickly; False when this worker stops before."""
@@ -277,18 +310,30 @@ class Worker:
             before = dead
             await asyncio.sleep(ORPHANS_SECONDS)
 
+    async def _keep_environments(self) -> None:
+        """Notice what is built, remove what is unused, and say what there is."""
+        while True:
+            stored = await asyncio.to_thread(self._shelf.look)
+            if stored != self._stored:
+                self._stored = stored
+                if self._socket is not None:
+                    await self._send_if_open(self._socket, worker_frames.Environments(stored))
+            await asyncio.sleep(ENVIRONMENTS_SECONDS)
+
     def _note_slow(self, pool: str, reason: str) -> None:
         if self._slow.get(pool) == reason:
             return
         self._slow[pool] = reason
         print(f"flyteui worker: pool {pool[:12]} starts slower: {reason}", file=sys.stderr)
         if (socket := self._socket) is not None:
-            sending = asyncio.create_task(self._say_slow(socket, worker_frames.SlowPool(pool, reason)))
+            sending = asyncio.create_task(self._send_if_open(socket, worker_frames.SlowPool(pool, reason)))
             self._watches.add(sending)
             sending.add_done_callback(self._watches.discard)
 
     @staticmethod
-    async def _say_slow(socket: ClientConnection, message: worker_frames.SlowPool) -> None:
+    async def _send_if_open(
+        socket: ClientConnection, message: worker_frames.SlowPool | worker_frames.Environments
+    ) -> None:
         with suppress(ConnectionClosed):  # the next connection begins with it
             await socket.send(frames.encode(message))
 

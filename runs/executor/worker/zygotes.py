@@ -11,6 +11,7 @@ from runs.executor.worker.forks import (
     Ended,
     Fork,
     Forked,
+    Misfit,
     Preload,
     Ready,
     Refused,
@@ -41,6 +42,8 @@ class ZygoteClient:
         self._loop.add_reader(control, self._read)
         self.is_ready = False
         self.is_open = True
+        self.misfit = ""  # why actions run without our executor in that Python
+        self.answered = asyncio.Event()  # it is ready, or will never be
 
     async def fork(self, config: ExecutorConfig, liveness_fd: int) -> tuple[int, asyncio.Future[int]]:
         """Fork an executor; returns its pid, and its exit code to come, UNSEEN when this zygote ends before it.
@@ -73,6 +76,7 @@ class ZygoteClient:
             ended.set_result(UNSEEN)
         self._forked, self._ended = {}, {}
         self._on_end(self._reason)
+        self.answered.set()
 
     def is_idle(self) -> bool:
         """Whether no executor of it is left whose exit it has to report."""
@@ -101,6 +105,9 @@ class ZygoteClient:
             match decode_reply(line):
                 case Ready():
                     self.is_ready = True
+                    self.answered.set()
+                case Misfit(reason=reason):
+                    self.misfit = reason
                 case Unfit(reason=reason):
                     self._reason = reason
                 case Forked(id=number, pid=pid):

@@ -1,4 +1,4 @@
-"""`manage.py abort RUN [ACTION | --subtree ACTION | --phase PHASE | --group GROUP | --beside ACTION] [--dry-run | --force]`.
+"""`flyteui abort RUN [ACTION | --subtree ACTION | --phase PHASE | --group GROUP | --beside ACTION] [--dry-run | --force]`.
 
 Asks the running server; when none listens, records the abort for when it starts.
 """
@@ -14,20 +14,20 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from runs.access import gate, tokens
+from runs.domain.addresses.pages import run_path
 from runs.domain.errors import FlyteUIError
 from runs.domain.names import ROOT, ActionRef, RunRef, check_action_name, check_run_name, check_scope
 from runs.domain.phases import Phase
 from runs.domain.selections import Selection, select
-from runs.domain.urls import run_path
 from runs.engine.aborts import request_abort, request_aborts
-from runs.queries import abort_previews
+from runs.queries.aborts import previews
 from runs.queries.runs import get_run
 from runs.store import local_server
 
 SERVICE = "/flyteidl2.workflow.RunService/"
 TIMEOUT_SECONDS = 30.0
-REASON = "Aborted with manage.py abort"
-ACTOR = "manage.py abort"
+REASON = "Aborted with flyteui abort"
+ACTOR = "flyteui abort"
 NO_SERVER = f" No server listens on {settings.HOST}:{settings.PORT}; what runs hears of it when one starts."
 
 
@@ -86,7 +86,7 @@ def select_from(options: dict[str, Any], *, default: str = "") -> Selection:
 
 def preview_here(run: RunRef, selection: Selection) -> str:
     """What an abort would find: a read, which needs no server."""
-    found = abort_previews.preview_aborts(get_run(run).id, run.name, selection)
+    found = previews.preview_aborts(get_run(run).id, run.name, selection)
     return (
         f"An abort of {selection} of run {run} would stop {found.running} running and {found.waiting} waiting; "
         f"{found.finished} finished already, {found.already_asked} being aborted already. Nothing was changed."

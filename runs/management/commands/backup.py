@@ -1,4 +1,4 @@
-"""`manage.py backup FILE`: the database and the storage in one archive, while the server goes on."""
+"""`flyteui backup FILE`: the database and the storage in one archive, while the server goes on."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     help = (
         "Write the database and the storage, as they are now, into one archive. The server may go on. The archive holds "
-        "inputs, outputs, logs and accounts: keep it as carefully as the home folder. `manage.py restore` reads it."
+        "inputs, outputs, logs and accounts: keep it as carefully as the home folder. `flyteui restore` reads it."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py createkey NAME --role ROLE [--project P] [--days N]`, and `--revoke`: API keys for programs."""
+"""`flyteui createkey NAME --role ROLE [--project P] [--days N]`, and `--revoke`: API keys for programs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from runs.domain.errors import FlyteUIError
 from runs.domain.roles import Role
 from runs.store.clock import wall_time
 
-CREATED_BY = "manage.py createkey"
+CREATED_BY = "flyteui createkey"
 
 
 class Command(BaseCommand):
@@ -75,7 +75,7 @@ def describe(key: NewKey) -> str:
         lines += ["In a config.yaml, with the secret in a variable:", "", *_config(key)]
     if settings.AUTH == "oidc":
         lines[-1] = (
-            "It works as a bearer: of curl, and of flyte with authType ExternalCommand (docs/sign-in.md)."
+            "It works as a bearer: of curl, and of flyte with authType ExternalCommand (docs/how-to/sign-in.md)."
         )
     elif settings.PUBLIC_URL.startswith("http:") or urlsplit(settings.PUBLIC_URL).port not in {None, 443}:
         lines += [

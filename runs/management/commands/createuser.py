@@ -1,4 +1,4 @@
-"""`manage.py createuser NAME --role ROLE [--project PROJECT]`: somebody who may sign in (FLYTEUI_AUTH=password).
+"""`flyteui createuser NAME --role ROLE [--project PROJECT]`: somebody who may sign in (FLYTEUI_AUTH=password).
 
 For a name that there is, it sets the role, and the password where one is given.
 """

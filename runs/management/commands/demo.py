@@ -1,4 +1,4 @@
-"""`manage.py demo`: a run of any size, finished at once or run live, to try the pages with."""
+"""`flyteui demo`: a run of any size, finished at once or run live, to try the pages with."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from runs.demo.earlier_run import split_earlier_run
 from runs.demo.live_run import LiveRun
 from runs.demo.setup import SECONDS, begin_before, create_demo_run, slots_for
 from runs.demo.simulation import make_finished_run
+from runs.domain.addresses.pages import run_path
 from runs.domain.names import RunRef, generate_run_name
-from runs.domain.urls import run_path
 from runs.store import local_server
 
 ACTIONS = 500
@@ -105,7 +105,7 @@ class Command(BaseCommand):
                 client.get("/healthz").raise_for_status()
         except httpx.HTTPError as error:
             raise CommandError(
-                f"no server answers at {settings.LOCAL_URL} ({error}); start one with `manage.py up`"
+                f"no server answers at {settings.LOCAL_URL} ({error}); start one with `flyteui up`"
             ) from error
 
     def _run_live(self, made: dict[str, scripts.Script], related: RunRef | None, slots: int) -> None:

@@ -1,4 +1,4 @@
-"""`manage.py doctor`: lists where the database breaks an invariant, and exits with 1 if it does."""
+"""`flyteui doctor`: lists where the database breaks an invariant, and exits with 1 if it does."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from runs.doctor.findings import Finding
 from runs.engine.executors import heartbeats, scheduling
 
 READY_SECONDS = 2.0
-START_WORKER = "start one with `manage.py worker`"
+START_WORKER = "start one with `flyteui worker`"
 
 
 class Command(BaseCommand):
@@ -77,7 +77,7 @@ def ask_for_worker() -> tuple[str, str]:
     try:
         answer = httpx.get(f"http://{address}/readyz", timeout=READY_SECONDS)
     except httpx.HTTPError:
-        return f"no server answers on {address}", "start it with `manage.py up`"
+        return f"no server answers on {address}", "start it with `flyteui up`"
     return ("no worker is connected", START_WORKER) if "no worker" in answer.text else ("", "")
 
 

@@ -1,4 +1,4 @@
-"""`manage.py prune`: delete now what the settings say, or what its options say; `--dry-run` says how much that is."""
+"""`flyteui prune`: delete now what the settings say, or what its options say; `--dry-run` says how much that is."""
 
 from __future__ import annotations
 

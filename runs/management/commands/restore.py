@@ -1,4 +1,4 @@
-"""`manage.py restore FILE`: a backup into an empty home."""
+"""`flyteui restore FILE`: a backup into an empty home."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
     """Restore a backup."""
 
     help = (
-        "Restore what `manage.py backup` wrote, into a home without a database and without files; all of it, or nothing. "
+        "Restore what `flyteui backup` wrote, into a home without a database and without files; all of it, or nothing. "
         "What ran then runs again at the next start, as after a crash."
     )
 

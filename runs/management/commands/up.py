@@ -1,13 +1,17 @@
-"""`manage.py up`: the whole server in one command, until Ctrl-C."""
+"""`flyteui up`: the whole server in one command, until Ctrl-C."""
 
 from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
+import shutil
 import subprocess
 import sys
-from argparse import ArgumentParser
+import threading
+from argparse import ArgumentParser, BooleanOptionalAction
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +22,14 @@ from django.core.management.base import BaseCommand
 from runs.access import gate, members
 from runs.engine import registry
 from runs.engine.executors import scheduling
-from runs.management.ports import check_port_is_free
+from runs.management import client_config
+from runs.management.commands.web import arguments_of_web
+from runs.management.ports import check_port_is_free, note_server
 from runs.management.supervisor import Role, supervise
 from runs.store import local_server
 
 DEMO = Path("examples") / "demo.py"
+RUN_URL = re.compile(r"https?://\S+?/runs/[a-z0-9-]+")
 
 
 class Command(BaseCommand):
@@ -31,11 +38,14 @@ class Command(BaseCommand):
     help = "Migrate, then run the web server and a worker. Ctrl-C or SIGTERM stops everything within 5 s."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--demo", action="store_true", help="start a demo run when there is no run yet")
+        parser.add_argument(
+            "--demo", action=BooleanOptionalAction, default=False,
+            help="start a demo run when there is no run yet; `flyteui up` does so unless told otherwise",
+        )  # fmt: skip
         parser.add_argument(
             "--no-worker",
             action="store_true",
-            help="without a worker: `manage.py worker` is started elsewhere",
+            help="without a worker: `flyteui worker` is started elsewhere",
         )
 
     def handle(self, *args: Any, demo: bool, no_worker: bool, **options: Any) -> None:
@@ -44,21 +54,18 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         registry.seed()
         scheduling.forget_connections()
-        config = write_client_config()
-        python = [sys.executable]
-        roles = [
-            Role("web", [*python, "-m", "flyteui.web", "-b", settings.HOST, "-p", str(settings.PORT), "-v", "0",
-                         "--no-server-name", "flyteui.asgi:application"], has_heartbeat=True),
-        ]  # fmt: skip
+        config = client_config.write()
+        note_server()
+        roles = [Role("web", arguments_of_web(), has_heartbeat=True)]
         if not no_worker:
-            roles.append(Role("worker", [*python, "-m", "django", "worker"]))
+            roles.append(Role("worker", [sys.executable, "-m", "django", "worker"]))
 
-        demos: list[subprocess.Popen[bytes]] = []
+        demos: list[subprocess.Popen[str]] = []
 
         def ready() -> None:
-            self.stdout.write(welcome(config))
+            self._say(welcome(config))
             if demo and not registry.has_runs():
-                demos.append(start_demo(config))
+                demos.append(start_demo(config, lambda url: self._say(f"  A demo run:     {url}\n")))
 
         # It is ready for runs when it has a worker.
         health = "healthz" if no_worker else "readyz"
@@ -68,60 +75,66 @@ class Command(BaseCommand):
             one.terminate()
         sys.exit(code)
 
-
-def write_client_config() -> Path:
-    """A config file for the flyte client, in the home folder."""
-    path = settings.HOME / "config.yaml"
-    insecure = "" if settings.IS_HTTPS else "  insecure: true\n"
-    path.write_text(
-        f"admin:\n  endpoint: {settings.PUBLIC_URL}\n{insecure}"
-        f"image:\n  builder: remote\n"
-        f"task:\n  org: flyteui\n  project: {settings.DEFAULT_PROJECT}\n  domain: {settings.DOMAINS[0]}\n"
-    )
-    return path
+    def _say(self, text: str) -> None:
+        """At once, into a file or a journal too."""
+        self.stdout.write(text)
+        self.stdout.flush()
 
 
 def welcome(config: Path) -> str:
     """What is printed once the server answers."""
-    try:
-        shown = config.relative_to(Path.cwd())
-    except ValueError:
-        shown = config
-    flyte = Path(sys.executable).with_name("flyte")
-    try:
-        flyte = flyte.relative_to(Path.cwd())
-    except ValueError:
-        pass
-    command = shlex.join([str(flyte), "--config", str(shown)])
     return (
-        f"\n  flyteui is up:  {settings.PUBLIC_URL}/\n\n"
-        f"  Run a flow:     {command} run examples/external_abort.py main --n 10 --sleep_for 30\n"
+        f"\n  flyteui is up:  {settings.PUBLIC_URL}/\n"
+        f"  How to use it:  {settings.PUBLIC_URL}/docs/\n"
+        f"  Run a flow:     {line_to_run(config)}\n"
         f"  Stop:           Ctrl-C\n{nobody_yet()}"
     )
+
+
+def line_to_run(config: Path) -> str:
+    """A line for another shell, in this folder."""
+    if settings.IS_INSTALLED:
+        return "flyteui flyte run FILE.py TASK    (or `flyteui config --write`, once, and then `flyte run FILE.py TASK`)"
+    flyte = shlex.join([shown(Path(sys.executable).with_name("flyte")), "--config", shown(config)])
+    return f"{flyte} run examples/external_abort.py main --n 10 --sleep_for 30"
+
+
+def shown(path: Path) -> str:
+    """The path as one would write it in this folder."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def nobody_yet() -> str:
     """What to do first where nobody could sign in; "" elsewhere."""
     if settings.AUTH != "password" or members.has_users():
         return ""
-    return "\n  Nobody can sign in yet. Make the first user:  manage.py createuser NAME --role admin\n"
+    return "\n  Nobody can sign in yet. Make the first user:  flyteui createuser NAME --role admin\n"
 
 
-def start_demo(config: Path) -> subprocess.Popen[bytes]:
-    """Submit the demo flow through the real client; its output is of no interest.
+def start_demo(config: Path, on_url: Callable[[str], None]) -> subprocess.Popen[str]:
+    """Submit the demo flow through the real client; on_url is called with its page, from another thread.
 
     With a home of its own: the client remembers for a day what it has uploaded, and this server may be a new one.
     """
+    home = settings.HOME / "demo"
+    shutil.copytree(settings.EXAMPLES, home / DEMO.parent, dirs_exist_ok=True)
+    flyte = Path(sys.executable).with_name("flyte")
+    command = [str(flyte), "--config", str(config), "run", str(DEMO), "main"]
     if not gate.is_open():  # where the client would have to sign in, a made-up run does
         command = [sys.executable, "-m", "django", "demo", "--live"]
-        return subprocess.Popen(
-            command, cwd=settings.ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
-        )
-    flyte = Path(sys.executable).with_name("flyte")
-    home = settings.HOME / "demo"
-    home.mkdir(exist_ok=True)
-    return subprocess.Popen(
-        [flyte, "--config", config, "run", str(DEMO), "main"],
-        cwd=settings.ROOT, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-        env={**os.environ, "DO_NOT_TRACK": "1", "HOME": str(home)},
+    process = subprocess.Popen(
+        command, cwd=home, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+        env={**os.environ, "DO_NOT_TRACK": "1", "HOME": str(home), "COLUMNS": "300", "NO_COLOR": "1"},
     )  # fmt: skip
+    threading.Thread(target=_read_url, args=(process, on_url), name="demo", daemon=True).start()
+    return process
+
+
+def _read_url(process: subprocess.Popen[str], on_url: Callable[[str], None]) -> None:
+    """Read all that it prints, or it would wait for a reader."""
+    assert process.stdout is not None
+    is_known = False
+    for line in process.stdout:
+        if not is_known and (found := RUN_URL.search(line)):
+            is_known = True
+            on_url(found[0])

@@ -1,4 +1,4 @@
-"""`manage.py worker`: start executors for the server on this machine."""
+"""`flyteui worker`: start executors for the server on this machine."""
 
 from __future__ import annotations
 
@@ -33,11 +33,14 @@ class Command(BaseCommand):
             other = become(user) if user else None
         except CannotBecome as problem:
             raise CommandError(f"--user {user}: {problem}") from problem
+        unused = settings.KEEP_UNUSED.default
         config = WorkerConfig(
             base_url=url.rstrip("/"),
             endpoint=settings.PUBLIC_URL,
             token=settings.EXECUTOR_TOKEN,
             home=str(other.folder if other else settings.HOME),
+            environments=str(settings.ENVIRONMENTS),
+            keep_unused_seconds=unused.total_seconds() if unused else None,
             tls_cert=local_server.certificate() if url == local_server.SOCKETS else "",
         )
         try:

@@ -1,4 +1,4 @@
-"""`manage.py demo --live`: an executor without user code, on the real link of a real server."""
+"""`flyteui demo --live`: an executor without user code, on the real link of a real server."""
 
 from __future__ import annotations
 
@@ -92,4 +92,4 @@ def test_without_a_server_it_says_how_to_start_one(tmp_path):
     )  # fmt: skip
 
     assert done.returncode == 1
-    assert "start one with `manage.py up`" in done.stderr
+    assert "start one with `flyteui up`" in done.stderr

@@ -1,4 +1,4 @@
-"""`manage.py up` as a whole: orderly stops, restarts, and what runs on across them."""
+"""`flyteui up` as a whole: orderly stops, restarts, and what runs on across them."""
 
 from __future__ import annotations
 

@@ -195,7 +195,7 @@ def test_a_run_that_nobody_claims_says_for_how_long_why_and_what_helps(page: Pag
     first = line.inner_text()
     expect(line).not_to_have_text(first)  # it counts
     line.get_by_role("button", name="Copy command").click()
-    assert page.evaluate("navigator.clipboard.readText()") == "manage.py worker"
+    assert page.evaluate("navigator.clipboard.readText()") == "flyteui worker"
     page.goto(f"{no_worker.url}/executors/")
     expect(page.locator("#no-worker")).to_contain_text("No worker is connected")
     page.goto(run_url(no_worker, run))

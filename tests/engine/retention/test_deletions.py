@@ -26,6 +26,7 @@ from runs.models import (
     CacheEntry,
     Deletion,
     Executor,
+    Image,
     LogChunk,
     Run,
     TaskSpec,
@@ -107,8 +108,8 @@ def test_no_table_that_points_at_a_run_is_forgotten():
         if any(field.related_model in of_runs for field in model._meta.fields)
     }
 
-    # Both set their column to NULL: what an executor was blocked by, whose rows are left.
-    assert pointing - set(RUNS_OF) == {Executor, Deletion}
+    # All set their column to NULL: what an executor was blocked by, whose rows are left, which run built it.
+    assert pointing - set(RUNS_OF) == {Executor, Deletion, Image}
 
 
 def test_it_is_not_found_from_that_moment_on_and_its_address_says_why(make_ended: MakeEnded):

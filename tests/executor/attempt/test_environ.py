@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import sysconfig
+from pathlib import Path
+
 from runs.domain.phases import Phase
+from runs.executor.attempt.environ import without_own
 from tests.executor.conftest import Bench
 
 
@@ -50,3 +54,10 @@ async def test_a_task_that_exits_fails_alone(bench: Bench) -> None:
     assert sleeping.phase in {Phase.INITIALIZING, Phase.RUNNING}
     assert bench.process is not None
     assert bench.process.returncode is None
+
+
+def test_the_checkout_is_hidden_but_not_the_folder_of_everybodys_packages() -> None:
+    installed = sysconfig.get_path("purelib")
+
+    assert without_own(["", "/code", "/checkout", installed], Path("/checkout")) == ["/code", installed]
+    assert without_own(["", "/code", installed], Path(installed)) == ["/code", installed]

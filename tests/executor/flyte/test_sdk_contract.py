@@ -39,8 +39,9 @@ from runs.domain.failures import Failure
 from runs.executor.attempt.attempt import Child
 from runs.executor.attempt.children import Children
 from runs.executor.flyte import controller as controller_room
-from runs.executor.flyte import failures, local_files, tasks
-from runs.executor.flyte.controller import ActionAbortedError, HostController
+from runs.executor.flyte import failures, local_files, tasks, waiting
+from runs.executor.flyte.aborted import ActionAbortedError
+from runs.executor.flyte.controller import HostController
 from runs.executor.flyte.messages import enqueue_message
 from runs.executor.link.outbox import Outbox
 from runs.protocol.frames import AbortNote, ChildUpdate
@@ -383,7 +384,7 @@ def test_our_repr_of_an_action_id_is_the_sdks(id_: ActionID) -> None:
 
 def test_what_only_repeats_the_platform_is_kept_out_of_logs() -> None:
     """By module and function: a renamed one lets its line into every log again."""
-    for module, function in tasks.REPEATED:
+    for module, function in waiting.REPEATED:
         assert module == "_controller"
         owner: Any = _controller if hasattr(_controller, function) else RemoteController
         assert "logger." in inspect.getsource(getattr(owner, function)), function

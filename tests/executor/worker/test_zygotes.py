@@ -14,7 +14,7 @@ import pytest
 
 from runs.executor.flyte.bundles import DONE
 from runs.executor.home import bundle_folder, note_module
-from runs.executor.worker.launchers import fits_zygote
+from runs.executor.worker.launchers import fits_zygote, why_not_forked
 from runs.protocol import worker_frames
 from tests.support.executor.fake_control import FakeControl
 from tests.support.nets import NET_SECONDS
@@ -143,6 +143,7 @@ def test_a_zygote_is_not_used_for_variables_that_are_read_early() -> None:
     assert fits_zygote({"LOG_LEVEL": "10", "_F_SYS_PATH": "./src", "MODEL": "x"})
     assert not fits_zygote({"PYTHONPATH": "/x"})
     assert not fits_zygote({"FLYTE_IO_BATCH_SIZE": "1"})
+    assert "macOS" in why_not_forked({}, platform="darwin")
 
 
 def test_one_whose_worker_ends_while_it_imports_ends_without_a_word():

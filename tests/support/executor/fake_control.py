@@ -26,6 +26,7 @@ class FakeControl:
         self.exits: list[worker_frames.Exited] = []
         self.slow: list[tuple[str, str]] = []  # pools, and why their executors start slower
         self.silences: list[worker_frames.Silence] = []
+        self.environments: list[list[worker_frames.StoredEnvironment]] = []
         self.knows_exits = True
         self.is_left = False
         self.late_launch = ""  # asked for when the worker says that it leaves
@@ -57,6 +58,8 @@ class FakeControl:
                         await self.ask_for(self.late_launch)
                 elif isinstance(message, worker_frames.SlowPool):
                     self.slow.append((message.pool, message.reason))
+                elif isinstance(message, worker_frames.Environments):
+                    self.environments.append(message.stored)
                 elif isinstance(message, worker_frames.Silence):
                     self.silences.append(message)
                 else:

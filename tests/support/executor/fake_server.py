@@ -19,6 +19,7 @@ from websockets.http11 import Request, Response
 
 from runs.domain.failures import Failure
 from runs.domain.phases import TERMINAL, Phase
+from runs.domain.specs import read_task_spec
 from runs.protocol import frames
 from runs.protocol.bounds import MAX_FRAME_BYTES
 from runs.protocol.frames import AbortNote, Key
@@ -64,6 +65,8 @@ class FakeServer:
         self.idle_seconds = 300.0
         self.grace_seconds = 30.0
         self.leases_alone = False
+        self.secrets: dict[str, bytes] = {}  # by key
+        self.problems: dict[str, Failure] = {}  # why an action may not begin, by its name
         self.refuse: dict[str, str] = {}  # task's name -> code of the refusal
         self.lose_ack_of: type[frames.Event] | None = None  # of the next batch with such an event
         self.connections = 0
@@ -278,6 +281,12 @@ class FakeServer:
             b"" if action.is_known_there else action.spec,
             children=action.children,
             is_alone=self.leases_alone,
+            secrets=[
+                frames.SecretValue(asked.key, asked.variable, self.secrets[asked.key])
+                for asked in read_task_spec(action.spec).secrets
+                if asked.key in self.secrets
+            ],
+            problem=self.problems.get(action.key.name),
         )
 
     def _unsent(self, actions: tuple[FakeAction, ...]) -> list[frames.RunInfo]:

@@ -163,6 +163,12 @@ STATES = [
     State("panel, events", "{ended}?action=a0&tab=events"),
     State("executors", "/executors/"),
     State("executors, none", "/executors/", on="idle"),
+    State("secrets", "/secrets/"),
+    State("secrets, none", "/secrets/?where=flytesnacks/production", on="idle"),
+    State("secrets, delete dialog", "/secrets/", show_dialog("[data-delete-secret]")),
+    State("a new secret", "/secrets/new", click(".secret-form summary")),
+    State("a secret to replace", "/secrets/new?where=development&name=MY_TOKEN"),
+    State("deletion of a secret, as a page", "/secrets/delete/MY_TOKEN/development"),
     State("audit", "/audit/"),
     State("audit, no match", "/audit/?who=nobody-of-this-name"),
     State("abort, as a page", "{scene}/abort?action=a0"),
@@ -175,11 +181,21 @@ STATES = [
 ]
 
 
+SECRETS = """
+from runs.domain.secrets import SecretRef
+from runs.engine.secrets import create_secret, replace_secret
+for ref in (SecretRef("MY_TOKEN", domain="development"), SecretRef("PASSWORD"), SecretRef("A-CERTIFICATE-WITH-A-LONG-NAME", "flytesnacks", "development")):
+    create_secret(ref, b"not shown", actor="ann")
+replace_secret(SecretRef("PASSWORD"), b"not shown either", actor="bob on behalf of somebody with a long name")
+"""
+
+
 def make_places(busy: Server, idle: Server) -> tuple[dict[str, Server], dict[str, str]]:
     """Make what the states show; returns the servers by name, and the paths of the runs that were made."""
     code = "from tests.support import showcase; showcase.make_everything('scene'); showcase.make_unclaimed('unclaimed')"
     manage(busy, "shell", "-v", "0", "-c", code)
     manage(busy, "createsuperuser", "--noinput", "--username", ADMIN, "--email", "ann@example.org")
+    manage(busy, "shell", "-v", "0", "-c", SECRETS)
     live = busy.submit("examples/demo.py", "main", "--trials", "3", "--seconds", "7200")
     busy.wait_running(live, "trial", 3)
     ended = make_demo(busy, "3x20")

@@ -1,4 +1,4 @@
-"""What stands before a server and speaks TLS: Caddy and nginx as docs/deploy.md has them, and a proxy in this process."""
+"""What stands before a server and speaks TLS: Caddy and nginx as docs/how-to/deploy.md has them, and a proxy in this process."""
 
 from __future__ import annotations
 
@@ -21,8 +21,10 @@ NAME = "flyteui.example.com"
 
 
 def documented(language: str) -> str:
-    """The one block of docs/deploy.md in this language."""
-    (found,) = re.findall(rf"```{language}\n(.*?)```", (ROOT / "docs" / "deploy.md").read_text(), re.DOTALL)
+    """The one block of docs/how-to/deploy.md in this language."""
+    (found,) = re.findall(
+        rf"```{language}\n(.*?)```", (ROOT / "docs" / "how-to" / "deploy.md").read_text(), re.DOTALL
+    )
     return str(found)
 
 

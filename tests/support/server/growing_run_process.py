@@ -1,6 +1,6 @@
 """A run that lasts as long as one likes and changes as it is told: `python -m tests.support.server.growing_run_process ACTIONS`, beside a server.
 
-It is told up to a question that nobody answers, as `manage.py demo` tells, and goes on through the link of its executor, so that
+It is told up to a question that nobody answers, as `flyteui demo` tells, and goes on through the link of its executor, so that
 the server itself writes each change. It reads orders from stdin, one a line, and says on stdout when each is done:
 `above N` and `below N`: so many actions begin high up in the tree, or at its end; `updates N`: from now on so many a second;
 `until N`: done when there were so many updates since the first; `stop`: none any more. At the end of stdin it ends.
@@ -161,7 +161,7 @@ def main(actions: int) -> None:
     from runs.demo.scripts import ScriptedAttempt, widths_for, write_scripts
     from runs.demo.setup import create_demo_run
     from runs.demo.simulation import Simulation
-    from runs.domain.urls import run_path
+    from runs.domain.addresses.pages import run_path
     from runs.protocol import frames
 
     scripts = write_scripts(widths_for(actions))

@@ -20,8 +20,8 @@ PREPARE = """
 import django; django.setup()
 from django.core.management import call_command
 from runs.engine import registry
-from runs.management.commands import up
-call_command("migrate", verbosity=0); registry.seed(); up.write_client_config()
+from runs.management import client_config
+call_command("migrate", verbosity=0); registry.seed(); client_config.write()
 """
 CLEAR_SECONDS = 20.0
 
@@ -113,7 +113,7 @@ def find(server: Server, word: str = "") -> list[int]:
 
 def processes_of(server: Server) -> dict[int, str]:
     """The command lines of all processes whose environment names the server's home: web, worker, executors, their children."""
-    home = re.escape(bytes(server.home))
+    home = re.escape(bytes(server.own))
     # FLYTEUI_HOME, or HOME where nothing else is left; not of home10, when it is home1, nor of who reads only its storage.
     of_home = re.compile(rb"HOME=%b[/\0]" % home)
     found = {}
@@ -124,7 +124,7 @@ def processes_of(server: Server) -> dict[int, str]:
                 command = (folder / "cmdline").read_bytes()
             except OSError:
                 continue
-            if of_home.search(environment) or bytes(server.home) in command:
+            if of_home.search(environment) or bytes(server.own) in command:
                 found[int(folder.name)] = command.replace(b"\0", b" ").decode()
     return found
 
@@ -150,7 +150,7 @@ def _pids(server: Server, condition: str) -> list[int]:
 
 
 def doctor(server: Server) -> str:
-    """What `manage.py doctor` prints; empty when nothing is wrong."""
+    """What `flyteui doctor` prints; empty when nothing is wrong."""
     done = server.manage("doctor")
     return "" if done.returncode == 0 else done.stdout + done.stderr
 

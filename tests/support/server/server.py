@@ -1,4 +1,4 @@
-"""The product as its user has it: `manage.py up` in a process of its own, driven by the real flyte client."""
+"""The product as its user has it: `flyteui up` in a process of its own, driven by the real flyte client."""
 
 from __future__ import annotations
 
@@ -88,8 +88,12 @@ def clean_environment() -> dict[str, str]:
 class Server:
     """A server with a home folder of its own."""
 
+    program: tuple[str, ...] = (sys.executable, "manage.py")
+    folder = ROOT  # where it is started
+
     def __init__(self, home: Path, **settings: str) -> None:
         self.home = home
+        self.own = home  # what is in the environment, or the command line, of each of its processes
         self.env = clean_environment() | {
             "FLYTEUI_HOME": str(home),
             # What a user's shell has. This process has loaded the settings, and with them a stricter one.
@@ -126,7 +130,7 @@ class Server:
         begun = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "up", *options], cwd=ROOT, env=self.env, stdout=log, stderr=log
+                [*self.program, "up", *options], cwd=self.folder, env=self.env, stdout=log, stderr=log
             )
         try:
             wait_until(self.is_ready, "the server is ready", 240, lambda: self.log.read_text()[-2000:])

@@ -1,0 +1,73 @@
+"""Builds the documentation: `python build_site.py` makes build/site out of docs/, which the server serves at /docs/.
+
+Zensical writes small scripts into the pages and a style into its search; our content security policy allows neither. So the
+scripts become files, and the style a style sheet that a script adopts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent
+SITE = ROOT / "build" / "site"
+SCRIPTS = "assets/javascripts"
+INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
+STYLE = re.compile(r'(\w+)\.appendChild\(\w+\("style",\{\},(\w+)\.toString\(\)\)\)')
+ADOPT = r"{const sheet=new CSSStyleSheet;sheet.replaceSync(\2);\1.adoptedStyleSheets=[sheet]}"
+# Not for readers: the pictures of the README, and a map of addresses that nobody has.
+LEFT_OUT = ("screenshots", "sitemap.xml", "sitemap.xml.gz")
+
+
+def main() -> int:
+    """Returns the exit code: what Zensical warns of, a broken link for one, is an error."""
+    done = subprocess.run(
+        [sys.executable, "-m", "zensical", "build", "--clean", "--strict"],
+        cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        sys.stderr.write(done.stdout + done.stderr)
+        return done.returncode
+    for name in LEFT_OUT:
+        left = SITE / name
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink(missing_ok=True)
+    for page in SITE.rglob("*.html"):
+        move_scripts(page)
+    return adopt_style()
+
+
+def move_scripts(page: Path) -> None:
+    """Put each script of the page into a file, which bears its digest, and refer to that from the page."""
+    up = "../" * (len(page.relative_to(SITE).parts) - 1)
+
+    def refer(match: re.Match[str]) -> str:
+        code = match[1].strip()
+        name = f"{SCRIPTS}/page.{hashlib.sha256(code.encode()).hexdigest()[:12]}.js"
+        (SITE / name).write_text(code)
+        return f'<script src="{up}{name}"></script>'
+
+    page.write_text(INLINE.sub(refer, page.read_text()))
+
+
+def adopt_style() -> int:
+    """Returns the exit code: a Zensical whose script is another one needs another pattern."""
+    (bundle,) = (SITE / SCRIPTS).glob("bundle.*.min.js")
+    code, count = STYLE.subn(ADOPT, bundle.read_text())
+    if count != 1:
+        sys.stderr.write(
+            f"{bundle.name} has {count} places that make a style for the search, not 1: see build_site.py\n"
+        )
+        return 1
+    bundle.write_text(code)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

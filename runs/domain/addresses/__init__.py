@@ -1,0 +1,1 @@
+"""Where things are: the paths of pages, and the addresses of files in the storage."""

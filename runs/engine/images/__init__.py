@@ -1,0 +1,1 @@
+"""Images: their table, and the builds that we start ourselves."""

@@ -1,0 +1,46 @@
+"""An environment on the worker's disk: a folder named by its digest, with a virtual environment and what it was made of.
+
+It is built beside its place and renamed, so a folder that is there is whole. No SDK here, because the worker reads it too.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+
+DESCRIPTION = "environment.json"
+ENVIRONMENTS = "FLYTEUI_ENVIRONMENTS"  # the variable by which a worker names its builder the folder of all
+
+
+class Environment(msgspec.Struct, frozen=True):
+    """What an executor must know of its environment, and a page may say of it."""
+
+    image: str  # as the client names it: flyteui.local/<name>:<md5>
+    python: str  # the version, such as 3.12.1
+    flyte: str  # the version of the SDK in it
+    env: dict[str, str] = {}  # the image's own variables; those of a run win
+    workdir: str = ""  # where an action starts, relative to the folder; "": in the folder of its bundle
+    not_honoured: list[str] = []  # layers that only a container has, in words, such as: apt packages: ffmpeg
+
+
+def environment_folder(root: Path, digest: str) -> Path:
+    """root: FLYTEUI_ENVIRONMENTS. digest: of what decides what is in it, in hexadecimal."""
+    if not digest.isalnum():
+        raise ValueError(f"{digest!r} is no digest of an environment")
+    return root / digest
+
+
+def python_of(folder: Path) -> Path:
+    """Its interpreter."""
+    return folder / "bin" / "python"
+
+
+def read_environment(folder: Path) -> Environment:
+    """Raises FileNotFoundError when no such environment was built here."""
+    return msgspec.json.decode((folder / DESCRIPTION).read_bytes(), type=Environment)
+
+
+def write_environment(folder: Path, environment: Environment) -> None:
+    """The last step of a build, before the folder gets its name."""
+    (folder / DESCRIPTION).write_bytes(msgspec.json.encode(environment))

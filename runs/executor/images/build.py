@@ -1,0 +1,256 @@
+"""Makes an environment: beside its place, then renamed, under a lock of its own. What is half-built when it ends is removed.
+
+Its name is a digest of what decides what is in it, so an image that was built is there at once, whoever asks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from flyteidl2.imagebuilder import definition_pb2
+
+from runs.domain.images import Versions
+from runs.executor.environments.layout import (
+    Environment,
+    environment_folder,
+    python_of,
+    read_environment,
+    write_environment,
+)
+from runs.executor.flyte.bundles import unpack
+from runs.executor.images import uv
+from runs.executor.images.errors import ImageBuildError, explain
+from runs.executor.images.interpreters import find_python
+from runs.executor.images.locks import Note, hold
+from runs.executor.images.plan import CONTEXT, ENVIRONMENT, Plan, Step, make_plan
+
+LAYOUT = 1  # grows when the same image would be built otherwise
+NEEDED = ("msgspec", "websockets")  # by our executor, beside flyte
+# What of the image's variables must not lead uv elsewhere.
+RESERVED = ("VIRTUAL_ENV", "UV_PYTHON", "UV_PROJECT_ENVIRONMENT", "PYTHONPATH", "PYTHONHOME", "PATH", "HOME")
+FILES = "files"  # the folder in which copies lie as in the image, from its root on
+# Run by the new Python: what it is, whether what an executor needs can be imported, and what of it is there.
+CHECK = """
+import json, platform, importlib.metadata as m, importlib.util as u
+import flyte, flyte.remote, msgspec, websockets.asyncio.client
+if u.find_spec("flyteidl2"):
+    import flyteidl2.core.literals_pb2
+print(json.dumps([platform.python_version(), m.version("flyte")]))
+"""
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What to build. content: a digest of spec and context; salt: "" to share what was built of the same content."""
+
+    image: str
+    spec: definition_pb2.ImageSpec
+    content: str
+    context: Path | None  # a .tar.gz
+    run: str
+    salt: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """digest: the environment's name. run: which has built it; "" when it was there."""
+
+    digest: str
+    environment: Environment
+
+
+async def build(order: Order, root: Path, variables: Mapping[str, str], say: Say) -> Made:
+    """Build, or find, the environment of an image. Raises ImageBuildError; a cancel leaves nothing."""
+    own = Versions(".".join(map(str, _own_python())), metadata.version("flyte"))
+    plan = make_plan(order.spec, own, variables)
+    plan.flyte = plan.flyte or own.flyte
+    python = await find_python(plan.python, variables, say)
+    digest = await _digest(order, plan, python, variables)
+    place = environment_folder(root, digest)
+    if (there := _find(place)) is None:
+        async with hold(root / ".locks" / digest, order.run, say) as lock:
+            if failed := lock.failed:
+                raise type(failed.code, (ImageBuildError,), {})(
+                    f"Run {failed.run} has tried: {failed.message}"
+                )
+            if (there := _find(place)) is None:
+                try:
+                    return Made(digest, await _make(order, plan, python, place, variables, say))
+                except ImageBuildError as problem:
+                    lock.write(Note(order.run, type(problem).__name__, str(problem), time.time()))
+                    raise
+    say(f"the environment is there already: {digest[:12]}")
+    for what in there.not_honoured:
+        say(f"not honoured, because only a container has it: {what}")
+    return Made(digest, there)
+
+
+def _own_python() -> tuple[int, int]:
+    import sys
+
+    return sys.version_info[:2]
+
+
+def _find(place: Path) -> Environment | None:
+    try:
+        return read_environment(place)
+    except FileNotFoundError:
+        return None
+
+
+async def _digest(order: Order, plan: Plan, python: str, variables: Mapping[str, str]) -> str:
+    """Of all that decides what is in the environment, but for what an index has at the moment, as with a container's image."""
+    said = await uv.run_program(
+        [python, "-c", "import platform; print(platform.python_version())"], variables
+    )
+    parts = [
+        LAYOUT,
+        order.content,
+        order.salt,
+        said.lines,
+        python,
+        plan.flyte,
+        *map(metadata.version, NEEDED),
+    ]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
+
+
+async def _make(
+    order: Order, plan: Plan, python: str, place: Path, variables: Mapping[str, str], say: Say
+) -> Environment:
+    begun = time.monotonic()
+    half = place.with_name(f".building-{place.name}")
+    context = place.with_name(f".context-{place.name}")
+    for what in plan.not_honoured:
+        say(f"not honoured, because only a container has it: {what}")
+    try:
+        # What a builder that was killed has left is as old as its lock.
+        await asyncio.to_thread(_remove, half, context)
+        context.mkdir(mode=0o700)
+        if order.context is not None:
+            await asyncio.to_thread(unpack, order.context, context)
+        where = {ENVIRONMENT: str(half), CONTEXT: str(context)}
+        in_it = _variables(plan, variables, half)
+        steps = [*_first_steps(plan, python), *plan.steps]
+        for number, step in enumerate(steps, 1):
+            say(f"[{number}/{len(steps)}] {step.says}")
+            await _take(step, where, context, in_it, say)
+        environment = await _check(order, plan, half, place, in_it)
+        await asyncio.to_thread(_copy_files, plan, context, half)
+        write_environment(half, environment)
+        half.rename(place)
+    finally:
+        await _in_any_case(asyncio.to_thread(_remove, half, context))
+    say(f"built in {time.monotonic() - begun:.1f} s: Python {environment.python}, flyte {environment.flyte}")
+    return environment
+
+
+def _variables(plan: Plan, variables: Mapping[str, str], half: Path) -> dict[str, str]:
+    """Of uv: the builder's and the image's, without those that would lead it elsewhere."""
+    given = {name: value for name, value in plan.env.items() if name not in RESERVED}
+    ours = {
+        name: value
+        for name, value in variables.items()
+        if name not in {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON"}
+    }
+    return {
+        "UV_LINK_MODE": "hardlink", **ours, **given, "UV_PROJECT_ENVIRONMENT": str(half), "UV_NO_PROGRESS": "1",
+        "NO_COLOR": "1",
+    }  # fmt: skip
+
+
+def _first_steps(plan: Plan, python: str) -> list[Step]:
+    """An empty environment, and what an executor needs, before what the image adds: it may pin another version of it."""
+    needed = [f"{name}=={metadata.version(name)}" for name in NEEDED]
+    venv = ("venv", "--no-project", "--relocatable", "--python", python, "--prompt", "flyteui", ENVIRONMENT)
+    into = ("pip", "install", "--python", f"{ENVIRONMENT}/bin/python")
+    return [
+        Step(f"make an environment with Python {plan.python}", venv),
+        Step(f"install flyte {plan.flyte}", (*into, f"flyte=={plan.flyte}", *needed)),
+    ]
+
+
+async def _take(
+    step: Step, where: Mapping[str, str], context: Path, variables: Mapping[str, str], say: Say
+) -> None:
+    for source, target in step.copies:
+        shutil.copyfile(inside(context, source), inside(context, target))
+    arguments = []
+    for argument in step.arguments:
+        for name, folder in where.items():
+            argument = argument.replace(name, folder)  # noqa: PLW2901 -- one after the other
+        arguments.append(argument)
+    done = await uv.run(arguments, variables, folder=where[CONTEXT], say=say)
+    if done.code:
+        raise explain(step.says, done.lines)
+
+
+async def _check(
+    order: Order, plan: Plan, half: Path, place: Path, variables: Mapping[str, str]
+) -> Environment:
+    """What is in the new environment. Raises ImageBuildError when the image's packages keep an executor from starting."""
+    done = await uv.run_program([str(python_of(half)), "-c", CHECK], variables)
+    if done.code:
+        raise ImageBuildError(
+            "The image's packages do not let an executor start, which needs flyte, msgspec and websockets. Their import says:\n"
+            + "\n".join(done.lines[-6:])
+        )
+    python, flyte = json.loads(done.lines[-1])
+    return Environment(
+        image=order.image, python=python, flyte=flyte, env=plan.env, not_honoured=plan.not_honoured,
+        workdir=f"{FILES}{plan.workdir}" if plan.workdir else "",
+    )  # fmt: skip
+
+
+def inside(folder: Path, name: str) -> Path:
+    """A path below the folder. Raises ImageBuildError for one that leads out of it."""
+    path = Path(os.path.normpath(folder / name.lstrip("/")))
+    if not path.is_relative_to(folder):
+        raise ImageBuildError(f"{name!r} leads out of the image")
+    return path
+
+
+def _copy_files(plan: Plan, context: Path, half: Path) -> None:
+    """As COPY does: a folder's content, or a file by its name into a folder."""
+    root = half / FILES
+    if plan.workdir:
+        inside(root, plan.workdir).mkdir(parents=True, exist_ok=True)
+    for copy in plan.copies:
+        source, target = inside(context, copy.source), inside(root, copy.target)
+        if source.is_dir():
+            shutil.copytree(source, target, dirs_exist_ok=True)
+        elif source.is_file():
+            target = target / source.name if copy.target.endswith("/") else target
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(source, target)
+        else:
+            raise ImageBuildError(f"{copy.source!r} is not in the context of the image")
+
+
+def _remove(*folders: Path) -> None:
+    for folder in folders:
+        for _ in range(3):  # something of it may have been written while it was removed
+            shutil.rmtree(folder, ignore_errors=True)
+            if not folder.exists():
+                break
+
+
+async def _in_any_case(work: Coroutine[Any, Any, None]) -> None:
+    """Wait for it, also while this task is cancelled again."""
+    task = asyncio.create_task(work)
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError:
+            continue

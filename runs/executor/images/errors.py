@@ -1,0 +1,57 @@
+"""Why an image cannot be built, in words: the class is the code of the run's error, the message what the page says.
+
+`explain` reads what uv has printed. It knows uv's sentences, which tests ask the real one for.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+TAIL = 12  # lines of uv's output that an error repeats
+
+
+class ImageBuildError(Exception):
+    """The image cannot be built."""
+
+
+class PythonNotFound(ImageBuildError):
+    """No Python of this version."""
+
+
+class PackageNotFound(ImageBuildError):
+    """A package that the index does not have, in any version or in this one."""
+
+
+class PackagesConflict(ImageBuildError):
+    """No versions of the packages fit together."""
+
+
+class IndexNotReached(ImageBuildError):
+    """The package index does not answer."""
+
+
+_NO_PACKAGE = re.compile(
+    r"(?:Because|and) (\S+?) was not found in (?:the package registry|the provided package)"
+)
+_NO_VERSION = re.compile(r"there (?:is|are) no versions? of (\S+)")
+_NOT_REACHED = re.compile(
+    r"(?i:failed to fetch: `?([^`\s]+)`?|could not connect|dns error|request failed after)"
+)
+
+
+def explain(step: str, lines: Sequence[str]) -> ImageBuildError:
+    """The error of a step that has failed."""
+    text = " ".join(line.strip() for line in lines)
+    tail = "\n".join(line.rstrip() for line in lines[-TAIL:])
+    if found := _NO_PACKAGE.search(text):
+        return PackageNotFound(
+            f"The package {found[1]} does not exist in the package index. Check its name, or name its index (index_url).\n{tail}"
+        )
+    if found := _NO_VERSION.search(text):
+        return PackageNotFound(f"There is no version {found[1]} that fits.\n{tail}")
+    if _NOT_REACHED.search(text):
+        return IndexNotReached(f"The package index cannot be reached, to {step}.\n{tail}")
+    if "No solution found" in text:
+        return PackagesConflict(f"No versions fit together, to {step}.\n{tail}")
+    return ImageBuildError(f"uv could not {step}.\n{tail}")

@@ -1,0 +1,1 @@
+"""Reads about aborts: the story of one, and what another would stop."""

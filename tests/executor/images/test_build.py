@@ -1,0 +1,225 @@
+"""Environments that the real uv builds from the real index: small packages, in a cache that all tests share."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import subprocess
+import tarfile
+from functools import partial
+from pathlib import Path
+
+import pytest
+from flyteidl2.imagebuilder import definition_pb2 as idl
+
+from runs.executor.environments.layout import environment_folder, python_of, read_environment
+from runs.executor.images import build as building
+from runs.executor.images.build import Made, Order, build
+from runs.executor.images.errors import ImageBuildError, IndexNotReached, PackageNotFound, PythonNotFound
+from runs.executor.worker.environment import builder_variables, clean_environment
+from tests.support.nets import NET_SECONDS
+from tests.support.processes import is_alive
+from tests.support.server.server import wait_until
+
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
+
+
+def pip(*packages: str) -> idl.Layer:
+    return idl.Layer(pip_packages=idl.PipPackages(packages=packages))
+
+
+def order(*layers: idl.Layer, run: str = "run1", context: Path | None = None, python: str = "") -> Order:
+    spec = idl.ImageSpec(layers=layers, python_version=python)
+    content = hashlib.sha256(spec.SerializeToString(deterministic=True)).hexdigest()
+    return Order("flyteui.local/mine:1", spec, content, context, run)
+
+
+def variables(**more: str) -> dict[str, str]:
+    """What the builder has of this process' variables."""
+    return {**clean_environment(os.environ, builder_variables(os.environ)), **more}
+
+
+class Log(list[str]):
+    """What a build says; a test waits for a line of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._waiting: list[tuple[str, asyncio.Event]] = []
+
+    def __call__(self, line: str) -> None:
+        self.append(line)
+        for text, event in self._waiting:
+            if text in line:
+                event.set()
+
+    async def has(self, text: str) -> None:
+        event = asyncio.Event()
+        self._waiting.append((text, event))
+        if any(text in line for line in self):
+            return
+        async with asyncio.timeout(NET_SECONDS):
+            await event.wait()
+
+
+async def make(root: Path, *layers: idl.Layer, **options: object) -> Made:
+    return await build(order(*layers, **options), root, variables(), Log())  # type: ignore[arg-type]
+
+
+def run_in(root: Path, made: Made, code: str) -> str:
+    python = python_of(environment_folder(root, made.digest))
+    done = subprocess.run(
+        [python, "-c", code], capture_output=True, text=True, timeout=NET_SECONDS, check=False, cwd=root
+    )
+    return (done.stdout or done.stderr).strip()
+
+
+def left_in(root: Path) -> list[str]:
+    """What is in the folder of all environments beside the locks."""
+    return sorted(path.name for path in root.iterdir() if path.name != ".locks")
+
+
+async def test_the_environment_has_the_packages_the_sdk_and_nothing_of_ours(tmp_path: Path):
+    made = await make(tmp_path, pip("cowsay==6.0"), idl.Layer(apt_packages=idl.AptPackages(packages=["vim"])))
+
+    seen = run_in(tmp_path, made, "import cowsay, flyte, msgspec, websockets; print(cowsay.__version__)")
+    assert seen == "6.0"
+    assert "ModuleNotFoundError" in run_in(tmp_path, made, "import django")
+    about = read_environment(environment_folder(tmp_path, made.digest))
+    assert about == made.environment
+    assert about.not_honoured == ["apt packages: vim"]
+    assert left_in(tmp_path) == [made.digest]
+
+
+async def test_the_same_image_is_there_at_once_and_another_version_is_another_environment(tmp_path: Path):
+    first = await make(tmp_path, pip("cowsay==6.0"))
+    log = Log()
+
+    again = await build(order(pip("cowsay==6.0"), run="run2"), tmp_path, variables(), log)
+    other = await make(tmp_path, pip("cowsay==6.1"))
+
+    assert again == first
+    assert not [line for line in log if line.startswith("[")]
+    assert run_in(tmp_path, other, "import importlib.metadata as m; print(m.version('cowsay'))") == "6.1"
+    assert left_in(tmp_path) == sorted([first.digest, other.digest])
+
+
+async def test_of_several_builds_at_once_one_builds_and_the_others_wait_for_it(tmp_path: Path):
+    logs = [Log() for _ in range(4)]
+
+    made = await asyncio.gather(
+        *(
+            build(order(pip("cowsay==6.0"), run=f"run{n}"), tmp_path, variables(), log)
+            for n, log in enumerate(logs)
+        )
+    )
+
+    assert len({one.digest for one in made}) == 1
+    builders = [n for n, log in enumerate(logs) if any(line.startswith("[1/") for line in log)]
+    assert len(builders) == 1
+    waiting = f"run run{builders[0]} builds the same image; waiting for it"
+    assert all(waiting in log for n, log in enumerate(logs) if n != builders[0])
+
+
+async def test_those_that_wait_for_a_build_that_fails_learn_why_and_do_not_try_again(tmp_path: Path):
+    logs = [Log() for _ in range(3)]
+
+    ends = await asyncio.gather(
+        *(
+            build(order(pip("flyteui-has-no-such-package"), run=f"run{n}"), tmp_path, variables(), log)
+            for n, log in enumerate(logs)
+        ),
+        return_exceptions=True,
+    )
+
+    assert all(isinstance(end, ImageBuildError) and "flyteui-has-no-such-package" in str(end) for end in ends)
+    assert len([log for log in logs if any(line.startswith("[1/") for line in log)]) == 1
+    assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("package", "words"),
+    [
+        ("flyteui-has-no-such-package", "package flyteui-has-no-such-package does not exist"),
+        ("cowsay==999", "no version cowsay==999"),
+    ],
+)
+async def test_what_the_index_does_not_have_is_named_and_leaves_nothing(
+    tmp_path: Path, package: str, words: str
+):
+    with pytest.raises(PackageNotFound, match=words):
+        await make(tmp_path, pip(package))
+
+    assert left_in(tmp_path) == []
+
+
+async def test_an_index_that_does_not_answer_is_said(tmp_path: Path):
+    away = variables(UV_DEFAULT_INDEX="http://127.0.0.1:9/simple", UV_HTTP_RETRIES="0")
+
+    with pytest.raises(IndexNotReached, match="cannot be reached"):
+        await build(order(pip("cowsay==6.0")), tmp_path, away, Log())
+
+    assert left_in(tmp_path) == []
+
+
+async def test_packages_that_keep_an_executor_from_starting_are_no_image(tmp_path: Path):
+    with pytest.raises(ImageBuildError, match="do not let an executor start"):
+        await make(tmp_path, pip("websockets==12.0"))
+
+    assert left_in(tmp_path) == []
+
+
+async def test_a_python_that_is_not_there_is_named_with_those_that_are(tmp_path: Path):
+    with pytest.raises(PythonNotFound, match=r"Python 3\.4 .* There is .*3\.\d+"):
+        await build(order(python="3.4"), tmp_path, variables(UV_PYTHON_DOWNLOADS="never"), Log())
+
+
+def slow_project(folder: Path) -> Path:
+    """A context with a package whose build does not end."""
+    project = folder / "slow"
+    project.mkdir()
+    (project / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "slow_backend"\nbackend-path = ["."]\n'
+    )
+    (project / "slow_backend.py").write_text(
+        "import os, time\n"
+        "def get_requires_for_build_wheel(config=None):\n"
+        "    open(os.environ['SLOW_PID'], 'w').write(str(os.getpid()))\n"
+        "    time.sleep(3600)\n"
+    )
+    archive = folder / "context.tar.gz"
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(project, "slow")
+    return archive
+
+
+def read(file: Path) -> str:
+    return file.read_text() if file.exists() else ""
+
+
+async def test_a_cancel_kills_uv_and_removes_what_is_half_built(tmp_path: Path):
+    root = tmp_path / "environments"
+    requirements = idl.Layer(pip_packages=idl.PipPackages(packages=["./slow"]))
+    pid_file = tmp_path / "pid"
+    task = asyncio.create_task(
+        build(
+            order(requirements, context=slow_project(tmp_path)),
+            root,
+            variables(SLOW_PID=str(pid_file)),
+            log := Log(),
+        )
+    )
+    await log.has("install ./slow")
+    pid = int(await asyncio.to_thread(wait_until, partial(read, pid_file), "the package is being built"))
+
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    await asyncio.to_thread(wait_until, lambda: not is_alive(pid), "what uv has started is gone")
+    assert left_in(root) == []
+
+
+def test_files_cannot_leave_the_image(tmp_path: Path):
+    with pytest.raises(ImageBuildError, match="leads out of the image"):
+        building.inside(tmp_path, "../../etc/passwd")
