@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+import pytest_asyncio
 
 from runs.domain.phases import Phase
 from runs.executor.environments.use import EnvironmentUnusable
 from runs.executor.home import list_modules
+from runs.executor.worker.environment import clean_environment
+from runs.executor.worker.launchers import LocalLauncher
 from runs.protocol.frames import Key
 from tests.executor.conftest import note
 from tests.support.executor import user_code
@@ -21,7 +25,7 @@ from tests.support.executor.isolated import running, text
 from tests.support.executor.places import OURS, PlacesBench, build
 from tests.support.processes import is_alive
 
-pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.processes, pytest.mark.timeout(600), pytest.mark.asyncio(loop_scope="module")]
 WORKFLOW = "places"
 
 
@@ -43,30 +47,35 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-async def bench_in(root: Path, folder: Path, digest: str, **env: str) -> PlacesBench:
-    server = FakeServer()
-    await server.start()
-    return PlacesBench(
-        server, folder, user_code.load(WORKFLOW), user_code.bundle(folder, WORKFLOW), env=env, environment=root / digest
-    )  # fmt: skip
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def launcher() -> AsyncIterator[LocalLauncher]:
+    """A worker's, whose zygotes all of the tests use, as runs do."""
+    launcher = LocalLauncher(clean_environment(os.environ, {}))
+    yield launcher
+    await launcher.close()
 
 
-@pytest.fixture
-async def benches(root: Path, tmp_path: Path) -> AsyncIterator[Any]:
+@pytest_asyncio.fixture(loop_scope="module")
+async def benches(root: Path, launcher: LocalLauncher, tmp_path: Path) -> AsyncIterator[Any]:
     """Makes a bench in one of the environments."""
     made: list[PlacesBench] = []
 
     async def make(digest: str, **env: str) -> PlacesBench:
         folder = tmp_path / digest
         folder.mkdir()
-        made.append(await bench_in(root, folder, digest, **env))
-        if len(made) > 1:
-            made[-1].launcher = made[0].launcher
+        server = FakeServer()
+        await server.start()
+        made.append(
+            PlacesBench(
+                server, folder, user_code.load(WORKFLOW), user_code.bundle(folder, WORKFLOW), env=env,
+                environment=root / digest, launcher=launcher, pool=str(folder),
+            )
+        )  # fmt: skip
         return made[-1]
 
     yield make
     for bench in made:
-        await bench.stop()
+        await bench.stop_executor()
         await bench.server.stop()
 
 
@@ -128,28 +137,25 @@ async def test_modules_are_imported_before_the_next_run_there_too(benches: Any) 
     await bench.launcher.get_ready(config)
 
     assert zygotes.is_preloaded(config)
-    assert "pool" in zygotes._pools
+    assert bench.pool in zygotes._pools
 
 
-async def test_an_environment_that_is_gone_or_broken_says_what_to_do(root: Path, tmp_path: Path) -> None:
-    bench = await bench_in(root, tmp_path, "cc33")
-    try:
-        with pytest.raises(EnvironmentUnusable, match=r"environment cc33 is not in .*build its image again"):
-            await bench.launch()
-        broken = build(root / "cc33", "3.11")
-        site = next((broken / "lib").glob("python*/site-packages"))
-        (site / "msgspec" / "__init__.py").rename(site / "__init__.py")
-        (site / "msgspec").rename(site / "other")
-        with pytest.raises(
-            EnvironmentUnusable, match=r"image flyteui.local/cc33:test: msgspec is not installed in it"
-        ):
-            await bench.launch()
-        (broken / "bin" / "python").unlink()
-        (broken / "bin" / "python").symlink_to("/nowhere/python3")
-        with pytest.raises(
-            EnvironmentUnusable, match=r"gone from .*cc33; it was /nowhere/python3: delete that folder"
-        ):
-            await bench.launch()
-    finally:
-        await bench.stop()
-        await bench.server.stop()
+async def test_an_environment_that_is_gone_or_broken_says_what_to_do(benches: Any, root: Path) -> None:
+    bench = await benches("cc33")
+
+    with pytest.raises(EnvironmentUnusable, match=r"environment cc33 is not in .*build its image again"):
+        await bench.launch()
+    broken = build(root / "cc33", "3.11")
+    site = next((broken / "lib").glob("python*/site-packages"))
+    (site / "msgspec" / "__init__.py").rename(site / "__init__.py")
+    (site / "msgspec").rename(site / "other")
+    with pytest.raises(
+        EnvironmentUnusable, match=r"image flyteui.local/cc33:test: msgspec is not installed in it"
+    ):
+        await bench.launch()
+    (broken / "bin" / "python").unlink()
+    (broken / "bin" / "python").symlink_to("/nowhere/python3")
+    with pytest.raises(
+        EnvironmentUnusable, match=r"gone from .*cc33; it was /nowhere/python3: delete that folder"
+    ):
+        await bench.launch()

@@ -56,6 +56,7 @@ class PlacesBench(Bench):
     slow: list[str] = field(default_factory=list)  # why executors start slower
     running: LocalRunning | None = None
     name: str = "e-1"
+    pool: str = "pool"
 
     async def launch(self, *, idle_seconds: float = 300.0) -> Any:
         self.launcher.on_slow = lambda _, reason: self.slow.append(reason)
@@ -65,7 +66,7 @@ class PlacesBench(Bench):
 
     def config(self, idle_seconds: float = 300.0) -> ExecutorConfig:
         return ExecutorConfig(
-            url=self.server.url, endpoint="http://127.0.0.1:9", token="secret-token", executor=self.name, pool="pool",
+            url=self.server.url, endpoint="http://127.0.0.1:9", token="secret-token", executor=self.name, pool=self.pool,
             bundle_uri=self.bundle_uri, home=str(self.folder / "home"), capacity=1000, processes=self.processes,
             idle_seconds=idle_seconds, env=self.env, environment=str(self.environment or ""),
         )  # fmt: skip
