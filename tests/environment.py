@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import os
 import shutil
+import sys
 import tempfile
 
 # A developer's server, client configuration or proxy must not leak into a test; these are meant for tests.
@@ -29,6 +30,10 @@ for name in list(os.environ):
     leaks = name.startswith(CLEARED_PREFIXES) or name.lower().endswith("_proxy")
     if leaks and name not in KEPT:
         del os.environ[name]
+
+# Tests start hundreds of processes, and each would compile what it imports.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 home = tempfile.mkdtemp(prefix="flyteui-tests-")
 atexit.register(shutil.rmtree, home, ignore_errors=True)
