@@ -14,6 +14,8 @@ from pathlib import Path
 
 import flyte
 import flyte.report
+import flyte.storage
+from flyteidl2.core import execution_pb2
 
 env = flyte.TaskEnvironment(name="secretive")
 mine = flyte.TaskEnvironment(name="mine", secrets=flyte.Secret("mine", as_env_var="TOKEN"))
@@ -148,6 +150,13 @@ def reports_in_a_process() -> None:
     flyte.report.log(f"<p>the token is {os.environ['TOKEN']}</p>", do_flush=True)
 
 
+@mine.task(report=True)
+async def reports_and_waits() -> None:
+    await flyte.report.log.aio(f"<p>the token is {os.environ['TOKEN']}</p>", do_flush=True)
+    print("reported", flush=True)
+    await asyncio.Event().wait()
+
+
 @flyte.trace
 async def traced(token: int) -> int:
     raise ValueError(f"traced {os.environ['TOKEN']}")
@@ -160,3 +169,14 @@ async def leaks_in_a_trace() -> str:
     except ValueError as error:
         return digest(str(error))
     return ""
+
+
+@mine.task
+async def stores_otherwise() -> None:
+    """As a flyte does it that has other names for what keeps secrets out of what is stored."""
+    folder = flyte.ctx().output_path
+    error = execution_pb2.ContainerError(code="Refused", message=f"refused for {os.environ['TOKEN']}")
+    document = execution_pb2.ErrorDocument(error=error).SerializeToString()
+    await flyte.storage.put_stream(document, to_path=f"{folder}/error.pb")
+    report = f"<p>the token is {os.environ['TOKEN']}</p>".encode()
+    await flyte.storage.put_stream(report, to_path=f"{folder}/report.html")

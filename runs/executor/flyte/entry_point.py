@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Protocol, TextIO
 
 from runs.executor.attempt.working_folder import WorkingFolder
-from runs.executor.flyte import credentials, seam
+from runs.executor.flyte import credentials, masked, seam
 from runs.executor.flyte.waiting import AsyncFunction, CodeThread, Slot, WaitsWithoutSlot, redirect_logs
 
 try:
@@ -93,7 +93,9 @@ def _begin_background_loop() -> None:
         background.thread.start()
 
 
-def run(args: list[str], main: MainThread, slot: Slot, log: TextIO, folder: WorkingFolder) -> None:
+def run(
+    args: list[str], main: MainThread, slot: Slot, log: TextIO, folder: WorkingFolder, secrets: list[bytes]
+) -> None:
     """Run it; `folder` becomes the current one when its code is next. What the entry point raises comes out, SystemExit too."""
     _begin_background_loop()
     redirect_logs(log)
@@ -105,6 +107,7 @@ def run(args: list[str], main: MainThread, slot: Slot, log: TextIO, folder: Work
     _wrap((CONTROLLERS, "RemoteController"), partial(_controller, main, slot, log))
     if handover is not None:
         handover.install()
+    masked.install(secrets)
     credentials.install(os.environ["_U_EP_OVERRIDE"])
     a0 = seam.find(MAIN)
     a0.main(args=known_arguments(a0, args), prog_name="a0", standalone_mode=False)

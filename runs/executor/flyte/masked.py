@@ -1,20 +1,23 @@
 """Keeps the values of an action's secrets out of what the SDK stores and sends for it: errors, reports, reasons of aborts.
 
-What user code returns as an output, or writes into a file, is its own affair.
+What user code returns as an output, or writes into a file, is its own affair. All that is replaced is looked up by name, because
+a flyte may be another one than ours; what a version has under another name is masked when its process has ended (`stored.py`).
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Any
 
-from flyteidl2.workflow.run_service_connect import RunServiceClient
-
 from runs.executor.attempt.attempt import CURRENT
 from runs.executor.attempt.masking import Masker
-from runs.executor.flyte import sdk
+from runs.executor.flyte import seam
 
+UPLOAD_ERROR = "flyte._internal.runtime.io:upload_error"
+REPORT = "flyte.report._report:Report"
+CLIENT = "flyteidl2.workflow.run_service_connect:RunServiceClient"
 _of_process: list[Masker] = []
 
 
@@ -32,12 +35,22 @@ def install(values: list[bytes] | None = None) -> None:
     """Once in a process. values: the secrets of its only action, where it has but one."""
     if values:
         _of_process.append(Masker(values))
-    upload_error = _storing(sdk.io.upload_error)
-    for module in (sdk.io, sdk.taskrunner):
-        vars(module)["upload_error"] = upload_error
-    sdk.Report.get_final_report = _making(sdk.Report.get_final_report)  # type: ignore[method-assign, assignment]
-    for name in ("abort_run", "abort_action"):
-        setattr(RunServiceClient, name, _asking(getattr(RunServiceClient, name)))
+    if (upload_error := seam.find(UPLOAD_ERROR)) is not None:
+        _put_everywhere(upload_error, _storing(upload_error))
+    for path, name, wrap in (
+        (REPORT, "get_final_report", _making),
+        (CLIENT, "abort_run", _asking),
+        (CLIENT, "abort_action", _asking),
+    ):
+        if hasattr(owner := seam.find(path), name):
+            setattr(owner, name, wrap(getattr(owner, name)))
+
+
+def _put_everywhere(function: Callable[..., Any], ours: Callable[..., Any]) -> None:
+    """Also where the SDK has imported it by its name already."""
+    for module_name, module in list(sys.modules.items()):
+        if module_name.partition(".")[0] == "flyte" and vars(module).get(function.__name__) is function:
+            vars(module)[function.__name__] = ours
 
 
 def _storing(upload_error: Callable[..., Awaitable[Any]]) -> Callable[..., Awaitable[Any]]:

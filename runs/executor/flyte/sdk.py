@@ -1,7 +1,7 @@
 """The only file that imports private modules of the `flyte` SDK.
 
 Written against flyte 2.12. Each name has a contract test in `tests/executor/flyte/test_sdk_contract.py` that explains what breaks
-when it changes. Its users are controller.py, tasks.py, failures.py, child_controller.py, bundling.py and masked.py.
+when it changes. Its users are controller.py, tasks.py, failures.py, child_controller.py, bundling.py and stored.py.
 """
 
 from __future__ import annotations

@@ -56,7 +56,7 @@ def run(start: Start, main: MainThread, channel: Channel, log: TextIO) -> int:
     assert isinstance(main, EntryThread)
     folder = WorkingFolder(Path(start.folder), Path(start.bundle))
     try:
-        entry_point.run(start.args[1:], main, channel, log, folder)
+        entry_point.run(start.args[1:], main, channel, log, folder, start.secrets)
     except SystemExit as left:
         if left.code is None or isinstance(left.code, int):
             return (left.code or 0) & 0xFF

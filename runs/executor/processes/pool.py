@@ -23,6 +23,7 @@ from runs.executor.attempt.owned import SHOWN_AFTER_SECONDS
 from runs.executor.attempt.state import State
 from runs.executor.attempt.working_folder import WorkingFolders
 from runs.executor.flyte import failures
+from runs.executor.flyte.stored import mask_stored
 from runs.executor.link.outbox import Outbox
 from runs.executor.processes.exits import (
     OUT_OF_MEMORY,
@@ -236,13 +237,14 @@ class ProcessPool:
         self._fill()
 
     async def _conclude(self, attempt: Attempt, conclusion: Coroutine[Any, Any, Ending]) -> None:
+        uri = attempt.lease.output_uri
         try:
             ending = await conclusion
+            if attempt.secrets is not None and self.forker.entry_point is not None:
+                await mask_stored(uri, attempt.mask)
         except Exception as problem:  # storage is down
-            failure = Failure(
-                "OutputsUnreadable", f"{attempt.lease.output_uri}: {problem!r}", "system", recoverable=True
-            )
-            ending = Ending("failed", failure)
+            failure = Failure("OutputsUnreadable", f"{uri}: {problem!r}", "system", recoverable=True)
+            ending = Ending("cancelled") if attempt.is_stopping else Ending("failed", failure)
         self._finish(attempt, ending)
         if self.folders is not None:
             await asyncio.to_thread(self.folders.remove, attempt.lease)
