@@ -38,11 +38,14 @@ def own_versions() -> Versions:
 
 
 def image_for(pool_image: str) -> Image | None:
-    """The row that a pool needs for its image, made when it is new; None: the worker's own Python will do."""
+    """The row that a pool needs for its image, made when it is new; None: the worker's own Python will do. In a transaction."""
     need = images.need_of(pool_image, own_versions())
-    if need.origin is Origin.OWN:
-        return None
-    row, _ = Image.objects.get_or_create(name=need.name, defaults=_unbuilt(need))
+    return None if need.origin is Origin.OWN else _keep(need.name, **_unbuilt(need))
+
+
+def _keep(name: str, **columns: str) -> Image:
+    """The row of this name, made when it is new. It is locked, or retention might delete it before somebody refers to it."""
+    row, _ = Image.objects.select_for_update().get_or_create(name=name, defaults=columns)
     return row
 
 
@@ -56,14 +59,15 @@ def _unbuilt(need: Need) -> dict[str, str]:
 def match_pools() -> None:
     """The server starts, maybe in another version: what was the worker's own Python may now be an image, and the other way round."""
     for pool in Pool.objects.exclude(key=BUILDER_POOL):
-        row = image_for(pool.image)
-        if pool.built_image_id != (row and row.pk):
-            Pool.objects.filter(pk=pool.pk).update(built_image=row)
+        with transaction.atomic():
+            row = image_for(pool.image)
+            if pool.built_image_id != (row and row.pk):
+                Pool.objects.filter(pk=pool.pk).update(built_image=row)
 
 
 def begin_build(run: Run, name: str) -> None:
-    """A run was created that builds this image. While an earlier one lives, that is the build; this one waits for it."""
-    row, _ = Image.objects.get_or_create(name=name)
+    """A run was created that builds this image. While an earlier one lives, that is the build; this one waits for it. In a transaction."""
+    row = _keep(name)
     if not (row.state == Image.State.BUILDING and is_live(row.build_run_id)):
         Image.objects.filter(pk=row.pk).update(state=Image.State.BUILDING, build_run=run, problem="")
 

@@ -135,6 +135,8 @@ def clear_unused(policy: Policy, deleted: Deleted, stop: Event) -> Steps:
     """Delete rows and files that nothing uses any more."""
     yield _write(unused.mark_unused)
     yield _write(unused.delete_unused)
+    while (yield _write(unused.delete_images)):
+        pass
     if (yield _read(files.is_backed_up)):
         return
     marks = yield _read(files.read_marks)

@@ -1,4 +1,5 @@
-"""Rows that runs shared and none has any more (specs, pools, executors), and logs and entries of cache and audit whose time is over.
+"""Rows that runs shared and none has any more (specs, pools, executors, images), and logs and entries of cache and audit whose time is
+over.
 
 A spec or a pool is deleted only when it was unused for longer than a process remembers its id (engine/creation.py), so nobody
 writes a row with an id that is gone.
@@ -23,6 +24,7 @@ from runs.models import (
     CacheEntry,
     DeployedTask,
     Executor,
+    Image,
     LogChunk,
     Pool,
     Run,
@@ -32,6 +34,7 @@ from runs.store.clock import wall_time
 
 UNUSED = timedelta(seconds=6 * REMEMBERED_SECONDS)
 EXECUTORS_KEPT = timedelta(days=7)  # those that have left, and whose runs are gone
+IMAGES_KEPT = timedelta(days=7)  # those that have no environment, since the last build
 LIMIT = 500  # rows in one transaction
 
 
@@ -84,6 +87,25 @@ def _delete_some(rows: models.QuerySet[Any]) -> int:
         if not count:
             break
     return deleted
+
+
+def delete_images() -> int:
+    """Delete some images that have no environment, that no run needs, and that nobody builds; returns how many.
+
+    Who is about to need or to build one holds its lock (images/table.py), and it is skipped. Who comes later finds none, and makes a
+    row as for an image that was never built.
+    """
+    before = wall_time() - IMAGES_KEPT
+    is_young = Q(created_at__gte=before) | Q(built_at__gte=before) | Q(used_at__gte=before)
+    build = Run.objects.filter(pk=OuterRef("build_run"), created_at__gte=before)
+    due = Image.objects.filter(~_refer(Pool, "built_image"), ~Exists(build), environment="")
+    due = due.exclude(is_young).exclude(state=Image.State.BUILDING)
+    with transaction.atomic():
+        ids = list(
+            due.order_by("pk").select_for_update(skip_locked=True).values_list("pk", flat=True)[:LIMIT]
+        )
+        # What was committed before the locks were taken may not have been seen: the statement that deletes asks again.
+        return delete_raw(due.filter(pk__in=ids)) if ids else 0
 
 
 def count_unused() -> dict[str, int]:
