@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from runs.executor.images import uv
 from runs.executor.images.errors import PythonNotFound
+
+MAX_COMPLAINT = 500  # characters
 
 
 async def find_python(version: str, variables: Mapping[str, str], say: Callable[[str], None]) -> str:
@@ -21,14 +24,20 @@ async def find_python(version: str, variables: Mapping[str, str], say: Callable[
     if found := await _find_by_uv(version, variables):
         return found
     say(f"Python {version} is not installed; fetching it")
-    fetched = await uv.run(["python", "install", version], variables, say=say)
+    fetched = await uv.run(["python", "install", "--no-bin", version], variables, say=say)
     if not fetched.code and (found := await _find_by_uv(version, variables)):
         return found
     there = sorted({own, *await _list_by_uv(variables), *_minors_of_pyenv(variables)}, key=_number)
     raise PythonNotFound(
         f"Python {version} is not on this machine and cannot be fetched. There is {', '.join(there)}: install {version}, "
-        "or let the image ask for another (python_version)"
+        f"or let the image ask for another (python_version). uv says: {_complaint(fetched.lines)}"
     )
+
+
+def _complaint(lines: Sequence[str]) -> str:
+    """What uv says of its failure, in one line."""
+    words = [line.strip().removeprefix("error: ").removeprefix("Caused by: ") for line in lines]
+    return ": ".join(filter(None, words))[-MAX_COMPLAINT:] or "nothing"
 
 
 def _number(version: str) -> tuple[int, ...]:
@@ -71,9 +80,8 @@ def _versions_of_pyenv(variables: Mapping[str, str]) -> list[Path]:
     for entry in variables.get("PATH", os.defpath).split(os.pathsep):
         if entry.endswith("/shims"):
             roots.add(Path(entry).parent)
-    return [
-        path
-        for root in sorted(roots)
-        if (root / "versions").is_dir()
-        for path in (root / "versions").iterdir()
-    ]
+    found: list[Path] = []
+    for root in sorted(roots):
+        with suppress(OSError):  # none there, or it is somebody else's: executors may run as another user
+            found += (root / "versions").iterdir()
+    return found

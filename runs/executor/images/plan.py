@@ -93,6 +93,9 @@ def _add(plan: Plan, layer: idl.Layer, variables: Mapping[str, str], *, is_pixi:
         case "workdir":
             if layer.workdir.workdir not in DEFAULT_WORKDIRS:
                 plan.workdir = posixpath.join(plan.workdir or HOME, layer.workdir.workdir)
+                plan.cannot(
+                    f"working folder {plan.workdir}: actions begin in a folder of their own, which has its files, not at that path"
+                )
         case "copy_config":
             if not (is_pixi and layer.copy_config.dst.startswith(PIXI_FOLDER)):
                 _add_copy(plan, layer.copy_config)
@@ -149,12 +152,15 @@ def _pip(what: str, options: idl.PipOptions, arguments: Iterable[str]) -> Step:
 
 
 def _wheels(layer: idl.PythonWheels) -> list[Step]:
-    """What they need comes from the index; then the very wheels of the context, whatever the index has of that name."""
+    """The very wheels of the context, whatever the index has of that name; then what they need comes from the index.
+
+    In this order, because the index may have a version that needs something else.
+    """
     links = ["--find-links", f"{CONTEXT}/{layer.dir}"]
     exactly = [*links, "--no-deps", "--no-index", "--reinstall-package", layer.package_name]
     return [
-        _pip(f"what {layer.package_name} needs", layer.options, [*links, layer.package_name]),
         _pip(f"the wheel of {layer.package_name}", idl.PipOptions(), [*exactly, layer.package_name]),
+        _pip(f"what {layer.package_name} needs", layer.options, [*links, layer.package_name]),
     ]
 
 
@@ -201,7 +207,7 @@ def _poetry_project(plan: Plan, layer: idl.PoetryProject) -> list[Step]:
             plan.cannot(f"poetry install {word}")
     pins = f"{CONTEXT}/poetry-requirements.txt"
     export = (
-        "tool", "run", "--from", "poetry", "--with", "poetry-plugin-export", "poetry", "export", "--no-interaction",
+        "tool", "run", "--python", f"{ENVIRONMENT}/bin/python", "--from", "poetry", "--with", "poetry-plugin-export", "poetry", "export", "--no-interaction",
         "--format", "requirements.txt", "--output", pins, "--directory", f"{CONTEXT}/{folder}", *groups,
     )  # fmt: skip
     steps = [

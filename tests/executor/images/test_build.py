@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import os
-import subprocess
 import tarfile
 from functools import partial
 from pathlib import Path
@@ -13,65 +10,15 @@ from pathlib import Path
 import pytest
 from flyteidl2.imagebuilder import definition_pb2 as idl
 
-from runs.executor.environments.layout import environment_folder, python_of, read_environment
+from runs.executor.environments.layout import environment_folder, read_environment
 from runs.executor.images import build as building
-from runs.executor.images.build import Made, Order, build
+from runs.executor.images.build import build
 from runs.executor.images.errors import ImageBuildError, IndexNotReached, PackageNotFound, PythonNotFound
-from runs.executor.worker.environment import builder_variables, clean_environment
-from tests.support.nets import NET_SECONDS
+from tests.support.executor.building import Log, make, order, pip, run_in, variables
 from tests.support.processes import is_alive
 from tests.support.server.server import wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
-
-
-def pip(*packages: str) -> idl.Layer:
-    return idl.Layer(pip_packages=idl.PipPackages(packages=packages))
-
-
-def order(*layers: idl.Layer, run: str = "run1", context: Path | None = None, python: str = "") -> Order:
-    spec = idl.ImageSpec(layers=layers, python_version=python)
-    content = hashlib.sha256(spec.SerializeToString(deterministic=True)).hexdigest()
-    return Order("flyteui.local/mine:1", spec, content, context, run)
-
-
-def variables(**more: str) -> dict[str, str]:
-    """What the builder has of this process' variables."""
-    return {**clean_environment(os.environ, builder_variables(os.environ)), **more}
-
-
-class Log(list[str]):
-    """What a build says; a test waits for a line of it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._waiting: list[tuple[str, asyncio.Event]] = []
-
-    def __call__(self, line: str) -> None:
-        self.append(line)
-        for text, event in self._waiting:
-            if text in line:
-                event.set()
-
-    async def has(self, text: str) -> None:
-        event = asyncio.Event()
-        self._waiting.append((text, event))
-        if any(text in line for line in self):
-            return
-        async with asyncio.timeout(NET_SECONDS):
-            await event.wait()
-
-
-async def make(root: Path, *layers: idl.Layer, **options: object) -> Made:
-    return await build(order(*layers, **options), root, variables(), Log())  # type: ignore[arg-type]
-
-
-def run_in(root: Path, made: Made, code: str) -> str:
-    python = python_of(environment_folder(root, made.digest))
-    done = subprocess.run(
-        [python, "-c", code], capture_output=True, text=True, timeout=NET_SECONDS, check=False, cwd=root
-    )
-    return (done.stdout or done.stderr).strip()
 
 
 def left_in(root: Path) -> list[str]:

@@ -67,7 +67,7 @@ def test_requirements_are_read_from_the_context(tmp_path: Path):
 def test_wheels_win_over_what_the_index_has(tmp_path: Path):
     layer = idl.Layer(python_wheels=idl.PythonWheels(dir="dist", package_name="mine"))
 
-    needs, exactly = commands(make_plan(idl.ImageSpec(layers=[layer]), OWN, {}))
+    exactly, needs = commands(make_plan(idl.ImageSpec(layers=[layer]), OWN, {}))
 
     assert needs == (*INTO, "--find-links", f"{CONTEXT}/dist", "mine")
     assert {"--no-index", "--no-deps", "--reinstall-package"} < set(exactly)
@@ -204,7 +204,22 @@ def test_copies_lie_relative_to_the_working_folder(tmp_path: Path):
 
     assert [copy.target for copy in plan.copies] == ["/app/", "/app/sub/b.txt"]
     assert plan.workdir == "/app"
-    assert plan.not_honoured == []
+
+
+@pytest.mark.parametrize(("folders", "place"), [(["/app"], "/app"), (["/app", "sub"], "/app/sub")])
+def test_a_working_folder_is_where_copies_lie_and_as_a_path_it_is_named(
+    tmp_path: Path, folders: list[str], place: str
+):
+    image = debian()
+    for folder in folders:
+        image = image.with_workdir(folder)
+
+    plan = plan_of(image, tmp_path / "context")
+
+    assert plan.workdir == place
+    assert plan.not_honoured[-1] == (
+        f"working folder {place}: actions begin in a folder of their own, which has its files, not at that path"
+    )
 
 
 def test_a_copy_to_elsewhere_is_named(tmp_path: Path):
