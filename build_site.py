@@ -1,7 +1,7 @@
 """Builds the documentation: `python build_site.py` makes build/site out of docs/, which the server serves at /docs/.
 
 Zensical writes small scripts into the pages and a style into its search; our content security policy allows neither. So the
-scripts become files, and the style a style sheet that a script adopts.
+scripts become files, and the style a style sheet that a script adopts. Each page gets a link to the dashboard, in its bar.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ SCRIPTS = "assets/javascripts"
 INLINE = re.compile(r"<script>(.*?)</script>", re.DOTALL)
 STYLE = re.compile(r'(\w+)\.appendChild\(\w+\("style",\{\},(\w+)\.toString\(\)\)\)')
 ADOPT = r"{const sheet=new CSSStyleSheet;sheet.replaceSync(\2);\1.adoptedStyleSheets=[sheet]}"
+# Where the theme would link a repository. It keeps the place free without one, and hides it on narrow screens.
+CORNER = re.compile(r'<div class=["\']?md-header__source["\']?>\s*</div>')
+TO_DASHBOARD = '<a class="to-dashboard" href="/">Dashboard</a>'
 # Not for readers: the pictures of the README, and a map of addresses that nobody has.
 LEFT_OUT = ("screenshots", "sitemap.xml", "sitemap.xml.gz")
 
@@ -38,9 +41,10 @@ def main() -> int:
             shutil.rmtree(left)
         else:
             left.unlink(missing_ok=True)
-    for page in SITE.rglob("*.html"):
+    pages = list(SITE.rglob("*.html"))
+    for page in pages:
         move_scripts(page)
-    return adopt_style()
+    return link_to_dashboard(pages) or adopt_style()
 
 
 def move_scripts(page: Path) -> None:
@@ -54,6 +58,19 @@ def move_scripts(page: Path) -> None:
         return f'<script src="{up}{name}"></script>'
 
     page.write_text(INLINE.sub(refer, page.read_text()))
+
+
+def link_to_dashboard(pages: list[Path]) -> int:
+    """Returns the exit code: a reader must find the way back on every page."""
+    for page in pages:
+        code, count = CORNER.subn(TO_DASHBOARD, page.read_text())
+        if count != 1:
+            sys.stderr.write(
+                f"{page.name} has {count} corners for the link to the dashboard, not 1: see build_site.py\n"
+            )
+            return 1
+        page.write_text(code)
+    return 0
 
 
 def adopt_style() -> int:

@@ -223,6 +223,19 @@ def test_the_documentation_is_read_without_a_network(page: Page, installed: Inst
     assert {url for url in asked if not url.startswith((installed.url, "data:", "blob:"))} == set()
 
 
+@pytest.mark.parametrize("width", [1440, 360])
+def test_every_page_of_the_documentation_leads_back_to_the_dashboard(
+    page: Page, installed: Installed, width: int
+):
+    page.set_viewport_size({"width": width, "height": 720})
+    for place in ("", "how-to/secrets/", "explanation/abort/", "404.html"):
+        page.goto(f"{installed.url}/docs/{place}")
+        expect(page.get_by_role("link", name="Dashboard", exact=True)).to_be_in_viewport(ratio=1)
+
+    page.get_by_role("link", name="Dashboard", exact=True).click()
+    page.wait_for_url("**/runs")
+
+
 def test_the_client_that_came_along_needs_no_configuration(installed: Installed):
     assert "flytesnacks" in installed.run("cd / && FLYTECTL_CONFIG=/nowhere flyteui flyte get project")
 
