@@ -41,6 +41,7 @@ from runs.domain.timeline import between_ms, format_duration
 from runs.models import Action, Run
 from runs.queries.rows import ROW_FIELDS, ActionRow, to_row
 from runs.queries.waits import with_reasons
+from runs.store import client_config
 
 PAGE_SIZE = 50
 KEPT_COUNTS = 4096
@@ -139,7 +140,7 @@ def read_page(project: str, domain: str, query: str, before: str = "") -> dict[s
         problem = error.message
     return {
         "project": project, "domain": domain, "listing": listing, "runs": runs, "problem": problem,
-        "endpoint": settings.PUBLIC_URL, "command": command_here(project, domain),
+        "config": client_config.render(project, domain), "command": command_here(project, domain),
     }  # fmt: skip
 
 

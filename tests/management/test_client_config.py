@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import html
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.core.management.base import CommandError
+from django.test import Client
 from flyte.config import Config
 from flyte.config._reader import resolve_config_path
 
-from runs.management import client_config
+from runs.store import client_config
 
 PLACES: dict[str, Callable[[Path, Path], Path]] = {
     "here": lambda here, home: here / "config.yaml",
@@ -65,6 +68,17 @@ def test_the_client_understands_it(tmp_path: Path):
     assert config.platform.endpoint == "http://localhost:8000"
     assert config.platform.insecure is True
     assert (config.task.project, config.task.domain) == ("flytesnacks", "development")
+
+
+@pytest.mark.django_db
+def test_a_page_without_runs_shows_the_same(client: Client, settings: Any):
+    settings.IS_HTTPS, settings.PUBLIC_URL = True, "https://flyte.example.com"
+
+    page = client.get("/v2/domain/staging/project/flytesnacks/runs").content.decode()
+
+    assert client_config.render("flytesnacks", "staging") in html.unescape(page)
+    assert "domain: staging" in page
+    assert "insecure" not in page
 
 
 def test_a_file_that_is_there_is_asked_about(here: Path, monkeypatch: pytest.MonkeyPatch):

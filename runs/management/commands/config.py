@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
-from runs.management import client_config
+from runs.store import client_config
 
 DEFAULT = Path(".flyte", "config.yaml")
 

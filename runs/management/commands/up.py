@@ -22,11 +22,10 @@ from django.core.management.base import BaseCommand
 from runs.access import gate, members
 from runs.engine import registry
 from runs.engine.executors import scheduling
-from runs.management import client_config
 from runs.management.commands.web import arguments_of_web
 from runs.management.ports import check_port_is_free, note_server
 from runs.management.supervisor import Role, supervise
-from runs.store import local_server
+from runs.store import client_config, local_server
 
 DEMO = Path("examples") / "demo.py"
 RUN_URL = re.compile(r"https?://\S+?/runs/[a-z0-9-]+")
@@ -35,7 +34,10 @@ RUN_URL = re.compile(r"https?://\S+?/runs/[a-z0-9-]+")
 class Command(BaseCommand):
     """Migrate, then run the web server and a worker in the foreground."""
 
-    help = "Migrate, then run the web server and a worker. Ctrl-C or SIGTERM stops everything within 5 s."
+    help = (
+        "Bring the database up to date, then run the web server and a worker, until Ctrl-C or SIGTERM, which stops everything "
+        "within 5 s."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

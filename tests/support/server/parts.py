@@ -20,7 +20,7 @@ PREPARE = """
 import django; django.setup()
 from django.core.management import call_command
 from runs.engine import registry
-from runs.management import client_config
+from runs.store import client_config
 call_command("migrate", verbosity=0); registry.seed(); client_config.write()
 """
 CLEAR_SECONDS = 20.0

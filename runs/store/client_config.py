@@ -1,4 +1,4 @@
-"""The configuration of the flyte client: its text, and which file the client reads."""
+"""The configuration of the flyte client: one text, for `flyteui config`, the page without runs and the home; and which file it reads."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 from django.conf import settings
 
 
-def render() -> str:
-    """What leads the client to this server."""
+def render(project: str = "", domain: str = "") -> str:
+    """What points the client at this server. project, domain: instead of the first ones."""
+    # The client signs in by TLS only, and speaks TLS unless it is told otherwise.
     insecure = "" if settings.IS_HTTPS else "  insecure: true\n"
     return (
         f"admin:\n  endpoint: {settings.PUBLIC_URL}\n{insecure}"
         f"image:\n  builder: remote\n"
-        f"task:\n  org: flyteui\n  project: {settings.DEFAULT_PROJECT}\n  domain: {settings.DOMAINS[0]}\n"
+        f"task:\n  org: flyteui\n  project: {project or settings.DEFAULT_PROJECT}\n  domain: {domain or settings.DOMAINS[0]}\n"
     )
 
 
