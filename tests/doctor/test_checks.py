@@ -282,6 +282,6 @@ def test_the_command_tells_machines_the_same_in_json(scene: Scene, monkeypatch):
 
 
 def test_without_a_server_the_command_says_so(settings):
-    settings.PORT = 1
+    settings.PORT, settings.LOCAL_URL = 1, "http://127.0.0.1:1"
 
     assert command.ask_for_worker() == ("no server answers on 127.0.0.1:1", "start it with `flyteui up`")

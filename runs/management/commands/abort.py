@@ -37,7 +37,7 @@ class Command(BaseCommand):
     help = "Abort a run, or one action with all that runs below it."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("run")
+        parser.add_argument("run", help="the name of the run")
         what = parser.add_mutually_exclusive_group()
         what.add_argument("action", nargs="?", help="the action's name, e.g. a0; without it the whole run")
         what.add_argument("--subtree", metavar="ACTION", help="the action with all that is below it")
@@ -49,9 +49,9 @@ class Command(BaseCommand):
         how.add_argument(
             "--force",
             action="store_true",
-            help="do not wait for what refuses to stop; of a run or an action, which may be asked already",
+            help="do not wait for what refuses to stop; for a run or an action, also when it was asked to stop before",
         )
-        parser.add_argument("--reason", default=REASON)
+        parser.add_argument("--reason", default=REASON, help="why; the parent and the page show it")
         parser.add_argument("--project", default=settings.DEFAULT_PROJECT)
         parser.add_argument("--domain", default=settings.DOMAINS[0])
 

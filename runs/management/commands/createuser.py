@@ -19,7 +19,7 @@ from runs.access import members
 from runs.domain.errors import FlyteUIError
 from runs.domain.roles import read_role
 
-HELP = "Make somebody who may sign in, or change their role; the password is asked for, or read from stdin."
+HELP = "Make a user who may sign in, or change their role. The password is asked for, or read from stdin."
 
 
 class Command(BaseCommand):
@@ -28,7 +28,7 @@ class Command(BaseCommand):
     help = HELP
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("name")
+        parser.add_argument("name", help="what the user is called")
         parser.add_argument("--role", required=True, help="viewer, operator, editor or admin")
         parser.add_argument("--project", help="where the role holds (default: in all projects)")
 

@@ -17,6 +17,7 @@ from django.utils import timezone
 from runs.doctor import checks
 from runs.doctor.findings import Finding
 from runs.engine.executors import heartbeats, scheduling
+from runs.store import local_server
 
 READY_SECONDS = 2.0
 START_WORKER = "start one with `flyteui worker`"
@@ -25,7 +26,10 @@ START_WORKER = "start one with `flyteui worker`"
 class Command(BaseCommand):
     """Check the database against its executors; repairs nothing, and may run beside a server."""
 
-    help = "Check the invariants of the database against the executors; exit 1 when something is wrong."
+    help = (
+        "Look for what is wrong: check the database against the executors, and say what to do. It changes nothing, and exits "
+        "with 1 when it has found something."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -33,7 +37,7 @@ class Command(BaseCommand):
         )
         parser.add_argument(
             "--slack", type=float, default=settings.DOCTOR_SLACK_SECONDS,
-            help="seconds by which something may be late before it counts as stuck",
+            help="how many seconds late something may be before it counts as stuck",
         )  # fmt: skip
 
     def handle(self, *args: Any, as_json: bool, slack: float, **options: Any) -> None:
@@ -75,7 +79,8 @@ def ask_for_worker() -> tuple[str, str]:
     """Why no worker can start an executor, and what to do; empty when one can."""
     address = f"{settings.HOST}:{settings.PORT}"
     try:
-        answer = httpx.get(f"http://{address}/readyz", timeout=READY_SECONDS)
+        with local_server.client(READY_SECONDS) as client:
+            answer = client.get("/readyz")
     except httpx.HTTPError:
         return f"no server answers on {address}", "start it with `flyteui up`"
     return ("no worker is connected", START_WORKER) if "no worker" in answer.text else ("", "")

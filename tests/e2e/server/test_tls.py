@@ -116,6 +116,12 @@ def test_a_command_on_the_servers_machine_reaches_it(own: Secured):
     assert "had ended already" in manage(own.server, "abort", run)
 
 
+def test_doctor_finds_a_server_that_speaks_tls(own: Secured):
+    asked = "from runs.management.commands.doctor import ask_for_worker; print(ask_for_worker())"
+
+    assert manage(own.server, "shell", "-v", "0", "-c", asked).strip() == "('', '')"
+
+
 def test_a_page_of_our_own_tls_aborts_and_another_site_does_not(own: Secured):
     manage(own.server, "shell", "-v", "0", "-c", SCENE.format(name="own"))
 
