@@ -10,6 +10,7 @@ import os
 import sys
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 SETTINGS = "flyteui.settings"
 # By group: each command, and what it does in one line.
@@ -43,6 +44,7 @@ COMMANDS: dict[str, dict[str, str]] = {
 }
 # Their arguments are somebody else's.
 HANDED_OVER = ("flyte", "manage")
+MANAGE = "flyteui manage"
 # What Django adds to each command; who wants one of these has `flyteui manage`.
 DJANGOS_OPTIONS = {
     "--version", "--verbosity", "--settings", "--pythonpath", "--traceback", "--no-color", "--force-color", "--skip-checks",
@@ -60,7 +62,7 @@ def main() -> None:
     elif command == "flyte":
         become_the_client(arguments[1:])
     elif command == "manage":
-        run_django(arguments[1:] or ["help"], program="flyteui manage")
+        run_django(arguments[1:] or ["help"], program=MANAGE)
     elif any(command in group for group in COMMANDS.values()):
         hide_options_of_django()
         run_django(with_defaults(arguments), program="flyteui")
@@ -97,23 +99,59 @@ def with_defaults(arguments: list[str]) -> list[str]:
 def hide_options_of_django() -> None:
     from django.core.management.base import BaseCommand
 
-    BaseCommand.suppressed_base_arguments = DJANGOS_OPTIONS
+    make = BaseCommand.create_parser
+
+    def create_parser(command: BaseCommand, *names: str, **options: Any) -> Any:
+        parser = make(command, *names, **options)
+        for option in parser._actions:
+            if DJANGOS_OPTIONS.intersection(option.option_strings):
+                option.help = argparse.SUPPRESS
+        return parser
+
+    BaseCommand.create_parser = create_parser  # type: ignore[assignment]
 
 
 def run_django(arguments: list[str], *, program: str) -> None:
     """A management command, as manage.py runs it. program: what its help calls it."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", SETTINGS)
     from django.core.exceptions import ImproperlyConfigured
-    from django.core.management import ManagementUtility
+    from django.core.management import CommandError, ManagementUtility
+    from django.db import DatabaseError
 
     try:
         # Read here: Django would go on without settings, and fail with something else.
         from django.conf import settings
 
         assert str(settings.HOME)
-        ManagementUtility([program, *arguments]).execute()
+        # Without --traceback Django prints a CommandError itself, beginning with the name of that class.
+        own = [] if program == MANAGE else ["--traceback"]
+        ManagementUtility([program, *arguments, *own]).execute()
     except ImproperlyConfigured as error:
         sys.exit(f"flyteui: {error}")
+    except CommandError as error:
+        if program == MANAGE:
+            raise
+        sys.stderr.write(f"flyteui: {error}\n")
+        sys.exit(error.returncode)
+    except DatabaseError:
+        if program == MANAGE or not lacks_tables():
+            raise
+        sys.exit(
+            f"flyteui: the database of {settings.HOME} is not made yet, or is that of an older version. `flyteui up` brings it up to "
+            "date when it starts, and `flyteui migrate` does that alone"
+        )
+
+
+def lacks_tables() -> bool:
+    """Whether the database lacks tables or columns that this version has."""
+    from django.db import DatabaseError
+
+    from runs.store import schema
+
+    try:
+        return bool(schema.list_missing())
+    except DatabaseError:
+        return False
 
 
 def become_the_client(arguments: list[str]) -> None:
@@ -138,7 +176,7 @@ def describe() -> str:
         "Usage: flyteui COMMAND [OPTIONS]      flyteui COMMAND --help says more",
     ]
     for group, commands in COMMANDS.items():
-        lines += ["", group, *(f"  {name:<12}{what}" for name, what in commands.items())]
+        lines += ["", group, *(f"  {name:<14}{what}" for name, what in commands.items())]
     lines += [
         "",
         "Options of every command",

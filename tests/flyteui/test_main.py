@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from flyteui import main
 from tests import pythons
+from tests.support.server.server import ROOT, clean_environment
 
 
 @pytest.fixture
@@ -36,7 +38,7 @@ def test_help_names_every_command_with_what_it_does(
     for group, commands in main.COMMANDS.items():
         assert f"\n{group}\n" in said
         for name, what in commands.items():
-            assert f"  {name:<12}{what}\n" in said
+            assert f"  {name:<14}{what}\n" in said
 
 
 def test_the_version_is_that_of_the_package(
@@ -93,6 +95,38 @@ def test_the_arguments_of_others_are_left_to_them(monkeypatch: pytest.MonkeyPatc
 
     assert left == ["flyte", "run", "x.py", "main", "--port", "9", "--home", "h"]
     assert os.environ["FLYTEUI_PORT"] == "8123"
+
+
+def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = clean_environment() | {"FLYTEUI_HOME": str(home), "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, "-m", "flyteui.main", *arguments],
+        env=environment, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["doctor", "renewsecrets"])
+def test_a_home_without_tables_is_told_in_words(tmp_path: Path, command: str):
+    done = run(tmp_path, command)
+
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"flyteui: the database of {tmp_path} is not made yet")
+    assert "Traceback" not in done.stderr
+
+
+def test_what_a_command_refuses_is_said_without_the_names_of_classes(tmp_path: Path):
+    done = run(tmp_path, "restore", "nowhere.zip", "--port", "1")
+
+    assert done.returncode == 1
+    assert done.stderr.startswith("flyteui: ")
+    assert "CommandError" not in done.stderr
+
+
+def test_the_help_of_a_command_has_its_own_options_alone(tmp_path: Path):
+    said = run(tmp_path, "doctor", "--help").stdout
+
+    assert "--json" in said
+    assert [option for option in main.DJANGOS_OPTIONS if option in said] == []
 
 
 def test_an_unknown_command_says_where_commands_are(monkeypatch: pytest.MonkeyPatch):
