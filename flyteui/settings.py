@@ -95,12 +95,18 @@ def kept(name: str, *, least: timedelta = timedelta()) -> Retention:
     return retention
 
 
+DEFAULT_PORT = 8000
 USER_UMASK = keep_files_private()
 HOME = make_home(Path(env("HOME", str(places.default_home()))).resolve())
 # The documentation as a site, and flows to try.
 SITE, EXAMPLES = places.folder_of("site"), places.folder_of("examples")
 HOST = env("HOST", "127.0.0.1")
-PORT = int(env("PORT", "8000"))
+PORT = int(env("PORT", str(DEFAULT_PORT)))
+# With these, `flyteui` in another shell means this server.
+OPTIONS = [
+    *([] if places.default_home().resolve() == HOME else ["--home", str(HOME)]),
+    *([] if PORT == DEFAULT_PORT else ["--port", str(PORT)]),
+]
 AUTH = env("AUTH", "none")
 if AUTH not in AUTH_MODES:
     raise ImproperlyConfigured(f"FLYTEUI_AUTH is {AUTH!r}; it must be one of {', '.join(AUTH_MODES)}")

@@ -96,7 +96,8 @@ def welcome(config: Path) -> str:
 def line_to_run(config: Path) -> str:
     """A line for another shell, in this folder."""
     if settings.IS_INSTALLED:
-        return "flyteui flyte run FILE.py TASK    (or `flyteui config --write`, once, and then `flyte run FILE.py TASK`)"
+        ours = shlex.join(["flyteui", *settings.OPTIONS])
+        return f"{ours} flyte run FILE.py TASK    (or `{ours} config --write`, once, and then `flyte run FILE.py TASK`)"
     flyte = shlex.join([shown(Path(sys.executable).with_name("flyte")), "--config", shown(config)])
     return f"{flyte} run examples/external_abort.py main --n 10 --sleep_for 30"
 
