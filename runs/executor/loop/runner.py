@@ -68,6 +68,7 @@ class Runner:
     async def run(self, attempt: Attempt) -> Ending:  # noqa: PLR0911 -- one return for each way in which it ends
         uri = attempt.lease.output_uri
         if (refused := self._deliver_secrets(attempt)) is not None:
+            _log(refused.message)
             return Ending("failed", await failures.store_failure(refused, uri))
         try:
             self._prepare(attempt)
@@ -75,20 +76,19 @@ class Runner:
                 return ISOLATE
             task, bundle = await self._load(attempt)
         except (InvalidBundle, Invalid) as problem:
+            _log(str(problem))
             return Ending("failed", await failures.record_failure(problem, uri, recoverable=False))
         except CommandError as problem:
-            return Ending(
-                "failed",
-                await failures.record_failure(problem, uri, code="UnsupportedTask", recoverable=False),
-            )
+            _log(str(problem))
+            code = "UnsupportedTask"
+            return Ending("failed", await failures.record_failure(problem, uri, code=code, recoverable=False))
         except asyncio.CancelledError:
             raise
         except BaseException as problem:  # a module may do anything while it is imported, sys.exit() too
             code = problem.code if isinstance(problem, ProcessEnd) else ""
             if advice := advise(problem):
                 problem.add_note(advice)
-                # Into the log, too, where people look for what is wrong first.
-                print(traceback_of(problem).rstrip(), file=sys.stderr)
+            _log(traceback_of(problem).rstrip())
             return Ending(
                 "failed", await failures.record_failure(problem, uri, code=code, with_traceback=True)
             )
@@ -163,3 +163,8 @@ class Runner:
             if module := tasks.module_of(attempt.command):
                 self._note_module(module)
         return loaded
+
+
+def _log(text: str) -> None:
+    """What ends an action before its code begins is in its log, too, where people look first."""
+    print(text, file=sys.stderr)

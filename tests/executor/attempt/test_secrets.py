@@ -132,6 +132,7 @@ async def test_an_action_that_may_not_begin_fails_before_its_module_is_imported(
 
     assert (root.phase, root.failure) == (Phase.FAILED, failure)
     assert b"There is no secret 'mine'" in everything_of(bench)
+    assert ("err", f"{failure.message}\n") in lines_of(bench, 1)
 
 
 async def folder_of(bench: Bench, root: FakeAction) -> Path:
