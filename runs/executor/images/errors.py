@@ -9,6 +9,7 @@ import re
 from collections.abc import Sequence
 
 TAIL = 12  # lines of uv's output that an error repeats
+ASIDE = "Using Python "  # begins one that names a folder which is about to go
 
 
 class ImageBuildError(Exception):
@@ -43,7 +44,7 @@ _NOT_REACHED = re.compile(
 def explain(step: str, lines: Sequence[str]) -> ImageBuildError:
     """The error of a step that has failed."""
     text = " ".join(line.strip() for line in lines)
-    tail = "\n".join(line.rstrip() for line in lines[-TAIL:])
+    tail = "\n".join(line.rstrip() for line in lines[-TAIL:] if not line.startswith(ASIDE))
     if found := _NO_PACKAGE.search(text):
         return PackageNotFound(
             f"The package {found[1]} does not exist in the package index. Check its name, or name its index (index_url).\n{tail}"
