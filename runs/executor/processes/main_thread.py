@@ -143,6 +143,8 @@ class MainThread:
         codes: list[int] = []
 
         def enter() -> None:
+            # Of the main thread, for which the entry point was written, grpc takes a loop that nobody has made.
+            asyncio.set_event_loop(asyncio.new_event_loop())
             try:
                 codes.append(entry_point())
             finally:

@@ -33,6 +33,16 @@ def main(monkeypatch: pytest.MonkeyPatch) -> Iterator[MainThread]:
     gc.callbacks[:] = callbacks
 
 
+def test_an_entry_point_has_a_loop_as_in_the_main_thread(main: MainThread):
+    """Of flyte 2.0: its grpc takes one when it is imported."""
+
+    def entry_point() -> int:
+        asyncio.get_event_loop().close()
+        return 3
+
+    assert main.serve(entry_point) == 3
+
+
 def test_what_its_process_waited_for_and_imported_before_it_began_excuses_nothing(
     main: MainThread, monkeypatch: pytest.MonkeyPatch
 ):
