@@ -5,6 +5,8 @@ The environment is that of the process, and so of all that it forks.
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 from pathlib import Path
 
 from runs.executor.environments.layout import Environment, read_environment
@@ -20,9 +22,15 @@ def look_in(folder: str) -> None:
 
 def advise(problem: BaseException) -> str:
     """Words for a ModuleNotFoundError, or what the SDK made of one; "" for any other."""
-    package = _missing_package(problem)
+    module = _missing_module(problem)
+    package = module.partition(".")[0]
     if not package:
         return ""
+    if module != package and _is_there(package):
+        return (
+            f"There is a package {package!r}, but no {module!r} in it. A folder of your code that has the name of an installed package is "
+            "hidden by it: give it another name."
+        )
     environment = _find(_folder)
     if environment is None:
         return (
@@ -39,11 +47,18 @@ def advise(problem: BaseException) -> str:
     return advice
 
 
-def _missing_package(problem: BaseException | None) -> str:
+def _is_there(package: str) -> bool:
+    try:
+        return importlib.util.find_spec(package) is not None
+    except (ImportError, ValueError):  # one that was made by hand
+        return package in sys.modules
+
+
+def _missing_module(problem: BaseException | None) -> str:
     seen: set[int] = set()
     while problem is not None and id(problem) not in seen:
         if isinstance(problem, ModuleNotFoundError) and problem.name:
-            return problem.name.partition(".")[0]
+            return problem.name
         seen.add(id(problem))
         problem = problem.__cause__ or problem.__context__
     return ""

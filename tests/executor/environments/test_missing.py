@@ -24,6 +24,12 @@ def test_of_the_workers_own_python_they_show_how_to_give_the_task_an_image():
     assert 'flyte.Image.from_debian_base().with_pip_packages("cv2")' in missing.advise(ABSENT)
 
 
+def test_of_a_package_that_is_there_they_do_not_say_that_it_is_missing():
+    missing_part = ModuleNotFoundError("No module named 'json.flows'", name="json.flows")
+
+    assert "There is a package 'json', but no 'json.flows' in it" in missing.advise(missing_part)
+
+
 def test_of_an_image_they_name_it_and_what_of_it_is_not_honoured(tmp_path: Path):
     about = Environment(
         "flyteui.local/mine:1", "3.12.1", "2.12.1", not_honoured=["apt packages: ffmpeg, libgl1"]
