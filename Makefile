@@ -42,7 +42,7 @@ docs: setup ## Build the documentation, which the server shows at /docs/ (quick 
 		echo "Building the documentation ..."; $(PY) build_site.py; \
 	fi
 
-wheel: setup ## Make dist/*.whl, which holds all that an installation needs
+wheel: setup modules ## Make dist/*.whl, which holds all that an installation needs
 	@$(PY) -m hatchling build -t wheel
 
 test: setup browser modules ## Run every test, browser tests included
@@ -69,7 +69,7 @@ test-long: setup browser modules ## Run the long forms of the proofs that take m
 browser: setup ## Find a Chromium for the tests, or install one
 	@$(PY) -m tests.browser
 
-modules: setup ## Install what the checks need of npm: axe-core, TypeScript
+modules: setup ## Install what comes from npm, and join the scripts and styles of the pages
 	@$(PY) -m tests.node
 
 check: setup ## Lint, formats, types (of the scripts too), layers, templates, spelling, a deployed configuration, advisories

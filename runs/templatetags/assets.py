@@ -40,6 +40,6 @@ def is_joined(root: Path) -> bool:
 @register.simple_tag
 def joined(name: str) -> str:
     """The URL of an entry, such as js/app.js, which imports all others of its kind."""
-    if is_joined(settings.ROOT / "static"):
+    if is_joined(Path(settings.STATICFILES_DIRS[0])):
         return static(f"{JOINED}/{Path(name).name}")
     return static(name)

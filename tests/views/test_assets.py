@@ -21,7 +21,7 @@ URLS = Template("{% load assets %}{% joined 'css/app.css' %} {% joined 'js/app.j
 @pytest.fixture
 def root(tmp_path: Path, settings) -> Iterator[Path]:
     """A checkout's static files, which a test may change."""
-    settings.ROOT = tmp_path
+    settings.STATICFILES_DIRS = [tmp_path / "static"]
     for kind in assets.SOURCES:
         shutil.copytree(STATIC / kind, tmp_path / "static" / kind)
     assets.is_joined.cache_clear()

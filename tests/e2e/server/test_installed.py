@@ -120,6 +120,14 @@ def install(server: Installed, user: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def test_a_page_has_its_scripts_and_its_styles_in_one_file_of_each_kind(installed: Installed):
+    page = httpx.get(f"{installed.url}/executors/").text
+    own = re.findall(r"/static/((?:css|js|dist)/[^\"]+)", page)
+
+    assert own == ["dist/app.css", "dist/app.js"]
+    assert [httpx.get(f"{installed.url}/static/{name}").status_code for name in own] == [200, 200]
+
+
 def test_up_says_what_a_newcomer_does_next(installed: Installed):
     demo = rf"A demo run:\s+{installed.url}/v2/domain/development/project/flytesnacks/runs/(\w+)"
     found = wait_until(lambda: re.search(demo, installed.log.read_text()), "the demo has begun")
