@@ -19,9 +19,9 @@ from tests.support.server.shared import folder_of_all, shared_servers
 HERE = Path(__file__).parent
 # A file stays with one worker. Those that take longest begin first, so that no worker is left with one of them at the end.
 LONGEST = (
-    "test_long_run", "test_installed", "test_images", "test_environments", "test_links", "test_every_state", "test_refusals",
-    "test_kills", "test_alone", "test_isolated_actions", "test_disks", "test_up", "test_memory", "test_aborts", "test_keyboard",
-    "test_equivalence", "test_examples",
+    "test_long_run", "test_every_state", "test_installed", "test_images", "test_disks", "test_links", "test_refusals", "test_kills",
+    "test_alone", "test_keyboard", "test_isolated_actions", "test_up", "test_memory", "test_aborts", "test_soak", "test_equivalence",
+    "test_environments", "test_declared", "test_secrets", "test_examples",
 )  # fmt: skip
 expect.set_options(timeout=NET_MS)
 
