@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+import stat
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
@@ -149,6 +150,7 @@ async def _make(
         environment = await _check(order, plan, half, place, in_it)
         await asyncio.to_thread(_copy_files, plan, context, half)
         write_environment(half, environment)
+        await asyncio.to_thread(let_all_read, half)
         half.rename(place)
     finally:
         await _in_any_case(asyncio.to_thread(_remove, half, context))
@@ -236,6 +238,18 @@ def _copy_files(plan: Plan, context: Path, half: Path) -> None:
             shutil.copyfile(source, target)
         else:
             raise ImageBuildError(f"{copy.source!r} is not in the context of the image")
+
+
+def let_all_read(folder: Path) -> None:
+    """Who may enter the folder of all environments can use this one, and nobody but its builder change it, whatever the umask was."""
+    for parent, _, names in os.walk(folder):
+        for path in (parent, *(os.path.join(parent, name) for name in names)):  # noqa: PTH118 -- 50,000 files may be there
+            mode = os.lstat(path).st_mode
+            if stat.S_ISLNK(mode):
+                continue
+            wanted = 0o444 | mode & 0o700 | (0o111 if mode & 0o100 else 0)
+            if stat.S_IMODE(mode) != wanted:
+                os.chmod(path, wanted)  # noqa: PTH101 -- as above
 
 
 def _remove(*folders: Path) -> None:

@@ -33,18 +33,20 @@ PASSED_ON = (
 PASSED_ON_PREFIXES = ("PYTHON", "AWS_", "FLYTE_AWS_", "GOOGLE_", "AZURE_")
 
 # Passed on to the builder of images alone: how uv reaches the package index, and who it is there.
-BUILDER_VARIABLES = ("SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC", "XDG_CACHE_HOME",
-                     "XDG_CONFIG_HOME", "XDG_DATA_HOME", "PYENV_ROOT")  # fmt: skip
+BUILDER_VARIABLES = ("SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC", "PYENV_ROOT")
+# Folders of the worker's own user, in which no other can write.
+OWN_FOLDERS = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
 BUILDER_PREFIXES = ("UV_",)
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 
 
-def builder_variables(own: Mapping[str, str]) -> dict[str, str]:
+def builder_variables(own: Mapping[str, str], *, is_other_user: bool = False) -> dict[str, str]:
     """Of the worker's variables those with which it would build an image itself. User code never gets them."""
+    names = BUILDER_VARIABLES if is_other_user else (*BUILDER_VARIABLES, *OWN_FOLDERS)
     return {
         name: value
         for name, value in own.items()
-        if name in BUILDER_VARIABLES or name.startswith(BUILDER_PREFIXES) or name.lower() in PROXIES
+        if name in names or name.startswith(BUILDER_PREFIXES) or name.lower() in PROXIES
     }
 
 

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from runs.executor.environments import start
+
 CAPABILITIES = "CAP_SETUID, CAP_SETGID, CAP_KILL, CAP_CHOWN, CAP_FOWNER and CAP_DAC_OVERRIDE"
 FOLDERS = Path("/var/tmp")  # noqa: S108 -- of each user one folder, which nobody else may enter
 
@@ -24,7 +26,7 @@ class CannotBecome(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OtherUser:
-    """Who executors run as. folder: for bundles, records and working folders, in place of the server's home."""
+    """Who executors run as. folder: for bundles, records, working folders and environments, in place of the server's home."""
 
     name: str
     uid: int
@@ -39,7 +41,8 @@ class OtherUser:
 
     @property
     def variables(self) -> dict[str, str]:
-        return {"HOME": self.home, "USER": self.name}
+        home = self.home if Path(self.home).is_dir() else str(self.folder)  # uv wants one, and much else
+        return {"HOME": home, "USER": self.name}
 
 
 def find_user(name: str) -> OtherUser:
@@ -52,9 +55,12 @@ def find_user(name: str) -> OtherUser:
 
 
 def check_start(user: OtherUser, program: str = sys.executable) -> None:
-    """Start Python as this user once, or raise CannotBecome with what is missing."""
+    """Start Python as this user once, and read our code, or raise CannotBecome with what is missing."""
+    reads = "import sys; open(sys.argv[1])"
     try:
-        subprocess.run([program, "-c", ""], check=True, cwd="/", capture_output=True, **user.process_options)
+        subprocess.run(
+            [program, "-c", reads, start.__file__], check=True, cwd="/", capture_output=True, **user.process_options
+        )  # fmt: skip
     except OSError as error:
         if error.errno == errno.EPERM:
             raise CannotBecome(
@@ -66,6 +72,28 @@ def check_start(user: OtherUser, program: str = sys.executable) -> None:
     except subprocess.CalledProcessError as error:
         said = error.stderr.decode(errors="replace")[-300:].strip()
         raise CannotBecome(f"{program} does not start as {user.name!r}: {said}") from error
+
+
+def environments_of(user: OtherUser, configured: Path, home: Path) -> Path:
+    """Where the user's executors build and find environments: in their folder, unless a place outside of the server's home is
+    configured, which nobody else may enter. Raises CannotBecome when they may not write there.
+    """
+    if configured.is_relative_to(home):
+        return user.folder / configured.relative_to(home)
+    missing = [folder for folder in (configured, *configured.parents) if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir()
+        folder.chmod(0o755)  # our umask leaves others nothing
+        os.chown(folder, user.uid, user.gid)
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'test -w "$0" && test -x "$0"', str(configured)], check=False, cwd="/", **user.process_options
+    )  # fmt: skip
+    if done.returncode:
+        raise CannotBecome(
+            f"{user.name!r} cannot write in {configured} (FLYTEUI_ENVIRONMENTS), where they build images: give it to them, or name none, "
+            f"and environments are in {user.folder}"
+        )
+    return configured
 
 
 def make_folder(user: OtherUser) -> Path:

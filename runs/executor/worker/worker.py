@@ -51,7 +51,8 @@ class WorkerConfig:
     """base_url: ws://host:port. endpoint: where user code reaches the server. home: a folder for bundles.
 
     environments: the folder of the Python environments. keep_unused_seconds: how long one stays that is not used; None: for
-    ever. tls_cert: the file by which the server is known at base_url; "": by its name, as usual.
+    ever. tls_cert: the file by which the server is known at base_url; "": by its name, as usual. is_other_user: whether executors
+    run as somebody else.
     """
 
     base_url: str
@@ -61,6 +62,7 @@ class WorkerConfig:
     environments: str = ""
     keep_unused_seconds: float | None = None
     tls_cert: str = ""
+    is_other_user: bool = False
     name: str = field(default_factory=lambda: f"{socket.gethostname()}-{os.getpid()}")
 
 
@@ -268,7 +270,8 @@ class Worker:
         """Those of the pool; the builder of images gets what it needs of ours."""
         if launch.pool != BUILDER_POOL:
             return launch.env
-        return builder_variables(os.environ) | {ENVIRONMENTS: self._config.environments}
+        ours = builder_variables(os.environ, is_other_user=self._config.is_other_user)
+        return ours | {ENVIRONMENTS: self._config.environments}
 
     async def _get_ready(self, config: ExecutorConfig) -> bool:
         """Wait until the launcher can start it quickly; False when this worker stops before."""

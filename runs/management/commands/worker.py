@@ -9,7 +9,14 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from runs.executor.worker.launchers import LocalLauncher
-from runs.executor.worker.other_user import CannotBecome, OtherUser, check_start, find_user, make_folder
+from runs.executor.worker.other_user import (
+    CannotBecome,
+    OtherUser,
+    check_start,
+    environments_of,
+    find_user,
+    make_folder,
+)
 from runs.executor.worker.worker import BadToken, Worker, WorkerConfig
 from runs.store import local_server
 
@@ -29,8 +36,10 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, url: str, user: str | None, **options: Any) -> None:
+        environments = settings.ENVIRONMENTS
         try:
-            other = become(user) if user else None
+            if other := become(user) if user else None:
+                environments = environments_of(other, environments, settings.HOME)
         except CannotBecome as problem:
             raise CommandError(f"--user {user}: {problem}") from problem
         unused = settings.KEEP_UNUSED.default
@@ -39,9 +48,10 @@ class Command(BaseCommand):
             endpoint=settings.PUBLIC_URL,
             token=settings.EXECUTOR_TOKEN,
             home=str(other.folder if other else settings.HOME),
-            environments=str(settings.ENVIRONMENTS),
+            environments=str(environments),
             keep_unused_seconds=unused.total_seconds() if unused else None,
             tls_cert=local_server.certificate() if url == local_server.SOCKETS else "",
+            is_other_user=other is not None,
         )
         try:
             asyncio.run(run_worker(config, LocalLauncher(umask=settings.USER_UMASK, user=other)))

@@ -170,3 +170,23 @@ async def test_a_cancel_kills_uv_and_removes_what_is_half_built(tmp_path: Path):
 def test_files_cannot_leave_the_image(tmp_path: Path):
     with pytest.raises(ImageBuildError, match="leads out of the image"):
         building.inside(tmp_path, "../../etc/passwd")
+
+
+def test_all_may_read_an_environment_and_only_its_builder_changes_it(tmp_path: Path):
+    folder = tmp_path / "environment"
+    (folder / "bin").mkdir(mode=0o700, parents=True)
+    modes = {"bin/python": (0o700, 0o755), "private.py": (0o600, 0o644), "shared.py": (0o666, 0o644),
+             "fixed.py": (0o400, 0o444)}  # fmt: skip
+    for name, (mode, _) in modes.items():
+        (folder / name).touch()
+        (folder / name).chmod(mode)
+    (folder / "link").symlink_to("/etc/passwd")
+    before = Path("/etc/passwd").stat()
+
+    building.let_all_read(folder)
+
+    assert {name: (folder / name).stat().st_mode & 0o777 for name in modes} == {
+        name: wanted for name, (_, wanted) in modes.items()
+    }
+    assert [path.stat().st_mode & 0o777 for path in (folder, folder / "bin")] == [0o755, 0o755]
+    assert Path("/etc/passwd").stat().st_mode == before.st_mode

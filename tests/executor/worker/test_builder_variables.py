@@ -15,5 +15,12 @@ def test_the_builder_gets_it_and_nothing_else_of_the_worker():
     assert builder_variables({**REACHING, **OTHERS}) == REACHING
 
 
+def test_a_builder_that_is_another_user_gets_no_folder_of_the_workers_own():
+    own = {**REACHING, "XDG_CACHE_HOME": "/home/ann/.cache", "XDG_DATA_HOME": "/home/ann/.local/share"}
+
+    assert builder_variables(own) == own
+    assert builder_variables(own, is_other_user=True) == REACHING
+
+
 def test_user_code_gets_none_of_it():
     assert not set(clean_environment({**REACHING, **OTHERS}, {})) & set(REACHING)

@@ -4,12 +4,20 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from runs.executor.worker.other_user import CannotBecome, OtherUser, check_start, find_user, make_folder
+from runs.executor.worker.other_user import (
+    CannotBecome,
+    OtherUser,
+    check_start,
+    environments_of,
+    find_user,
+    make_folder,
+)
 
 is_root = pytest.mark.skipif(os.geteuid() != 0, reason="becoming somebody else takes root")
 
@@ -65,3 +73,32 @@ def test_their_folder_is_theirs_alone_and_no_other_is_taken(nobody: OtherUser):
     os.chown(folder, nobody.uid + 1, nobody.gid)
     with pytest.raises(CannotBecome, match="belongs to somebody else"):
         make_folder(nobody)
+
+
+def test_environments_that_would_be_in_the_servers_home_are_in_their_folder(
+    nobody: OtherUser, tmp_path: Path
+):
+    home = tmp_path / "home"
+
+    assert environments_of(nobody, home / "environments", home) == nobody.folder / "environments"
+
+
+@is_root
+def test_a_configured_place_for_environments_is_theirs_to_write_or_refused(nobody: OtherUser):
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        new, not_theirs = Path(folder) / "new" / "environments", Path(folder) / "mine"
+        not_theirs.mkdir()
+        not_theirs.chmod(0o755)
+
+        assert environments_of(nobody, new, Path("/home/server")) == new
+        assert (new.stat().st_uid, new.stat().st_mode & 0o777) == (nobody.uid, 0o755)
+        with pytest.raises(CannotBecome, match=f"cannot write in {not_theirs} .FLYTEUI_ENVIRONMENTS"):
+            environments_of(nobody, not_theirs, Path("/home/server"))
+
+
+def test_who_has_no_home_has_their_folder_for_one(nobody: OtherUser, tmp_path: Path):
+    there = replace(nobody, home=str(tmp_path))
+
+    assert there.variables["HOME"] == str(tmp_path)
+    assert replace(nobody, home="/nonexistent").variables["HOME"] == str(nobody.folder)
