@@ -26,6 +26,7 @@ PIXI_FOLDER = "/opt/pixi-project"
 DEFAULT_PATHS = ("/opt/venv/bin:", f"{PIXI_FOLDER}/")  # with which the SDK begins PATH
 _CREATES_USER = "useradd --create-home --shell /bin/bash flyte"
 _PIXI = ("pixi install", "pixi.sh/install")
+PROJECT_FILES = frozenset({"pyproject.toml", "uv.lock", "poetry.lock"})
 MAX_WORDS = 300  # characters of one thing that cannot be honoured
 
 
@@ -164,15 +165,20 @@ def _wheels(layer: idl.PythonWheels) -> list[Step]:
     ]
 
 
+def _project_folder(path: str) -> str:
+    """The folder of a project in the context, by its own path or that of a file in it. "": the context itself."""
+    folder = posixpath.dirname(path) if posixpath.basename(path) in PROJECT_FILES else path
+    folder = posixpath.normpath(folder)
+    return "" if folder == "." else folder
+
+
 def _uv_project(layer: idl.UVProject) -> Step:
     """Into the environment, beside what is there; with a lock, exactly what it says."""
-    folder = layer.pyproject
-    if folder.endswith("pyproject.toml"):
-        folder = posixpath.dirname(folder)
+    folder = _project_folder(layer.pyproject)
     options = _options(layer.options)
     copies: tuple[tuple[str, str], ...] = ()
     if layer.uvlock:
-        if posixpath.dirname(layer.uvlock) != folder.rstrip("/"):
+        if _project_folder(layer.uvlock) != folder:
             copies = ((layer.uvlock, posixpath.join(folder, "uv.lock")),)
         if not {"--locked", "--frozen"}.intersection(options):
             options.append("--frozen")
@@ -188,11 +194,9 @@ _GROUPS = frozenset({"--only", "--with", "--without", "--extras", "-E"})
 
 def _poetry_project(plan: Plan, layer: idl.PoetryProject) -> list[Step]:
     """What its lock pins is installed by uv, then the project itself, unless --no-root."""
-    folder = layer.pyproject
-    if folder.endswith("pyproject.toml"):
-        folder = posixpath.dirname(folder)
+    folder = _project_folder(layer.pyproject)
     copies: tuple[tuple[str, str], ...] = ()
-    if posixpath.dirname(layer.poetry_lock) != folder.rstrip("/"):
+    if _project_folder(layer.poetry_lock) != folder:
         copies = ((layer.poetry_lock, posixpath.join(folder, "poetry.lock")),)
     groups, words = [], iter(shlex.split(layer.extra_args))
     is_root = True

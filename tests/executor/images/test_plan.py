@@ -102,6 +102,20 @@ def test_a_uv_project_is_synchronised_as_its_lock_says(
     assert (project / "src").exists() is (mode == "install_project")
 
 
+def test_a_lock_beside_its_project_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Also of a project in the folder where one is, which the client names by `.`."""
+    monkeypatch.setenv("PATH", f"{Path(uv.find_uv_bin()).parent}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.chdir(tmp_path)
+    Path("pyproject.toml").write_text('[project]\nname = "mine"\nversion = "1"\nrequires-python = ">=3.11"\n')
+    subprocess.run([uv.find_uv_bin(), "lock", "--offline"], check=True)
+    Path("poetry.lock").touch()
+
+    of_uv = plan_of(debian().with_uv_project("pyproject.toml"), tmp_path / "context")
+    of_poetry = plan_of(debian().with_poetry_project("pyproject.toml"), tmp_path / "other")
+
+    assert [step.copies for plan in (of_uv, of_poetry) for step in plan.steps if step.copies] == []
+
+
 def test_a_poetry_project_is_installed_from_what_its_lock_pins(tmp_path: Path):
     folder = tmp_path / "project"
     folder.mkdir()
