@@ -1,6 +1,7 @@
 """Why an image cannot be built, in words: the class is the code of the run's error, the message what the page says.
 
-`explain` reads what uv has printed. It knows uv's sentences, which tests ask the real one for.
+A page shows the last line of an error: our sentence where it says all, else uv's. `explain` reads what uv has printed.
+It knows uv's sentences, which tests ask the real one for.
 """
 
 from __future__ import annotations
@@ -47,12 +48,12 @@ def explain(step: str, lines: Sequence[str]) -> ImageBuildError:
     tail = "\n".join(line.rstrip() for line in lines[-TAIL:] if not line.startswith(ASIDE))
     if found := _NO_PACKAGE.search(text):
         return PackageNotFound(
-            f"The package {found[1]} does not exist in the package index. Check its name, or name its index (index_url).\n{tail}"
+            f"{tail}\nThe package {found[1]} does not exist in the package index. Check its name, or name its index (index_url)."
         )
     if found := _NO_VERSION.search(text):
-        return PackageNotFound(f"There is no version {found[1]} that fits.\n{tail}")
+        return PackageNotFound(f"{tail}\nThere is no version {found[1]} that fits.")
     if _NOT_REACHED.search(text):
-        return IndexNotReached(f"The package index cannot be reached, to {step}.\n{tail}")
+        return IndexNotReached(f"{tail}\nThe package index cannot be reached, to {step}.")
     if "No solution found" in text:
         return PackagesConflict(f"No versions fit together, to {step}.\n{tail}")
     return ImageBuildError(f"uv could not {step}.\n{tail}")
