@@ -22,6 +22,10 @@ ADOPT = r"{const sheet=new CSSStyleSheet;sheet.replaceSync(\2);\1.adoptedStyleSh
 # Where the theme would link a repository. It keeps the place free without one, and hides it on narrow screens.
 CORNER = re.compile(r'<div class=["\']?md-header__source["\']?>\s*</div>')
 TO_DASHBOARD = '<a class="to-dashboard" href="/">Dashboard</a>'
+# It is served for any address below that of the site, so its own addresses begin at the server's root, where Zensical takes the site to be.
+NOT_FOUND = "404.html"
+SERVED_AT = "/docs/"
+FROM_ROOT = re.compile(r'((?:href|src)="|"base":")/')
 # Not for readers: the pictures of the README, and a map of addresses that nobody has.
 LEFT_OUT = ("screenshots", "sitemap.xml", "sitemap.xml.gz")
 
@@ -42,6 +46,8 @@ def main() -> int:
         else:
             left.unlink(missing_ok=True)
     pages = list(SITE.rglob("*.html"))
+    lost = SITE / NOT_FOUND
+    lost.write_text(FROM_ROOT.sub(rf"\1{SERVED_AT}", lost.read_text()))
     for page in pages:
         move_scripts(page)
     return link_to_dashboard(pages) or adopt_style()
@@ -49,7 +55,7 @@ def main() -> int:
 
 def move_scripts(page: Path) -> None:
     """Put each script of the page into a file, which bears its digest, and refer to that from the page."""
-    up = "../" * (len(page.relative_to(SITE).parts) - 1)
+    up = SERVED_AT if page.name == NOT_FOUND else "../" * (len(page.relative_to(SITE).parts) - 1)
 
     def refer(match: re.Match[str]) -> str:
         code = match[1].strip()

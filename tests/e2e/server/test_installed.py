@@ -244,6 +244,17 @@ def test_every_page_of_the_documentation_leads_back_to_the_dashboard(
     page.wait_for_url("**/runs")
 
 
+def test_an_address_that_the_documentation_does_not_have_still_has_its_bar(
+    failing_page: Page, installed: Installed
+):
+    lost, refused = f"{installed.url}/docs/how-to/nothing/", []
+    failing_page.on("response", lambda answer: answer.ok or refused.append(answer.url))
+    failing_page.goto(lost)
+
+    expect(failing_page.get_by_role("link", name="Dashboard", exact=True)).to_be_visible()
+    assert refused == [lost]
+
+
 def test_the_client_that_came_along_needs_no_configuration(installed: Installed):
     assert "flytesnacks" in installed.run("cd / && FLYTECTL_CONFIG=/nowhere flyteui flyte get project")
 
