@@ -202,7 +202,9 @@ async def _check(
     order: Order, plan: Plan, half: Path, place: Path, variables: Mapping[str, str]
 ) -> Environment:
     """What is in the new environment. Raises ImageBuildError when the image's packages keep an executor from starting."""
-    done = await uv.run_program([str(python_of(half)), "-c", CHECK], variables)
+    # The bytecode of what it imports stays in the environment, where those who use it later may not write.
+    kept = {name: value for name, value in variables.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = await uv.run_program([str(python_of(half)), "-c", CHECK], kept)
     if done.code:
         raise ImageBuildError(
             "The image's packages do not let an executor start, which needs flyte, msgspec and websockets. Their import says:\n"

@@ -51,6 +51,17 @@ async def test_the_same_image_is_there_at_once_and_another_version_is_another_en
     assert left_in(tmp_path) == sorted([first.digest, other.digest])
 
 
+async def test_what_an_executor_imports_is_compiled_also_where_python_shall_write_nothing(tmp_path: Path):
+    unwritten = {**variables(), "PYTHONDONTWRITEBYTECODE": "1"}
+
+    made = await build(order(pip()), tmp_path, unwritten, Log())
+
+    site = next(environment_folder(tmp_path, made.digest).glob("lib/python*/site-packages"))
+    assert [list((site / name / "__pycache__").glob("__init__.*.pyc")) != [] for name in ("flyte", "msgspec")] == [
+        True, True,
+    ]  # fmt: skip
+
+
 async def test_of_several_builds_at_once_one_builds_and_the_others_wait_for_it(tmp_path: Path):
     logs = [Log() for _ in range(4)]
 
