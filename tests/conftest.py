@@ -74,14 +74,19 @@ def close_connections_of_threads() -> None:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_remembered() -> None:
-    """Each test has an empty database, so the ids that the process remembers are stale."""
+def _nothing_remembered() -> Iterator[None]:
+    """Each test has an empty database, so the ids that the process remembers are stale. No worker of a test is there after it."""
     from runs.engine.creation import _pool_ids, _spec_ids
     from runs.queries import run_list
+    from runs.store import presence
 
     run_list._bars.clear()
     _spec_ids.clear()
     _pool_ids.clear()
+    yield
+    left = dict(presence._workers)
+    presence._workers.clear()
+    assert left == {}
 
 
 @pytest.fixture(autouse=True)

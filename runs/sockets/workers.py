@@ -37,11 +37,11 @@ class WorkerConsumer(FrameConsumer):
             frame = worker_frames.decode_from_worker(bytes_data or b"")
         except msgspec.MsgspecError as error:
             raise BadFrame(f"{error} (text: {bool(text_data)})") from error
+        if isinstance(frame, worker_frames.WorkerHello) == self.greeted.is_set():
+            raise BadFrame("a hello is the first frame, and the only one")
         if isinstance(frame, worker_frames.WorkerHello):
             self.greeted.set()
             await self._hello(frame)
-        elif not self.name:
-            raise BadFrame("a hello is the first frame")
         elif isinstance(frame, worker_frames.WorkerLeaving):
             self._leave()
         elif isinstance(frame, worker_frames.SlowPool):
@@ -118,7 +118,8 @@ class WorkerConsumer(FrameConsumer):
             await asyncio.sleep(scheduling.WORKER_HEARTBEAT_SECONDS)
 
     async def disconnect(self, code: int) -> None:
-        await super().disconnect(code)
-        if self.name:
+        if self.greeted.is_set():
             self._leave()
+        await super().disconnect(code)
+        if self.greeted.is_set():
             await database.write(scheduling.forget_worker, self.name, self.channel_name)

@@ -15,6 +15,7 @@ from runs.engine.aborts import request_abort
 from runs.engine.executors import heartbeats
 from runs.models import Action, Executor, Pool
 from runs.protocol import frames, worker_frames
+from runs.protocol.constants import BAD_MESSAGE
 from runs.sockets.workers import WorkerConsumer
 from runs.store import database, presence
 from tests.sockets.conftest import SECONDS, Peer, keeping_house, open_executor, open_worker
@@ -46,6 +47,16 @@ async def test_a_worker_is_asked_to_start_an_executor_for_a_pool_that_has_none(s
     await worker.say(worker_frames.Exited(launch.executor, -9))
     again = await worker.hear(worker_frames.Launch, worker_frames.decode_to_worker)
     assert again.executor != launch.executor
+    await worker.disconnect()
+    assert presence.workers_connected() == 0
+
+
+async def test_a_worker_that_says_hello_again_under_another_name_is_gone_under_both():
+    worker = await open_worker("first")
+
+    await worker.say(worker_frames.WorkerHello("second", "host", 1))
+
+    assert await worker.closed_with() == BAD_MESSAGE
     await worker.disconnect()
     assert presence.workers_connected() == 0
 
