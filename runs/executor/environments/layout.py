@@ -1,6 +1,6 @@
 """An environment on the worker's disk: a folder named by its digest, with a virtual environment and what it was made of.
 
-It is built beside its place and renamed, so a folder that is there is whole. No SDK here, because the worker reads it too.
+Its description is written last, so a folder that has one is whole. No SDK here, because the worker reads it too.
 """
 
 from __future__ import annotations
@@ -21,6 +21,9 @@ class Environment(msgspec.Struct, frozen=True):
     flyte: str  # the version of the SDK in it
     env: dict[str, str] = {}  # the image's own variables; those of a run win
     workdir: str = ""  # where an action starts, relative to the folder; "": in the folder of its bundle
+    prefix: str = (
+        ""  # where its Python is installed, relative to the folder, when pixi has made it; "": in the folder
+    )
     not_honoured: list[str] = []  # layers that only a container has, in words, such as: apt packages: ffmpeg
 
 
@@ -42,5 +45,8 @@ def read_environment(folder: Path) -> Environment:
 
 
 def write_environment(folder: Path, environment: Environment) -> None:
-    """The last step of a build, before the folder gets its name."""
-    (folder / DESCRIPTION).write_bytes(msgspec.json.encode(environment))
+    """The last step of a build. For everybody to read, whatever the umask is."""
+    half = folder / f".{DESCRIPTION}"
+    half.write_bytes(msgspec.json.encode(environment))
+    half.chmod(0o644)
+    half.replace(folder / DESCRIPTION)

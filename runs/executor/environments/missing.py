@@ -43,7 +43,7 @@ def advise(problem: BaseException) -> str:
     )
     if environment.not_honoured:
         asked = "; ".join(environment.not_honoured)
-        advice += f" The image also asks for what needs a container, and is not honoured here: {asked}."
+        advice += f" The image also asks for what is not honoured here: {asked}."
     return advice
 
 

@@ -64,8 +64,9 @@ class InUse:
     def variables(self, base: Mapping[str, str]) -> dict[str, str]:
         """Those of a process that runs in it. base: as for the worker's own Python (`clean_environment`)."""
         kept = {name: value for name, value in base.items() if name not in OTHERS_PACKAGES}
-        path = os.pathsep.join((str(self.folder / "bin"), kept.get("PATH", os.defpath)))
-        return {**kept, "VIRTUAL_ENV": str(self.folder), "PATH": path, **self.environment.env}
+        prefix = self.folder / self.environment.prefix
+        path = os.pathsep.join((str(prefix / "bin"), kept.get("PATH", os.defpath)))
+        return {**kept, "VIRTUAL_ENV": str(prefix), "PATH": path, **self.environment.env}
 
 
 def take(folder: str | Path) -> InUse:

@@ -1,5 +1,7 @@
 """Makes an environment: beside its place, then renamed, under a lock of its own. What is half-built when it ends is removed.
 
+One that pixi makes holds its absolute paths, so it is made at its place. It is whole when it has its description.
+
 Its name is a digest of what decides what is in it, so an image that was built is there at once, whoever asks.
 """
 
@@ -12,7 +14,7 @@ import os
 import shutil
 import stat
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -29,7 +31,7 @@ from runs.executor.environments.layout import (
     write_environment,
 )
 from runs.executor.flyte.bundles import unpack
-from runs.executor.images import uv
+from runs.executor.images import pixi, uv
 from runs.executor.images.errors import ImageBuildError, explain
 from runs.executor.images.interpreters import find_python
 from runs.executor.images.locks import Note, hold
@@ -47,6 +49,11 @@ import flyte, flyte.remote, msgspec, websockets.asyncio.client
 if u.find_spec("flyteidl2"):
     import flyteidl2.core.literals_pb2
 print(json.dumps([platform.python_version(), m.version("flyte")]))
+"""
+# The names of the packages that it has.
+LIST = """
+import importlib.metadata as m, json
+print(json.dumps([(one.metadata["Name"] or "").lower() for one in m.distributions()]))
 """
 Say = Callable[[str], None]
 
@@ -74,10 +81,11 @@ class Made:
 async def build(order: Order, root: Path, variables: Mapping[str, str], say: Say) -> Made:
     """Build, or find, the environment of an image. Raises ImageBuildError; a cancel leaves nothing."""
     own = Versions(".".join(map(str, _own_python())), metadata.version("flyte"))
-    plan = make_plan(order.spec, own, variables)
+    found = await pixi.find_pixi(variables) if pixi.read_installs(order.spec.layers) else None
+    plan = make_plan(order.spec, own, variables, has_pixi=found is not None)
     plan.flyte = plan.flyte or own.flyte
-    python = await find_python(plan.python, variables, say)
-    digest = await _digest(order, plan, python, variables)
+    maker = found.path if found else await find_python(plan.python, variables, say)
+    digest = await _digest(order, plan, found or maker, variables)
     place = environment_folder(root, digest)
     if (there := _find(place)) is None:
         async with hold(root / ".locks" / digest, order.run, say) as lock:
@@ -87,14 +95,18 @@ async def build(order: Order, root: Path, variables: Mapping[str, str], say: Say
                 )
             if (there := _find(place)) is None:
                 try:
-                    return Made(digest, await _make(order, plan, python, place, variables, say))
+                    return Made(digest, await _make(order, plan, maker, place, variables, say))
                 except ImageBuildError as problem:
                     lock.write(Note(order.run, type(problem).__name__, str(problem), time.time()))
                     raise
     say(f"the environment is there already: {digest[:12]}")
-    for what in there.not_honoured:
-        say(f"not honoured, because only a container has it: {what}")
+    _say_not_honoured(there.not_honoured, say)
     return Made(digest, there)
+
+
+def _say_not_honoured(things: Sequence[str], say: Say) -> None:
+    for what in things:
+        say(f"not honoured: {what}")
 
 
 def _own_python() -> tuple[int, int]:
@@ -110,56 +122,57 @@ def _find(place: Path) -> Environment | None:
         return None
 
 
-async def _digest(order: Order, plan: Plan, python: str, variables: Mapping[str, str]) -> str:
-    """Of all that decides what is in the environment, but for what an index has at the moment, as with a container's image."""
-    said = await uv.run_program(
-        [python, "-c", "import platform; print(platform.python_version())"], variables
-    )
-    parts = [
-        LAYOUT,
-        order.content,
-        order.salt,
-        said.lines,
-        python,
-        plan.flyte,
-        *map(metadata.version, NEEDED),
-    ]
+async def _digest(order: Order, plan: Plan, maker: str | pixi.Pixi, variables: Mapping[str, str]) -> str:
+    """Of all that decides what is in the environment, but for what an index has at the moment, as with a container's image.
+
+    maker: the Python that it uses, or the pixi that brings one.
+    """
+    if isinstance(maker, pixi.Pixi):
+        path, version = maker.path, [maker.version]
+    else:
+        path = maker
+        asks = [maker, "-c", "import platform; print(platform.python_version())"]
+        version = (await uv.run_program(asks, variables)).lines
+    parts = [LAYOUT, order.content, order.salt, version, path, plan.flyte, *map(metadata.version, NEEDED)]
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:40]
 
 
 async def _make(
-    order: Order, plan: Plan, python: str, place: Path, variables: Mapping[str, str], say: Say
+    order: Order, plan: Plan, maker: str, place: Path, variables: Mapping[str, str], say: Say
 ) -> Environment:
     begun = time.monotonic()
-    half = place.with_name(f".building-{place.name}")
+    half = place if plan.pixi else place.with_name(f".building-{place.name}")
     context = place.with_name(f".context-{place.name}")
-    for what in plan.not_honoured:
-        say(f"not honoured, because only a container has it: {what}")
+    _say_not_honoured(plan.not_honoured, say)
     try:
         # What a builder that was killed has left is as old as its lock.
-        await asyncio.to_thread(_remove, half, context)
+        await asyncio.to_thread(_remove, place, half, context)
         context.mkdir(mode=0o700)
         if order.context is not None:
             await asyncio.to_thread(unpack, order.context, context)
-        where = {ENVIRONMENT: str(half), CONTEXT: str(context)}
         in_it = _variables(plan, variables, half)
-        steps = [*_first_steps(plan, python), *plan.steps]
+        steps: list[pixi.Install | Step] = [*plan.pixi, *_first_steps(plan, maker), *plan.steps]
         for number, step in enumerate(steps, 1):
             say(f"[{number}/{len(steps)}] {step.says}")
-            await _take(step, where, context, in_it, say)
-        environment = await _check(order, plan, half, place, in_it)
+            if isinstance(step, pixi.Install):
+                await _install(maker, step, context, half, in_it, say)
+            else:
+                await _take(step, {ENVIRONMENT: str(half), CONTEXT: str(context)}, in_it, say)
+        environment = await _check(order, plan, half, in_it)
         await asyncio.to_thread(_copy_files, plan, context, half)
-        write_environment(half, environment)
         await asyncio.to_thread(let_all_read, half)
-        half.rename(place)
+        write_environment(half, environment)
+        if half != place:
+            half.rename(place)
     finally:
-        await _in_any_case(asyncio.to_thread(_remove, half, context))
+        left = [context] if _find(place) else [context, half]
+        await _in_any_case(asyncio.to_thread(_remove, *left))
     say(f"built in {time.monotonic() - begun:.1f} s: Python {environment.python}, flyte {environment.flyte}")
     return environment
 
 
 def _variables(plan: Plan, variables: Mapping[str, str], half: Path) -> dict[str, str]:
-    """Of uv: the builder's and the image's, without those that would lead it elsewhere."""
+    """Of uv and pixi: the builder's and the image's, without those that would lead them elsewhere."""
     given = {name: value for name, value in plan.env.items() if name not in RESERVED}
     ours = {
         name: value
@@ -167,25 +180,49 @@ def _variables(plan: Plan, variables: Mapping[str, str], half: Path) -> dict[str
         if name not in {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON"}
     }
     return {
-        "UV_LINK_MODE": "hardlink", **ours, **given, "UV_PROJECT_ENVIRONMENT": str(half), "UV_NO_PROGRESS": "1",
-        "NO_COLOR": "1",
+        "UV_LINK_MODE": "hardlink", **ours, **given, "UV_PROJECT_ENVIRONMENT": str(half / plan.prefix),
+        "UV_NO_PROGRESS": "1", "PIXI_NO_PROGRESS": "true", "PIXI_NO_WRAP": "true", "NO_COLOR": "1",
     }  # fmt: skip
 
 
 def _first_steps(plan: Plan, python: str) -> list[Step]:
-    """An empty environment, and what an executor needs, before what the image adds: it may pin another version of it."""
-    needed = [f"{name}=={metadata.version(name)}" for name in NEEDED]
-    venv = ("venv", "--no-project", "--relocatable", "--python", python, "--prompt", "flyteui", ENVIRONMENT)
+    """An empty environment, and what an executor needs, before what the image adds: it may pin another version of it.
+
+    What a pixi project brings of that itself stays, as in a container.
+    """
+    packages = [f"flyte=={plan.flyte}", *(f"{name}=={metadata.version(name)}" for name in NEEDED)]
     into = ("pip", "install", "--python", f"{ENVIRONMENT}/bin/python")
+    if plan.pixi:
+        return [Step("install what of flyte the project does not bring", into, unless_there=tuple(packages))]
+    venv = ("venv", "--no-project", "--relocatable", "--python", python, "--prompt", "flyteui", ENVIRONMENT)
     return [
         Step(f"make an environment with Python {plan.python}", venv),
-        Step(f"install flyte {plan.flyte}", (*into, f"flyte=={plan.flyte}", *needed)),
+        Step(f"install flyte {plan.flyte}", (*into, *packages)),
     ]
 
 
-async def _take(
-    step: Step, where: Mapping[str, str], context: Path, variables: Mapping[str, str], say: Say
+async def _install(
+    program: str, install: pixi.Install, context: Path, half: Path, variables: Mapping[str, str], say: Say
 ) -> None:
+    """Let pixi make its environment, and link its Python where an executor looks for one."""
+    project = half / pixi.FOLDER
+    for source, target in install.copies:
+        await asyncio.to_thread(_copy, inside(context, source), inside(project, target))
+    pixi.prepare(project)
+    manifest = ("--manifest-path", str(inside(project, install.manifest)))
+    command = [program, "install", *manifest, "--environment", install.environment, *install.options]
+    done = await uv.run_program(command, variables, folder=str(project), say=say)
+    if done.code:
+        raise explain(install.says, done.lines, program="pixi")
+    pixi.check(half, install)
+    link = python_of(half)
+    link.parent.mkdir(exist_ok=True)
+    link.unlink(missing_ok=True)
+    link.symlink_to(python_of(Path("..", install.prefix)))
+
+
+async def _take(step: Step, where: Mapping[str, str], variables: Mapping[str, str], say: Say) -> None:
+    context, half = Path(where[CONTEXT]), Path(where[ENVIRONMENT])
     for source, target in step.copies:
         shutil.copyfile(inside(context, source), inside(context, target))
     arguments = []
@@ -193,14 +230,26 @@ async def _take(
         for name, folder in where.items():
             argument = argument.replace(name, folder)  # noqa: PLW2901 -- one after the other
         arguments.append(argument)
+    if step.unless_there:
+        missing = await _missing(half, step.unless_there, variables)
+        if not missing:
+            return
+        arguments += missing
     done = await uv.run(arguments, variables, folder=where[CONTEXT], say=say)
     if done.code:
         raise explain(step.says, done.lines)
 
 
-async def _check(
-    order: Order, plan: Plan, half: Path, place: Path, variables: Mapping[str, str]
-) -> Environment:
+async def _missing(half: Path, packages: Sequence[str], variables: Mapping[str, str]) -> list[str]:
+    """Those of which there is no version. packages: name==version."""
+    listed = await uv.run_program([str(python_of(half)), "-c", LIST], variables)
+    if listed.code:
+        raise explain("look what is there", listed.lines, program="Python")
+    there = set(json.loads(listed.lines[-1]))
+    return [package for package in packages if package.partition("==")[0] not in there]
+
+
+async def _check(order: Order, plan: Plan, half: Path, variables: Mapping[str, str]) -> Environment:
     """What is in the new environment. Raises ImageBuildError when the image's packages keep an executor from starting."""
     # The bytecode of what it imports stays in the environment, where those who use it later may not write.
     kept = {name: value for name, value in variables.items() if name != "PYTHONDONTWRITEBYTECODE"}
@@ -213,7 +262,7 @@ async def _check(
     python, flyte = json.loads(done.lines[-1])
     return Environment(
         image=order.image, python=python, flyte=flyte, env=plan.env, not_honoured=plan.not_honoured,
-        workdir=f"{FILES}{plan.workdir}" if plan.workdir else "",
+        prefix=plan.prefix, workdir=f"{FILES}{plan.workdir}" if plan.workdir else "",
     )  # fmt: skip
 
 
@@ -232,14 +281,20 @@ def _copy_files(plan: Plan, context: Path, half: Path) -> None:
         inside(root, plan.workdir).mkdir(parents=True, exist_ok=True)
     for copy in plan.copies:
         source, target = inside(context, copy.source), inside(root, copy.target)
-        if source.is_dir():
-            shutil.copytree(source, target, dirs_exist_ok=True)
-        elif source.is_file():
-            target = target / source.name if copy.target.endswith("/") else target
-            target.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, target)
-        else:
-            raise ImageBuildError(f"{copy.source!r} is not in the context of the image")
+        if copy.target.endswith("/") and source.is_file():
+            target /= source.name
+        _copy(source, target)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """A folder's content, or a file by this name."""
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
+    elif source.is_file():
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+    else:
+        raise ImageBuildError(f"{source.name!r} is not in the context of the image")
 
 
 def let_all_read(folder: Path) -> None:

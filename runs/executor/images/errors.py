@@ -1,7 +1,7 @@
 """Why an image cannot be built, in words: the class is the code of the run's error, the message what the page says.
 
 A page shows the last line of an error: our sentence where it says all, else uv's. `explain` reads what uv has printed.
-It knows uv's sentences, which tests ask the real one for.
+It knows uv's and pixi's sentences, which tests ask the real ones for.
 """
 
 from __future__ import annotations
@@ -37,13 +37,14 @@ _NO_PACKAGE = re.compile(
     r"(?:Because|and) (\S+?) was not found in (?:the package registry|the provided package)"
 )
 _NO_VERSION = re.compile(r"there (?:is|are) no versions? of (\S+)")
+_NO_CANDIDATE = re.compile(r"No candidates were found for ([\w.-]+)")
 _NOT_REACHED = re.compile(
     r"(?i:failed to fetch: `?([^`\s]+)`?|could not connect|dns error|request failed after)"
 )
 
 
-def explain(step: str, lines: Sequence[str]) -> ImageBuildError:
-    """The error of a step that has failed."""
+def explain(step: str, lines: Sequence[str], *, program: str = "uv") -> ImageBuildError:
+    """The error of a step that has failed. program: which has printed the lines."""
     text = " ".join(line.strip() for line in lines)
     tail = "\n".join(line.rstrip() for line in lines[-TAIL:] if not line.startswith(ASIDE))
     if found := _NO_PACKAGE.search(text):
@@ -52,8 +53,12 @@ def explain(step: str, lines: Sequence[str]) -> ImageBuildError:
         )
     if found := _NO_VERSION.search(text):
         return PackageNotFound(f"{tail}\nThere is no version {found[1]} that fits.")
+    if found := _NO_CANDIDATE.search(text):
+        return PackageNotFound(
+            f"{tail}\nNo channel of the pixi project has a package {found[1]} that fits. Check its name, its version and the channels."
+        )
     if _NOT_REACHED.search(text):
         return IndexNotReached(f"{tail}\nThe package index cannot be reached, to {step}.")
     if "No solution found" in text:
         return PackagesConflict(f"No versions fit together, to {step}.\n{tail}")
-    return ImageBuildError(f"uv could not {step}.\n{tail}")
+    return ImageBuildError(f"{program} could not {step}.\n{tail}")

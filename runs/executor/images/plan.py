@@ -15,6 +15,7 @@ from string import Template
 from flyteidl2.imagebuilder import definition_pb2 as idl
 
 from runs.domain.images import Versions, read_base
+from runs.executor.images import pixi
 
 CONTEXT, ENVIRONMENT, FILES = "{context}", "{environment}", "{files}"  # folders, in the arguments of steps
 HOME = "/root"  # of the SDK's images: where they start, and what they import from
@@ -22,21 +23,20 @@ DEFAULT_WORKDIRS = frozenset({"/root", "/home/flyte"})
 # What the SDK puts into its own images, or needs for pixi.
 DEFAULT_APT = frozenset({"build-essential", "ca-certificates", "git", "curl", "bzip2"})
 DEFAULT_ENV = frozenset({"VIRTUAL_ENV", "UV_PYTHON", "UV_LINK_MODE", "PIXI_PROJECT_MANIFEST"})
-PIXI_FOLDER = "/opt/pixi-project"
-DEFAULT_PATHS = ("/opt/venv/bin:", f"{PIXI_FOLDER}/")  # with which the SDK begins PATH
+DEFAULT_PATHS = ("/opt/venv/bin:", f"{pixi.PROJECT}/")  # with which the SDK begins PATH
 _CREATES_USER = "useradd --create-home --shell /bin/bash flyte"
-_PIXI = ("pixi install", "pixi.sh/install")
 PROJECT_FILES = frozenset({"pyproject.toml", "uv.lock", "poetry.lock"})
 MAX_WORDS = 300  # characters of one thing that cannot be honoured
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One command of uv. says: for the log, such as: install pandas==2.2.0. inputs: folders or files that it needs there."""
+    """One command of uv. says: for the log, such as: install pandas==2.2.0."""
 
     says: str
     arguments: tuple[str, ...]
     copies: tuple[tuple[str, str], ...] = ()  # files of the context to put elsewhere before: from, to
+    unless_there: tuple[str, ...] = ()  # packages to add as arguments, where there is none of that name
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +53,17 @@ class Plan:
 
     python: str
     flyte: str = ""
+    pixi: list[pixi.Install] = field(default_factory=list)  # they make the Python, before all steps
     steps: list[Step] = field(default_factory=list)
     copies: list[Copy] = field(default_factory=list)
     env: dict[str, str] = field(default_factory=dict)
     workdir: str = ""
     not_honoured: list[str] = field(default_factory=list)
+
+    @property
+    def prefix(self) -> str:
+        """Where its Python lies, relative to the environment's folder; "": where uv makes it."""
+        return self.pixi[-1].prefix if self.pixi else ""
 
     def cannot(self, what: str) -> None:
         """Say once that something is not honoured."""
@@ -66,18 +72,25 @@ class Plan:
             self.not_honoured.append(what)
 
 
-def make_plan(spec: idl.ImageSpec, own: Versions, variables: Mapping[str, str]) -> Plan:
-    """What to do for this image. own: the worker's; variables: of the build, which values of the image may name."""
+def make_plan(
+    spec: idl.ImageSpec, own: Versions, variables: Mapping[str, str], *, has_pixi: bool = False
+) -> Plan:
+    """What to do for this image. own: the worker's; variables: of the build, which values of the image may name.
+
+    has_pixi: whether it is on this machine.
+    """
     base = read_base(spec.base_image)
     plan = Plan(python=base.python if base else spec.python_version or own.python)
     plan.flyte = base.flyte if base else ""
     if base is None and spec.base_image:
         plan.cannot(f"base image {spec.base_image}")
-    is_pixi = any(word in line for layer in spec.layers for line in layer.commands.cmd for word in _PIXI)
-    if is_pixi:
-        plan.cannot("the pixi project, whose packages come from conda")
+    installs = pixi.read_installs(spec.layers)
+    if has_pixi:
+        plan.pixi = installs
+    elif installs:
+        plan.cannot(pixi.NOT_HERE)
     for layer in spec.layers:
-        _add(plan, layer, variables, is_pixi=is_pixi)
+        _add(plan, layer, variables, is_pixi=bool(installs))
     if plan.copies and not plan.workdir:
         plan.workdir = HOME
     return plan
@@ -98,7 +111,7 @@ def _add(plan: Plan, layer: idl.Layer, variables: Mapping[str, str], *, is_pixi:
                     f"working folder {plan.workdir}: actions begin in a folder of their own, which has its files, not at that path"
                 )
         case "copy_config":
-            if not (is_pixi and layer.copy_config.dst.startswith(PIXI_FOLDER)):
+            if not (is_pixi and pixi.is_part(layer.copy_config)):
                 _add_copy(plan, layer.copy_config)
         case _:
             plan.steps.extend(_installs(plan, layer))
@@ -127,7 +140,7 @@ def _installs(plan: Plan, layer: idl.Layer) -> list[Step]:
 
 def _add_commands(plan: Plan, lines: Iterable[str], *, is_pixi: bool) -> None:
     for line in lines:
-        if _CREATES_USER not in line and not (is_pixi and any(word in line for word in _PIXI)):
+        if _CREATES_USER not in line and not (is_pixi and pixi.is_command(line)):
             plan.cannot(f"command: {line}")
 
 

@@ -32,10 +32,25 @@ PASSED_ON = (
 # Storage credentials, as the SDK reads them.
 PASSED_ON_PREFIXES = ("PYTHON", "AWS_", "FLYTE_AWS_", "GOOGLE_", "AZURE_")
 
-# Passed on to the builder of images alone: how uv reaches the package index, and who it is there.
-BUILDER_VARIABLES = ("SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NETRC", "PYENV_ROOT")
+# Passed on to the builder of images alone: how uv and pixi reach their package indexes, and who they are there.
+BUILDER_VARIABLES = (
+    "SSL_CERT_DIR",
+    "REQUESTS_CA_BUNDLE",
+    "CURL_CA_BUNDLE",
+    "NETRC",
+    "PYENV_ROOT",
+    "RATTLER_AUTH_FILE",
+    "PIXI_CONFIG_FILE",
+)
 # Folders of the worker's own user, in which no other can write.
-OWN_FOLDERS = ("XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")
+OWN_FOLDERS = (
+    "XDG_CACHE_HOME",
+    "XDG_CONFIG_HOME",
+    "XDG_DATA_HOME",
+    "PIXI_HOME",
+    "PIXI_CACHE_DIR",
+    "RATTLER_CACHE_DIR",
+)
 BUILDER_PREFIXES = ("UV_",)
 PROXIES = ("http_proxy", "https_proxy", "all_proxy", "no_proxy")
 

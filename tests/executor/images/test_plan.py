@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 import subprocess
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
 import flyte
 import pytest
 import uv
-from flyte._image import PixiProject
 from flyte._internal.imagebuild.remote_builder import _get_layers_proto
-from flyte._internal.imagebuild.utils import pixi_project_to_primitive_layers
 from flyteidl2.imagebuilder import definition_pb2 as idl
 
 from runs.domain.images import Versions
+from runs.executor.images.pixi import NOT_HERE
 from runs.executor.images.plan import CONTEXT, ENVIRONMENT, Copy, Plan, make_plan
 
 OWN = Versions("3.11", "2.12.1")
@@ -186,18 +186,70 @@ def test_a_foreign_base_image_is_named():
     assert plan.not_honoured == ["base image nvidia/cuda:12.4.1-runtime"]
 
 
-def test_a_pixi_project_is_named_and_not_what_it_is_lowered_to(tmp_path: Path):
-    manifest = tmp_path / "pixi.toml"
-    manifest.touch()
-    lowered = pixi_project_to_primitive_layers(PixiProject(manifest=manifest))
-    image = debian()
-    for layer in lowered:
-        image = image.clone(addl_layer=layer, extendable=True)
+def pixi_project(folder: Path, *, has_lock: bool = False) -> Path:
+    folder.mkdir()
+    (folder / "pixi.toml").touch()
+    (folder / "mine.py").touch()
+    if has_lock:
+        (folder / "pixi.lock").touch()
+    return folder
+
+
+def test_without_pixi_its_project_is_named_and_not_what_it_is_lowered_to(tmp_path: Path):
+    image = debian().with_pixi_project(pixi_project(tmp_path / "mine", has_lock=True)).with_pip_packages("a")
 
     plan = plan_of(image, tmp_path / "context")
 
-    assert plan.not_honoured == ["the pixi project, whose packages come from conda"]
-    assert plan.env == {}
+    assert plan.not_honoured == [NOT_HERE]
+    assert (plan.env, plan.copies, plan.pixi, plan.prefix) == ({}, [], [], "")
+    assert commands(plan) == [(*INTO, "a")]
+
+
+@pytest.mark.parametrize("has_lock", [True, False])
+@pytest.mark.parametrize("mode", ["dependencies_only", "install_project"])
+def test_with_pixi_its_project_is_installed_as_its_lock_says(tmp_path: Path, has_lock: bool, mode: str):
+    folder = pixi_project(tmp_path / "mine", has_lock=has_lock)
+    image = debian().with_pixi_project(
+        folder, environment="gpu", extra_args="--concurrent-solves '2'", project_install_mode=mode  # type: ignore[arg-type]
+    )  # fmt: skip
+
+    plan = make_plan(_get_layers_proto(image, tmp_path / "context"), OWN, {}, has_pixi=True)
+
+    [install] = plan.pixi
+    assert (install.manifest, install.environment) == ("pixi.toml", "gpu")
+    assert install.options == (*(("--locked",) if has_lock else ()), "--concurrent-solves", "2")
+    assert {target: (tmp_path / "context" / source).is_dir() for source, target in install.copies} == (
+        {".": True}
+        if mode == "install_project"
+        else {"pixi.toml": False, **({"pixi.lock": False} if has_lock else {})}
+    )
+    assert plan.prefix == "pixi/.pixi/envs/gpu"
+    assert (plan.not_honoured, plan.env, plan.copies, plan.steps) == ([], {}, [], [])
+
+
+def test_a_pixi_script_is_a_project_with_the_manifest_that_the_sdk_writes(tmp_path: Path):
+    script = tmp_path / "script.py"
+    script.write_text(
+        '# /// script\n# requires-python = ">=3.12"\n# dependencies = ["a==1"]\n'
+        '# [tool.pixi.dependencies]\n# xz = "*"\n# ///\n'
+    )
+    image = flyte.Image.from_pixi_script(script, name="script")
+
+    plan = make_plan(_get_layers_proto(image, tmp_path / "context"), OWN, {}, has_pixi=True)
+
+    [install] = plan.pixi
+    [(source, target)] = install.copies
+    manifest = tomllib.loads((tmp_path / "context" / source).read_text())
+    assert (target, install.environment) == ("pixi.toml", "default")
+    assert manifest["dependencies"] == {"xz": "*", "python": ">=3.12"}
+    assert plan.not_honoured == []
+
+
+@pytest.mark.parametrize("line", ["pixi install", "cd /app && pixi install --locked", "pixi install 'x"])
+def test_pixi_in_a_command_of_the_user_is_a_command_like_others(tmp_path: Path, line: str):
+    plan = make_plan(_get_layers_proto(debian().with_commands([line]), tmp_path), OWN, {}, has_pixi=True)
+
+    assert (plan.pixi, plan.not_honoured) == ([], [f"command: {line}"])
 
 
 def test_variables_may_name_earlier_ones_and_those_of_the_build(tmp_path: Path):
