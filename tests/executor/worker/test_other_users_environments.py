@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import flyte
 import msgspec
 import pytest
 from flyteidl2.core import literals_pb2
@@ -31,8 +32,10 @@ from runs.executor.worker.other_user import CannotBecome, OtherUser, check_start
 from runs.protocol import frames
 from runs.protocol.frames import Key, RunInfo
 from tests.support.executor import user_code
+from tests.support.executor.building import order_of
 from tests.support.executor.fake_server import FakeAction, FakeServer
 from tests.support.executor.isolated import text
+from tests.support.executor.pixi import install_stand_in
 from tests.support.executor.places import PlacesBench
 
 pytestmark = [
@@ -179,13 +182,17 @@ async def build_as_they(bench: OthersBench, root: Path) -> Path:
     return root / built.environment
 
 
-async def run_in(bench: OthersBench, environment: Path) -> None:
+async def run_in(bench: OthersBench, environment: Path, *, prefix: str = "") -> None:
     bench.environment = environment
     ended = await bench.lease(await bench.prepare("tells", names="django iniconfig"))
 
     assert ended.phase is Phase.SUCCEEDED, (ended.failure, text(bench.server))
     said = json.loads(await bench.outputs("tells", ended))
-    assert (said["prefix"], said["iniconfig"], said["modules"]) == (str(environment), "2.0.0", ["iniconfig"])
+    assert (said["prefix"], said["iniconfig"], said["modules"]) == (
+        str(environment / prefix),
+        "2.0.0",
+        ["iniconfig"],
+    )
 
 
 def as_they(user: OtherUser, *command: str) -> str:
@@ -194,6 +201,10 @@ def as_they(user: OtherUser, *command: str) -> str:
         command, check=False, cwd="/", capture_output=True, text=True, **user.process_options
     )
     return done.stdout + done.stderr
+
+
+def writable(user: OtherUser, environment: Path) -> str:
+    return as_they(user, "find", str(environment), "-writable", "!", "-type", "l")
 
 
 async def test_what_they_have_built_is_theirs_and_they_run_in_it(bench: OthersBench, nobody: OtherUser):
@@ -216,5 +227,30 @@ async def test_what_the_workers_user_has_built_they_run_in_and_cannot_change(
 
     await run_in(bench, environment)
 
-    assert as_they(nobody, "find", str(environment), "-writable", "!", "-type", "l") == ""
+    assert writable(nobody, environment) == ""
     assert "denied" in as_they(nobody, "cat", str(root / ".locks" / made.digest))
+
+
+async def test_so_it_is_with_what_pixi_has_made_for_the_workers_user(
+    bench: OthersBench, nobody: OtherUser, shared: Path, variables: dict[str, str]
+):
+    (shared / "pixi.toml").write_text(
+        "[dependencies]\npython = '*'\n[pypi-dependencies]\niniconfig = '==2.0.0'\n"
+    )
+    image = flyte.Image.from_debian_base(name="test").with_pixi_project(shared / "pixi.toml")
+    install_stand_in(shared / "bin")
+    path = f"{shared / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    root = shared / "environments"
+    root.mkdir()
+    root.chmod(0o755)
+    theirs = {**variables, **builder_variables(os.environ), "PATH": path}
+    before = os.umask(0o077)
+    try:
+        made = await build(order_of(image, shared), root, theirs, print)
+    finally:
+        os.umask(before)
+    environment = root / made.digest
+
+    await run_in(bench, environment, prefix=made.environment.prefix)
+
+    assert writable(nobody, environment) == ""

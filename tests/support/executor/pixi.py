@@ -26,7 +26,7 @@ def install_stand_in(folder: Path) -> None:
     """Put it into this folder, which is for PATH."""
     folder.mkdir(parents=True)
     program = folder / "pixi"
-    program.write_text(f"#!/bin/sh\nexec '{sys.executable}' '{Path(__file__)}' \"$@\"\n")
+    program.write_text(f"#!/bin/sh\nexec '{sys.prefix}/bin/python' '{Path(__file__)}' \"$@\"\n")
     program.chmod(0o755)
 
 
