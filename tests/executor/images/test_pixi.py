@@ -7,6 +7,7 @@ import json
 import os
 import socket
 import subprocess
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from runs.domain.phases import Phase
 from runs.executor.environments.layout import environment_folder, python_of, read_environment
 from runs.executor.environments.shelf import Shelf, bytes_of
 from runs.executor.environments.use import take
+from runs.executor.images import pixi
 from runs.executor.images.build import Made, Order, build
 from runs.executor.images.errors import ImageBuildError, PackageNotFound
 from runs.executor.images.pixi import NOT_HERE, find_pixi
@@ -268,3 +270,33 @@ async def test_pixi_is_found_where_its_installer_puts_it(without: Builder):
 
     assert found is not None
     assert found.path == str(place / "pixi")
+
+
+@pytest.mark.parametrize(
+    ("own", "is_detached"),
+    [("", False), ('[mirrors]\n"a" = ["b"]\n', False), ("detached-environments = true\n", True)],
+)
+def test_environments_are_made_in_the_project_unless_it_says_otherwise_itself(
+    tmp_path: Path, own: str, is_detached: bool
+):
+    (tmp_path / ".pixi" / "envs" / "default").mkdir(
+        parents=True
+    )  # of the machine that the project comes from
+    (tmp_path / ".pixi" / "config.toml").write_text(own)
+
+    pixi.prepare(tmp_path)
+
+    settings = tomllib.loads((tmp_path / ".pixi" / "config.toml").read_text())
+    assert settings == {**tomllib.loads(own), "detached-environments": is_detached}
+    assert not (tmp_path / ".pixi" / "envs").exists()
+
+
+def test_an_environment_that_is_elsewhere_is_no_image(tmp_path: Path):
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "default" / "bin").mkdir(parents=True)
+    (elsewhere / "default" / "bin" / "python").touch()
+    (tmp_path / "aa11" / "pixi" / ".pixi").mkdir(parents=True)
+    (tmp_path / "aa11" / "pixi" / ".pixi" / "envs").symlink_to(elsewhere)
+
+    with pytest.raises(ImageBuildError, match="made its environment elsewhere"):
+        pixi.check(tmp_path / "aa11", pixi.Install("pixi.toml", "default", (), ()))
