@@ -62,11 +62,15 @@ class InUse:
         os.close(self.lock)
 
     def variables(self, base: Mapping[str, str]) -> dict[str, str]:
-        """Those of a process that runs in it. base: as for the worker's own Python (`clean_environment`)."""
-        kept = {name: value for name, value in base.items() if name not in OTHERS_PACKAGES}
+        """Those of a process that runs in it. base: as for the worker's own Python (`clean_environment`). Its own programs come first,
+        also where the image has a PATH.
+        """
+        kept = {
+            name: value for name, value in base.items() if name not in OTHERS_PACKAGES
+        } | self.environment.env
         prefix = self.folder / self.environment.prefix
         path = os.pathsep.join((str(prefix / "bin"), kept.get("PATH", os.defpath)))
-        return {**kept, "VIRTUAL_ENV": str(prefix), "PATH": path, **self.environment.env}
+        return {**kept, "VIRTUAL_ENV": str(prefix), "PATH": path}
 
 
 def take(folder: str | Path) -> InUse:
