@@ -10,6 +10,13 @@ from pathlib import Path
 import msgspec
 
 DESCRIPTION = "environment.json"
+LOCKS = (
+    ".locks"  # the folder beside the environments in which each has a file; who builds one holds a lock on it
+)
+BUILDING, CONTEXT = (
+    ".building-",
+    ".context-",
+)  # with the digest: what is half-built, and the files that the image brings
 ENVIRONMENTS = "FLYTEUI_ENVIRONMENTS"  # the variable by which a worker names its builder the folder of all
 
 

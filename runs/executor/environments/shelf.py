@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from runs.executor.environments.layout import DESCRIPTION
+from runs.executor.environments.layout import BUILDING, CONTEXT, DESCRIPTION, LOCKS
 from runs.protocol.worker_frames import StoredEnvironment
 
 GONE = ".removed-"  # what a folder is called while it is removed
@@ -31,6 +31,7 @@ class Shelf:
         """Remove what is unused, and list the rest. Takes as long as there are new files."""
         found = []
         self._clear()
+        self._clear_half_built()
         for folder, status in self._list():
             if self._is_due(status) and self._remove(folder):
                 continue
@@ -74,6 +75,24 @@ class Shelf:
         """Remove what is not called an environment any more, also after a worker that ended meanwhile."""
         for gone in self._root.glob(f"{GONE}*"):
             shutil.rmtree(gone, ignore_errors=True)
+
+    def _clear_half_built(self) -> None:
+        """Remove what a builder has left that was killed: one that builds holds the lock."""
+        for lock in self._root.glob(f"{LOCKS}/*"):
+            if not self._half_built(lock.name):
+                continue
+            with suppress(OSError), lock.open("rb") as held:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                for folder in self._half_built(lock.name):
+                    shutil.rmtree(folder, ignore_errors=True)
+
+    def _half_built(self, digest: str) -> list[Path]:
+        """Folders of this build; at the environment's own place, one without a description."""
+        place = self._root / digest
+        found = [
+            folder for name in (BUILDING, CONTEXT) if (folder := self._root / f"{name}{digest}").is_dir()
+        ]
+        return [*found, place] if place.is_dir() and not (place / DESCRIPTION).exists() else found
 
 
 def bytes_of(folder: Path) -> int:

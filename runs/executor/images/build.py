@@ -24,12 +24,15 @@ from flyteidl2.imagebuilder import definition_pb2
 
 from runs.domain.images import Versions
 from runs.executor.environments.layout import (
+    BUILDING,
+    LOCKS,
     Environment,
     environment_folder,
     python_of,
     read_environment,
     write_environment,
 )
+from runs.executor.environments.layout import CONTEXT as CONTEXT_FOLDER
 from runs.executor.flyte.bundles import unpack
 from runs.executor.images import pixi, uv
 from runs.executor.images.errors import ImageBuildError, explain
@@ -88,7 +91,7 @@ async def build(order: Order, root: Path, variables: Mapping[str, str], say: Say
     digest = await _digest(order, plan, found or maker, variables)
     place = environment_folder(root, digest)
     if (there := _find(place)) is None:
-        async with hold(root / ".locks" / digest, order.run, say) as lock:
+        async with hold(root / LOCKS / digest, order.run, say) as lock:
             if failed := lock.failed:
                 raise type(failed.code, (ImageBuildError,), {})(
                     f"Run {failed.run} has tried: {failed.message}"
@@ -141,8 +144,8 @@ async def _make(
     order: Order, plan: Plan, maker: str, place: Path, variables: Mapping[str, str], say: Say
 ) -> Environment:
     begun = time.monotonic()
-    half = place if plan.pixi else place.with_name(f".building-{place.name}")
-    context = place.with_name(f".context-{place.name}")
+    half = place if plan.pixi else place.with_name(f"{BUILDING}{place.name}")
+    context = place.with_name(f"{CONTEXT_FOLDER}{place.name}")
     _say_not_honoured(plan.not_honoured, say)
     try:
         # What a builder that was killed has left is as old as its lock.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import subprocess
 import sys
@@ -11,7 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from runs.executor.environments.layout import DESCRIPTION, Environment, write_environment
+from runs.executor.environments.layout import (
+    BUILDING,
+    CONTEXT,
+    DESCRIPTION,
+    LOCKS,
+    Environment,
+    write_environment,
+)
 from runs.executor.environments.shelf import Shelf
 from runs.executor.environments.use import EnvironmentUnusable, take
 from runs.executor.worker.environment import clean_environment
@@ -48,6 +56,23 @@ def test_what_is_whole_is_counted_with_its_bytes(tmp_path: Path) -> None:
     assert digest == "aa11"
     assert 100_000 <= size < 200_000
     assert Shelf(str(tmp_path / "nowhere"), 1.0).look() == []
+
+
+def test_what_a_killed_builder_has_left_goes_and_what_is_being_built_stays(tmp_path: Path) -> None:
+    (tmp_path / LOCKS).mkdir()
+    for digest in ("killed", "busy"):
+        (tmp_path / LOCKS / digest).touch()
+        for name in (f"{BUILDING}{digest}", f"{CONTEXT}{digest}", digest):
+            (tmp_path / name).mkdir()
+    make(tmp_path, "whole")
+    (tmp_path / LOCKS / "whole").touch()
+
+    with (tmp_path / LOCKS / "busy").open() as busy:
+        fcntl.flock(busy, fcntl.LOCK_EX)
+        assert names(Shelf(str(tmp_path), None).look()) == ["whole"]
+
+    left = {one.name for one in tmp_path.iterdir()} - {LOCKS}
+    assert left == {"whole", "busy", f"{BUILDING}busy", f"{CONTEXT}busy"}
 
 
 def test_what_nobody_has_used_for_the_period_goes(tmp_path: Path) -> None:
