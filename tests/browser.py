@@ -25,14 +25,7 @@ LAUNCH_ARGS = (
     # the address bar, which nobody sees, would load two pages for each window: as much work as one of ours.
     "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,AimEnabled,HttpsUpgrades,MediaRouter,OptimizationHints,PaintHolding",
 )
-# The shell first: a browser without windows, as Playwright has it, which takes a third less of a processor for a page.
-SYSTEM_NAMES = (
-    "chromium-headless-shell",
-    "chromium",
-    "chromium-browser",
-    "google-chrome",
-    "google-chrome-stable",
-)
+SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PLAYWRIGHT_PATH = """
 from playwright.sync_api import sync_playwright
 with sync_playwright() as playwright:
@@ -42,7 +35,7 @@ HELP = """\
 The browser tests need a Chromium, and none could be found or installed. Tried, in this order:
   1. {names} on PATH
   2. Playwright's own: .venv/bin/python -m playwright install chromium
-  3. Debian's, when root: apt-get install chromium-headless-shell, else chromium
+  3. Debian's, when root: apt-get install chromium
 Install one, or set FLYTEUI_CHROMIUM to the path of one; `make test-fast` runs the tests that need none.
 """
 
@@ -98,14 +91,7 @@ def install_from_debian() -> None:
         return
     print("Playwright's Chromium is not to be had here: installing Debian's ...", flush=True)
     run("apt-get", "update", timeout_seconds=300)
-    run(
-        "apt-get",
-        "install",
-        "--yes",
-        "--no-install-recommends",
-        "chromium-headless-shell",
-        timeout_seconds=900,
-    )
+    run("apt-get", "install", "--yes", "--no-install-recommends", "chromium", timeout_seconds=900)
 
 
 def run(*command: str, timeout_seconds: int) -> None:
