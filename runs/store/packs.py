@@ -191,7 +191,8 @@ def read_all(pack_file: Path) -> list[tuple[str, bytes]]:
 
 
 def _open(pack_file: Path) -> sqlite3.Connection:
-    return sqlite3.connect(f"{pack_file.as_uri()}?immutable=1", uri=True)
+    """Read only: who comes after the pack has become files again must not leave an empty one."""
+    return sqlite3.connect(f"{pack_file.as_uri()}?mode=ro&immutable=1", uri=True)
 
 
 def change_values(pack_file: Path, change: Callable[[str, bytes], bytes]) -> None:

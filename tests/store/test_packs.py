@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import threading
 from pathlib import Path
 from threading import Event
@@ -122,6 +123,13 @@ def test_nothing_outside_of_the_storage_is_touched(folder: Path, settings: Any):
     assert not storage.provide(uri(folder, "a/inputs.pb"))
 
     assert folder.parent.stat().st_mtime == 1000.0
+
+
+def test_a_reader_who_comes_when_the_pack_has_gone_leaves_none(folder: Path):
+    with pytest.raises(sqlite3.OperationalError):
+        packs.read_all(folder / packs.NAME)
+
+    assert not (folder / packs.NAME).exists()
 
 
 def test_who_is_asked_to_stop_packs_nothing(folder: Path):
