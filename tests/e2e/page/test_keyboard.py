@@ -165,7 +165,7 @@ def test_the_tree_the_panel_and_its_tabs(keys: Page, places: Places):
     expect(row(page, name)).to_have_attribute("aria-selected", "true")
     tab_to(page, panel.get_by_role("button", name="Copy action name"))
     page.keyboard.press("Enter")
-    page.wait_for_function("window.announced.includes('Copied')")
+    page.wait_for_function("() => window.announced.includes('Copied')")
     assert page.evaluate("navigator.clipboard.readText()") == name
     tab_to(page, panel.get_by_role("tab", name="Overview"))
     page.keyboard.press("End")

@@ -249,7 +249,11 @@ def test_an_address_that_the_documentation_does_not_have_still_has_its_bar(
 ):
     lost = f"{installed.url}/docs/how-to/nothing/"
     answers: list[Response] = []
-    failing_page.on("response", answers.append)
+
+    def note(answer: Response) -> None:
+        answers.append(answer)
+
+    failing_page.on("response", note)
     failing_page.goto(lost)
 
     expect(failing_page.get_by_role("link", name="Dashboard", exact=True)).to_be_visible()
