@@ -25,7 +25,7 @@ TO_DASHBOARD = '<a class="to-dashboard" href="/">Dashboard</a>'
 # It is served for any address below that of the site, so its own addresses begin at the server's root, where Zensical takes the site to be.
 NOT_FOUND = "404.html"
 SERVED_AT = "/docs/"
-FROM_ROOT = re.compile(r'((?:href|src)="|"base":")/')
+FROM_ROOT = re.compile(r'((?:href|src)="|"(?:base|search)":")/')
 # Not for readers: the pictures of the README, and a map of addresses that nobody has.
 LEFT_OUT = ("screenshots", "sitemap.xml", "sitemap.xml.gz")
 

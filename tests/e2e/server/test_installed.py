@@ -257,6 +257,7 @@ def test_an_address_that_the_documentation_does_not_have_still_has_its_bar(
     failing_page.goto(lost)
 
     expect(failing_page.get_by_role("link", name="Dashboard", exact=True)).to_be_visible()
+    failing_page.wait_for_load_state("networkidle")
     assert [answer.url for answer in answers if not answer.ok] == [lost]
 
 
