@@ -90,9 +90,15 @@ export class LogView extends HTMLElement {
   }
 
   scrolled() {
-    this.follows = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < SLACK_PX;
+    const isAtEnd = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < SLACK_PX;
+    // Where the box has grown or shrunk since it was settled, nobody has scrolled away from the end: it moved.
+    if (isAtEnd || this.extent === this.settled) this.follows = isAtEnd;
     if (this.follows) this.unseen = 0;
     this.settle();
+  }
+
+  get extent() {
+    return `${this.box.scrollHeight} ${this.box.clientHeight}`;
   }
 
   toggleWrap() {
@@ -110,6 +116,7 @@ export class LogView extends HTMLElement {
   /** Stay at the end, or show how many lines came since. */
   settle() {
     if (this.follows) this.box.scrollTop = this.box.scrollHeight;
+    this.settled = this.extent;
     this.wrap.setAttribute("aria-pressed", String(!this.hasAttribute("data-ui-nowrap")));
     this.jump.hidden = this.follows;
     this.jump.textContent = this.unseen ? `${this.unseen} new ${this.unseen > 1 ? "lines" : "line"} ↓` : "Jump to the end ↓";

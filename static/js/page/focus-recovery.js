@@ -1,4 +1,5 @@
-// The focus is never lost: when its element goes away, is hidden or disabled, the nearest usable one around it gets it.
+// The focus is never lost: when its element goes away, is hidden or disabled, the nearest usable one around it gets it; the
+// element itself where it is usable again by then, as a button that one frame disables and the next one enables.
 
 /** From the element that had the focus last, up to the page. @type {HTMLElement[]} */
 let chain = [];
@@ -15,19 +16,22 @@ function isUsable(element) {
 
 /** The element itself where it can have the focus, else the first in it that Tab would reach. @param {HTMLElement} element */
 function targetIn(element) {
-  if (element.matches("[tabindex]")) return element;
+  if (element.matches(FOCUSABLE)) return element;
   return [...element.querySelectorAll(FOCUSABLE)].find((one) => one.tabIndex >= 0 && isUsable(one));
 }
 
 function recover() {
   const [last, ...around] = chain;
-  if (!last || document.activeElement !== document.body || isUsable(last)) return;
+  if (!last || document.activeElement !== document.body) return;
   const opener = last.closest("dialog") && document.getElementById(before);
-  for (const element of opener ? [opener, ...around] : around) {
+  for (const element of opener ? [opener, ...around] : chain) {
     const target = isUsable(element) && targetIn(element);
     if (target) return target.focus({ preventScroll: true });
   }
 }
+
+/** Whether a button of the pointer is down. */
+let isPressed = false;
 
 /** After what happens now, and what follows from it at once. */
 function recoverSoon() {
@@ -39,5 +43,9 @@ document.addEventListener("focusin", (event) => {
   if (!event.target.closest("dialog")) before = event.target.closest("[id]")?.id ?? "";
   for (let at = /** @type {HTMLElement | null} */ (event.target); at && at !== document.body; at = at.parentElement) chain.push(at);
 });
+document.addEventListener("pointerdown", () => (isPressed = true), true);
+for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, () => (isPressed = false), true);
+// A press beside everything takes the focus away on purpose.
+document.addEventListener("focusout", () => isPressed && (chain = []), true);
 for (const kind of ["focusout", "htmx:after:swap", "htmx:ws:after:message:incoming", "abort-asked"]) document.addEventListener(kind, recoverSoon);
 document.addEventListener("close", recoverSoon, true); // of dialogs: it does not bubble

@@ -36,6 +36,19 @@ COLLECT = """() => {
   }).observe(box, { childList: true });
 }"""
 
+# The second time before the browser tells of the scrolling that the first one made.
+SHRINK_TWICE = """async () => {
+  const view = document.querySelector("log-view");
+  view.box.style.height = "300px";
+  view.settle();
+  view.box.style.height = "150px";
+  for (let frames = 0; frames < 3; frames++) await new Promise(requestAnimationFrame);
+}"""
+FROM_END = """() => {
+  const { scrollHeight, scrollTop, clientHeight } = document.querySelector("log-view").box;
+  return scrollHeight - scrollTop - clientHeight;
+}"""
+
 
 class Chat:
     """A run whose root prints what it is told to."""
@@ -234,6 +247,21 @@ def test_what_is_searched_for_is_counted_walked_and_can_stand_alone(page: Page, 
     chat.end()
 
 
+def test_a_box_that_shrinks_and_shrinks_again_is_followed_to_its_end(page: Page, chat: Chat):
+    chat.say("flood 0 400")
+    chat.end()
+    open_log(page, chat)
+    until_line(page, "the last line")
+
+    page.evaluate(SHRINK_TWICE)
+
+    expect(page.locator(".log-jump")).to_be_hidden()
+    assert page.evaluate(FROM_END) < 1
+    page.locator("log-view .log").hover()
+    page.mouse.wheel(0, -50)
+    expect(page.locator(".log-jump")).to_be_visible()
+
+
 def test_lines_that_are_not_loaded_are_found_by_the_server(page: Page, chat: Chat):
     chat.say("out needle at the start", "flood 0 6000")
     chat.end()
@@ -284,6 +312,8 @@ def test_only_the_log_that_is_shown_is_told(page: Page, chat: Chat):
     page.get_by_role("tab", name="Overview").click()
     expect(page.locator("#overview")).to_be_visible()
     assert {"kind": "log", "action": 0} in wire.said[-2:]
+    page.keyboard.press("f")  # which a frame answers: what was said before it is known then, too
+    expect(page.get_by_role("status").get_by_text("No action has failed").first).to_be_attached()
     told = sum("log" in frame for frame in wire.heard)
     chat.say("out not shown")
     chat.end()
