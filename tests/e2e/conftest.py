@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-from tests.browser import LAUNCH_ARGS, find_chromium
+from tests.browser import LAUNCH_ARGS, find_shell
 from tests.support.nets import NET_MS
 from tests.support.pages.run_page import run_url
 from tests.support.pages.states import Places, make_places
@@ -44,7 +44,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(LAUNCH_ARGS))
+        browser = playwright.chromium.launch(executable_path=find_shell(), args=list(LAUNCH_ARGS))
         new_context = browser.new_context
 
         def new_patient_context(**options: Any) -> BrowserContext:

@@ -1,9 +1,5 @@
 from __future__ import annotations
 
-import asyncio
-import os
-import signal
-import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from runs.executor.link.config import ExecutorConfig, encode_config
-from runs.executor.worker.environment import clean_environment
+from runs.executor.link.config import ExecutorConfig
 from runs.protocol.frames import AbortNote, Key, RunInfo, now_us
 from tests.support.executor import user_code
 from tests.support.executor.fake_server import FakeAction, FakeServer
+from tests.support.executor.forked import ForkedExecutor, fork_executor
 
 STOP_SECONDS = 10.0
 
@@ -29,11 +25,11 @@ class Bench:
     folder: Path
     module: ModuleType
     bundle_uri: str
-    process: asyncio.subprocess.Process | None = None
+    process: ForkedExecutor | None = None
     env: dict[str, str] = field(default_factory=dict)
     processes: int = 8  # isolated ones, at a time
 
-    async def launch(self, *, idle_seconds: float = 300.0) -> asyncio.subprocess.Process:
+    async def launch(self, *, idle_seconds: float = 300.0) -> ForkedExecutor:
         config = ExecutorConfig(
             url=self.server.url,
             endpoint="http://127.0.0.1:9",
@@ -47,16 +43,7 @@ class Bench:
             idle_seconds=idle_seconds,
             env=self.env,
         )
-        self.process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "runs.executor",
-            stdin=asyncio.subprocess.PIPE,
-            env=clean_environment(os.environ, {}),
-            start_new_session=True,
-        )  # fmt: skip
-        assert self.process.stdin is not None
-        self.process.stdin.write(encode_config(config) + b"\n")
-        await self.process.stdin.drain()
-        self.process.stdin.close()
+        self.process = await fork_executor(config)
         return self.process
 
     async def start(self, task: str, *, run: int = 1, **values: Any) -> FakeAction:
@@ -92,9 +79,8 @@ class Bench:
         Path(self.env["GATE"]).touch()
 
     async def stop(self) -> None:
-        if self.process is not None and self.process.returncode is None:
-            self.process.send_signal(signal.SIGKILL)
-            await self.process.wait()
+        if self.process is not None:
+            await self.process.stop()
 
 
 def note(reason: str = "too slow", *, target: str = "a0", cause: str = "external abort") -> AbortNote:

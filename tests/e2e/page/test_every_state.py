@@ -191,7 +191,10 @@ def walk(page: Page) -> list[dict[str, Any]]:
             continue
         if stops and here["index"] == stops[0]["index"]:
             return stops
-        stops.append(here)
+        if (
+            here["index"] < 0 or not stops or here["index"] != stops[-1]["index"]
+        ):  # a frame keeps it while Tab goes through what is in it
+            stops.append(here)
     raise AssertionError(f"still in the page after {MOST_STOPS} times Tab")
 
 

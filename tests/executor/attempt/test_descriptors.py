@@ -48,9 +48,7 @@ async def test_output_of_programs_goes_to_the_action_that_started_them_among_oth
         assert set(lines(bench, "out", run)) == {f"run{run}"}
 
 
-async def test_what_may_be_of_several_runs_stays_with_the_process(
-    bench: Bench, capfd: pytest.CaptureFixture[str]
-):
+async def test_what_may_be_of_several_runs_stays_with_the_process(bench: Bench):
     go = bench.folder / "go"
     await bench.start("echoes", run=2, gate=str(bench.folder / "enough"))
     await bench.server.until(lambda: lines(bench, "out", 2), "its first line")
@@ -59,7 +57,8 @@ async def test_what_may_be_of_several_runs_stays_with_the_process(
     await bench.server.until_ended(Key(1, "a0"))
 
     assert "who was it?" not in lines(bench, "out", 1) + lines(bench, "out", 2)
-    assert "who was it?" in capfd.readouterr().err
+    assert bench.process is not None
+    assert "who was it?" in bench.process.stderr()
 
 
 async def test_a_writer_that_holds_pythons_lock_never_waits_for_room(bench: Bench):
@@ -68,17 +67,16 @@ async def test_a_writer_that_holds_pythons_lock_never_waits_for_room(bench: Benc
     assert await bench.outputs("fills_the_descriptor", action) == "went on"
 
 
-async def test_last_words_of_a_process_that_dies_are_not_lost(
-    bench: Bench, capfd: pytest.CaptureFixture[str]
-):
+async def test_last_words_of_a_process_that_dies_are_not_lost(bench: Bench):
     await bench.start("dies")
-    assert bench.process is not None
-    await asyncio.wait_for(bench.process.wait(), 10)
+    process = bench.process
+    assert process is not None
+    await asyncio.wait_for(process.wait(), 10)
 
     def said() -> str:
         text = ""
         while "these were its last words" not in text:
-            text += capfd.readouterr().err
+            text += process.stderr()
         return text
 
     assert await asyncio.wait_for(asyncio.to_thread(said), 10)

@@ -195,19 +195,18 @@ async def test_a_lost_lease_does_not_leave_refusing_code_behind(bench: Bench):
     assert bench.process.returncode is None
 
 
-async def test_what_an_action_leaves_behind_is_closed_in_the_end(
-    bench: Bench, capfd: pytest.CaptureFixture[str]
-):
+async def test_what_an_action_leaves_behind_is_closed_in_the_end(bench: Bench):
     await bench.start("neighbour", run=1, gate=str(bench.folder))
 
     left = await bench.run("leaves_refusals_behind", run=2, gate=str(bench.folder))
-    stderr = ""
+    stderr, process = "", bench.process
+    assert process is not None
 
     async def closed() -> None:
         nonlocal stderr
         while "closing what refuses to stop" not in stderr:
             await asyncio.sleep(0)
-            stderr += capfd.readouterr().err
+            stderr += process.stderr()
 
     await asyncio.wait_for(closed(), 10)
     assert left.phase is Phase.SUCCEEDED

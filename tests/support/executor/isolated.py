@@ -9,6 +9,7 @@ from typing import Any
 from runs.protocol.frames import Key
 from tests.executor.conftest import Bench
 from tests.support.executor.fake_server import FakeServer
+from tests.support.executor.forked import ForkedExecutor
 from tests.support.processes import is_alive
 from tests.support.server.server import wait_until
 
@@ -43,5 +44,5 @@ def children_of(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def zygote_of(process: asyncio.subprocess.Process) -> int:
+def zygote_of(process: ForkedExecutor) -> int:
     return children_of(process.pid)[0]

@@ -2,7 +2,8 @@
 
 Loading takes one or two seconds of a processor, and tests run hundreds of commands. KIND is `manage`, for the management commands of
 one server, or `flyte`, for the client of any. A request is a line of JSON on stdin, with arguments and environment; the answer is one on
-stdout, with the exit code and what was printed. Nothing is opened before a fork, and no thread is started.
+stdout, with the exit code and what was printed. What a command loads besides is loaded here after it, for those that follow. A thread
+that a module starts when it is loaded starts in each fork instead.
 """
 
 from __future__ import annotations
@@ -10,32 +11,50 @@ from __future__ import annotations
 import importlib
 import json
 import os
-import subprocess
 import sys
+import sysconfig
 import tempfile
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-# What the client loads. The client itself starts a thread when it is imported, and threads do not live through a fork.
-LIST_MODULES = """
-import flyte.cli.main, flyte.cli._run, flyte.remote, json, sys
-print(json.dumps([name for name in sys.modules if name.partition('.')[0] not in {'flyte', 'flyteui', '__main__'}]))
-"""
+FOR_MANAGE = ("runs.management.commands.demo", "runs.management.commands.doctor")
+FOR_FLYTE = ("flyte.cli.main", "flyte.cli._run", "flyte.remote")
+LIBRARIES = sysconfig.get_path("purelib")
+start_thread = threading.Thread.start
 
 
 def load_for_manage() -> None:
     import django
 
     django.setup()
-    for name in ("runs.management.commands.demo", "runs.management.commands.doctor"):
-        importlib.import_module(name)
+    load(FOR_MANAGE)
 
 
 def load_for_flyte() -> None:
-    listed = subprocess.run([sys.executable, "-c", LIST_MODULES], capture_output=True, text=True, check=True)
-    for name in json.loads(listed.stdout.splitlines()[-1]):
-        importlib.import_module(name)
+    load(FOR_FLYTE)
+
+
+def load(names: Iterable[str]) -> None:
+    """Import modules; their threads, which would not live through a fork, wait for it."""
+    waiting: list[threading.Thread] = []
+    threading.Thread.start = lambda self: waiting.append(self)  # type: ignore[method-assign]  # noqa: PLW0108 (binds)
+    for name in names:
+        with suppress(ModuleNotFoundError):  # some put what is no module there
+            importlib.import_module(name)
+    threading.Thread.start = start_thread  # type: ignore[method-assign]
+    os.register_at_fork(after_in_child=lambda: [start_thread(thread) for thread in waiting])
+
+
+def libraries() -> set[str]:
+    """The names of what is loaded from the environment, and not from a user's folder."""
+    return {
+        name
+        for name, module in list(sys.modules.items())
+        if str(getattr(module, "__file__", None)).startswith(LIBRARIES)
+    }
 
 
 def manage(arguments: list[str]) -> None:
@@ -80,6 +99,7 @@ def answer(command: Callable[[list[str]], None], request: dict[str, Any]) -> dic
     with (
         tempfile.TemporaryFile() as out,
         tempfile.TemporaryFile() as err,
+        tempfile.TemporaryFile() as loaded,
         Path(os.devnull).open("rb") as null,
     ):
         child = os.fork()
@@ -89,23 +109,27 @@ def answer(command: Callable[[list[str]], None], request: dict[str, Any]) -> dic
                 for stream, number in ((null, 0), (out, 1), (err, 2)):
                     os.dup2(stream.fileno(), number)
                 code = run(command, request)
+                loaded.write("\n".join(libraries()).encode())
+                loaded.flush()
             finally:
                 sys.stdout.flush()
                 sys.stderr.flush()
                 os._exit(code)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         printed = []
-        for stream in (out, err):
+        for stream in (out, err, loaded):
             stream.seek(0)
             printed.append(stream.read().decode())
+    load(sorted(set(printed[2].split()) - set(sys.modules)))
     return {"code": code, "out": printed[0], "err": printed[1]}
 
 
 def main(kind: str) -> None:
-    load, command = KINDS[kind]
-    load()
+    prepare, command = KINDS[kind]
+    prepare()
     for line in sys.stdin:
         print(json.dumps(answer(command, json.loads(line))), flush=True)
+    os._exit(0)  # what would wait here for threads waits for some that never started
 
 
 if __name__ == "__main__":
