@@ -18,11 +18,11 @@ from tests.support.server.server import ROOT, Server, wait_until
 
 PREPARE = """
 import django; django.setup()
-from django.core.management import call_command
 from runs.engine import registry
 from runs.store import client_config
-call_command("migrate", verbosity=0); registry.seed(); client_config.write()
+registry.seed(); client_config.write()
 """
+MIGRATE = "from django.core.management import call_command; call_command('migrate', verbosity=0)"
 CLEAR_SECONDS = 20.0
 
 
@@ -52,7 +52,8 @@ class Parts(Server):
 
     def prepare(self) -> None:
         """What `up` does before it starts the parts: the database and the client's configuration."""
-        subprocess.run([sys.executable, "-c", PREPARE], cwd=ROOT, env=self.env, check=True, timeout=180)
+        code = PREPARE if self.take_migrated() else PREPARE.replace("from runs", f"{MIGRATE}\nfrom runs", 1)
+        subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=self.env, check=True, timeout=180)
 
     def start_web(self) -> None:
         self.web = self._spawn("-m", "flyteui.web", "-b", "127.0.0.1", "-p", str(self.port), "-v", "0",

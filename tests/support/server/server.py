@@ -120,13 +120,7 @@ class Server:
         self.env["FLYTEUI_PORT"] = str(port)
 
     def start(self, *options: str) -> Server:
-        self.home.mkdir(parents=True, exist_ok=True)
-        if (
-            self.is_migrated
-            and not (self.home / DATABASE).exists()
-            and "FLYTEUI_DATABASE_URL" not in self.env
-        ):
-            shutil.copy(migrated_database(), self.home / DATABASE)
+        self.take_migrated()
         begun = time.monotonic()
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
@@ -139,6 +133,14 @@ class Server:
             raise
         self.start_seconds = time.monotonic() - begun
         return self
+
+    def take_migrated(self) -> bool:
+        """Begin with a database that has been migrated, and say so, unless there is one already."""
+        self.home.mkdir(parents=True, exist_ok=True)
+        if not self.is_migrated or (self.home / DATABASE).exists() or "FLYTEUI_DATABASE_URL" in self.env:
+            return False
+        shutil.copy(migrated_database(), self.home / DATABASE)
+        return True
 
     def is_ready(self) -> bool:
         try:
