@@ -28,6 +28,8 @@ LAUNCH_ARGS = (
     # the address bar, which nobody sees, would load two pages for each window: as much work as one of ours.
     "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,AimEnabled,HttpsUpgrades,MediaRouter,OptimizationHints,PaintHolding",
 )
+# Without a process and a renderer for graphics that nobody sees.
+SHELL_ARGS = (*LAUNCH_ARGS, "--in-process-gpu", "--disable-software-rasterizer")
 SHELL_NAME = "chromium-headless-shell"  # Debian's
 SYSTEM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 PLAYWRIGHT_PATH = """

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
 
-from tests.browser import LAUNCH_ARGS, find_shell
+from tests.browser import SHELL_ARGS, find_shell
 from tests.support.nets import NET_MS
 from tests.support.pages.run_page import run_url
 from tests.support.pages.states import Places, make_places
@@ -23,6 +23,7 @@ LONGEST = (
     "test_alone", "test_keyboard", "test_isolated_actions", "test_up", "test_memory", "test_aborts", "test_soak", "test_equivalence",
     "test_environments", "test_declared", "test_secrets", "test_examples",
 )  # fmt: skip
+SIZE: ViewportSize = {"width": 1280, "height": 800}
 expect.set_options(timeout=NET_MS)
 
 
@@ -44,7 +45,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_shell(), args=list(LAUNCH_ARGS))
+        browser = playwright.chromium.launch(executable_path=find_shell(), args=list(SHELL_ARGS))
         new_context = browser.new_context
 
         def new_patient_context(**options: Any) -> BrowserContext:
@@ -59,8 +60,8 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page in which every error of the console fails the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    """A page in which every error of the console fails the test. Without motion: what turns is drawn eight times a second."""
+    context = browser.new_context(viewport=SIZE, reduced_motion="reduce")
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -73,7 +74,7 @@ def page(browser: Browser) -> Iterator[Page]:
 @pytest.fixture
 def failing_page(browser: Browser) -> Iterator[Page]:
     """A page that may log errors: the browser itself reports what is refused or cut. Those of scripts fail the test."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    context = browser.new_context(viewport=SIZE, reduced_motion="reduce")
     page = context.new_page()
     errors: list[str] = []
     page.on("pageerror", lambda error: errors.append(str(error)))
@@ -106,6 +107,6 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
 @pytest.fixture
 def still_page(browser: Browser) -> Iterator[Page]:
     """Without motion: a colour that fades is no colour to measure. What the console says does not matter here."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800}, reduced_motion="reduce")
+    context = browser.new_context(viewport=SIZE, reduced_motion="reduce")
     yield context.new_page()
     context.close()

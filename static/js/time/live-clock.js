@@ -107,7 +107,11 @@ document.addEventListener("pointerover", ({ target }) => {
   if (element) element.title = formatBoth(timestampOf(element));
 });
 
-/** @param {Element} element @param {string} text */
+/** Change the text of an element: of its text node where it has nothing else, because a node that comes or goes makes the browser ask
+ * for every `:has()` above it whether it still holds. @param {Element} element @param {string} text */
 export function write(element, text) {
-  if (element.textContent !== text) element.textContent = text;
+  const { firstChild, lastChild } = element;
+  if (element.textContent === text) return;
+  if (firstChild instanceof Text && firstChild === lastChild) firstChild.data = text;
+  else element.textContent = text;
 }

@@ -29,12 +29,15 @@ STAND_STILL = (
 )
 
 
-def violations(page: Page, options: dict[str, Any] = OPTIONS) -> list[str]:
-    """What axe says of the page as it stands. Its source comes over the debugger, for which the page's policy does not count."""
+def violations(page: Page, options: dict[str, Any] = OPTIONS, within: str = "html") -> list[str]:
+    """What axe says of the page as it stands, or of that part of it.
+
+    Its source comes over the debugger, for which the page's policy does not count.
+    """
     if not page.evaluate("'axe' in window"):
         page.evaluate(AXE.read_text())
     page.evaluate(STAND_STILL)
-    found: dict[str, Any] = page.evaluate("(options) => axe.run(document, options)", options)
+    found: dict[str, Any] = page.evaluate("([part, options]) => axe.run(part, options)", [within, options])
     return [
         f"{rule['id']} ({rule['impact']}): {rule['help']}\n    {node['html'][:240]}\n    {node['failureSummary'].splitlines()[-1].strip()}"
         for rule in found["violations"]
