@@ -149,6 +149,14 @@ def work_by(
     return code
 
 
+def exit_code_of(left: SystemExit) -> int:
+    """What Python makes of it when a program is left so; a message goes to stderr."""
+    if left.code is None or isinstance(left.code, int):
+        return (left.code or 0) & 0xFF
+    print(left.code, file=sys.stderr)
+    return 1
+
+
 def leave(code: int) -> NoReturn:
     end_interpreter(is_patient=False)
     os._exit(code)

@@ -18,7 +18,7 @@ from typing import NoReturn, TextIO
 
 from runs.executor.attempt.working_folder import WorkingFolder
 from runs.executor.flyte import child_controller, failures
-from runs.executor.processes.action_process import Channel, work_by
+from runs.executor.processes.action_process import Channel, exit_code_of, work_by
 from runs.executor.processes.main_thread import MainThread
 from runs.executor.processes.protocol import Start
 from runs.executor.processes.zygote import Zygote
@@ -38,10 +38,7 @@ def run(start: Start, main: MainThread, channel: Channel, log: TextIO) -> int:
         if not start.is_function:
             record_if_missing(left, start.args)
             return 1
-        if left.code is None or isinstance(left.code, int):
-            return (left.code or 0) & 0xFF
-        print(left.code, file=sys.stderr)
-        return 1
+        return exit_code_of(left)
     except BaseException as problem:
         if not (main.was_cancelled and isinstance(problem, asyncio.CancelledError)):
             traceback.print_exc()

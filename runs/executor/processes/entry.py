@@ -20,7 +20,7 @@ from typing import Any, TextIO
 
 from runs.executor.attempt.working_folder import WorkingFolder
 from runs.executor.flyte import entry_point
-from runs.executor.processes.action_process import Channel, work_by
+from runs.executor.processes.action_process import Channel, exit_code_of, work_by
 from runs.executor.processes.main_thread import MainThread
 from runs.executor.processes.protocol import Start
 from runs.executor.processes.zygote import Zygote
@@ -58,10 +58,7 @@ def run(start: Start, main: MainThread, channel: Channel, log: TextIO) -> int:
     try:
         entry_point.run(start.args[1:], main, channel, log, folder, start.secrets)
     except SystemExit as left:
-        if left.code is None or isinstance(left.code, int):
-            return (left.code or 0) & 0xFF
-        print(left.code, file=sys.stderr)
-        return 1
+        return exit_code_of(left)
     except BaseException as problem:
         if not (main.was_cancelled and isinstance(problem, asyncio.CancelledError)):
             traceback.print_exc()
