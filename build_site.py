@@ -45,12 +45,14 @@ def main() -> int:
             shutil.rmtree(left)
         else:
             left.unlink(missing_ok=True)
-    pages = list(SITE.rglob("*.html"))
     lost = SITE / NOT_FOUND
     lost.write_text(FROM_ROOT.sub(rf"\1{SERVED_AT}", lost.read_text()))
-    for page in pages:
+    for page in SITE.rglob("*.html"):
         move_scripts(page)
-    return link_to_dashboard(pages) or adopt_style()
+        replace_once(page, CORNER, TO_DASHBOARD, "a corner for the link to the dashboard")
+    (bundle,) = (SITE / SCRIPTS).glob("bundle.*.min.js")
+    replace_once(bundle, STYLE, ADOPT, "a place that makes a style for the search")
+    return 0
 
 
 def move_scripts(page: Path) -> None:
@@ -66,30 +68,12 @@ def move_scripts(page: Path) -> None:
     page.write_text(INLINE.sub(refer, page.read_text()))
 
 
-def link_to_dashboard(pages: list[Path]) -> int:
-    """Returns the exit code: a reader must find the way back on every page."""
-    for page in pages:
-        code, count = CORNER.subn(TO_DASHBOARD, page.read_text())
-        if count != 1:
-            sys.stderr.write(
-                f"{page.name} has {count} corners for the link to the dashboard, not 1: see build_site.py\n"
-            )
-            return 1
-        page.write_text(code)
-    return 0
-
-
-def adopt_style() -> int:
-    """Returns the exit code: a Zensical whose script is another one needs another pattern."""
-    (bundle,) = (SITE / SCRIPTS).glob("bundle.*.min.js")
-    code, count = STYLE.subn(ADOPT, bundle.read_text())
+def replace_once(file: Path, pattern: re.Pattern[str], by: str, what: str) -> None:
+    """Leaves the program where the file has none or several: another Zensical needs another pattern."""
+    text, count = pattern.subn(by, file.read_text())
     if count != 1:
-        sys.stderr.write(
-            f"{bundle.name} has {count} places that make a style for the search, not 1: see build_site.py\n"
-        )
-        return 1
-    bundle.write_text(code)
-    return 0
+        sys.exit(f"{file.name} has {count}, not 1, of this: {what}. See build_site.py")
+    file.write_text(text)
 
 
 if __name__ == "__main__":

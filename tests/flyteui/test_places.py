@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -51,3 +52,14 @@ def test_an_inline_script_becomes_a_file(monkeypatch: pytest.MonkeyPatch, tmp_pa
         f'<script src="../{build_site.SCRIPTS}/{made.name}"></script>'
         '<script src="x.js"></script><script type="application/json">{}</script>'
     )
+
+
+@pytest.mark.parametrize("text", ["", "one two one"])
+def test_a_page_that_has_not_exactly_one_place_ends_the_build(tmp_path: Path, text: str):
+    page = tmp_path / "index.html"
+    page.write_text(text)
+
+    with pytest.raises(SystemExit, match=r"index\.html has [02], not 1, of this: a number"):
+        build_site.replace_once(page, re.compile("one"), "1", "a number")
+
+    assert page.read_text() == text
