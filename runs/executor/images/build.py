@@ -25,6 +25,7 @@ from flyteidl2.imagebuilder import definition_pb2
 from runs.domain.images import Versions
 from runs.executor.environments.layout import (
     BUILDING,
+    CONTEXT,
     LOCKS,
     Environment,
     environment_folder,
@@ -32,13 +33,12 @@ from runs.executor.environments.layout import (
     read_environment,
     write_environment,
 )
-from runs.executor.environments.layout import CONTEXT as CONTEXT_FOLDER
 from runs.executor.flyte.bundles import unpack
 from runs.executor.images import pixi, uv
 from runs.executor.images.errors import ImageBuildError, explain
 from runs.executor.images.interpreters import find_python
 from runs.executor.images.locks import Note, hold
-from runs.executor.images.plan import CONTEXT, ENVIRONMENT, Plan, Step, make_plan
+from runs.executor.images.plan import CONTEXT_MARK, ENVIRONMENT_MARK, Plan, Step, make_plan
 
 LAYOUT = 1  # grows when the same image would be built otherwise
 NEEDED = ("msgspec", "websockets")  # by our executor, beside flyte
@@ -145,7 +145,7 @@ async def _make(
 ) -> Environment:
     begun = time.monotonic()
     half = place if plan.pixi else place.with_name(f"{BUILDING}{place.name}")
-    context = place.with_name(f"{CONTEXT_FOLDER}{place.name}")
+    context = place.with_name(f"{CONTEXT}{place.name}")
     _say_not_honoured(plan.not_honoured, say)
     try:
         # What a builder that was killed has left is as old as its lock.
@@ -160,7 +160,7 @@ async def _make(
             if isinstance(step, pixi.Install):
                 await _install(maker, step, context, half, in_it, say)
             else:
-                await _take(step, {ENVIRONMENT: str(half), CONTEXT: str(context)}, in_it, say)
+                await _take(step, {ENVIRONMENT_MARK: str(half), CONTEXT_MARK: str(context)}, in_it, say)
         environment = await _check(order, plan, half, in_it)
         await asyncio.to_thread(_copy_files, plan, context, half)
         await asyncio.to_thread(let_all_read, half)
@@ -194,10 +194,19 @@ def _first_steps(plan: Plan, python: str) -> list[Step]:
     What a pixi project brings of that itself stays, as in a container.
     """
     packages = [f"flyte=={plan.flyte}", *(f"{name}=={metadata.version(name)}" for name in NEEDED)]
-    into = ("pip", "install", "--python", f"{ENVIRONMENT}/bin/python")
+    into = ("pip", "install", "--python", f"{ENVIRONMENT_MARK}/bin/python")
     if plan.pixi:
         return [Step("install what of flyte the project does not bring", into, unless_there=tuple(packages))]
-    venv = ("venv", "--no-project", "--relocatable", "--python", python, "--prompt", "flyteui", ENVIRONMENT)
+    venv = (
+        "venv",
+        "--no-project",
+        "--relocatable",
+        "--python",
+        python,
+        "--prompt",
+        "flyteui",
+        ENVIRONMENT_MARK,
+    )
     return [
         Step(f"make an environment with Python {plan.python}", venv),
         Step(f"install flyte {plan.flyte}", (*into, *packages)),
@@ -225,7 +234,7 @@ async def _install(
 
 
 async def _take(step: Step, where: Mapping[str, str], variables: Mapping[str, str], say: Say) -> None:
-    context, half = Path(where[CONTEXT]), Path(where[ENVIRONMENT])
+    context, half = Path(where[CONTEXT_MARK]), Path(where[ENVIRONMENT_MARK])
     for source, target in step.copies:
         shutil.copyfile(inside(context, source), inside(context, target))
     arguments = []
@@ -238,7 +247,7 @@ async def _take(step: Step, where: Mapping[str, str], variables: Mapping[str, st
         if not missing:
             return
         arguments += missing
-    done = await uv.run(arguments, variables, folder=where[CONTEXT], say=say)
+    done = await uv.run(arguments, variables, folder=where[CONTEXT_MARK], say=say)
     if done.code:
         raise explain(step.says, done.lines)
 

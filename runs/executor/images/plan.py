@@ -17,7 +17,10 @@ from flyteidl2.imagebuilder import definition_pb2 as idl
 from runs.domain.images import Versions, read_base
 from runs.executor.images import pixi
 
-CONTEXT, ENVIRONMENT, FILES = "{context}", "{environment}", "{files}"  # folders, in the arguments of steps
+CONTEXT_MARK, ENVIRONMENT_MARK = (
+    "{context}",
+    "{environment}",
+)  # stand in the arguments of steps for these folders
 HOME = "/root"  # of the SDK's images: where they start, and what they import from
 DEFAULT_WORKDIRS = frozenset({"/root", "/home/flyte"})
 # What the SDK puts into its own images, or needs for pixi.
@@ -126,7 +129,7 @@ def _installs(plan: Plan, layer: idl.Layer) -> list[Step]:
             packages = layer.pip_packages
             return [_pip(" ".join(packages.packages), packages.options, packages.packages)]
         case "requirements":
-            file = f"{CONTEXT}/{layer.requirements.file}"
+            file = f"{CONTEXT_MARK}/{layer.requirements.file}"
             name = posixpath.basename(layer.requirements.file)
             return [_pip(f"what {name} lists", layer.requirements.options, ["--requirement", file])]
         case "python_wheels":
@@ -161,7 +164,7 @@ def _options(options: idl.PipOptions) -> list[str]:
 
 
 def _pip(what: str, options: idl.PipOptions, arguments: Iterable[str]) -> Step:
-    into = ("pip", "install", "--python", f"{ENVIRONMENT}/bin/python")
+    into = ("pip", "install", "--python", f"{ENVIRONMENT_MARK}/bin/python")
     return Step(f"install {what}", (*into, *_options(options), *arguments))
 
 
@@ -170,7 +173,7 @@ def _wheels(layer: idl.PythonWheels) -> list[Step]:
 
     In this order, because the index may have a version that needs something else.
     """
-    links = ["--find-links", f"{CONTEXT}/{layer.dir}"]
+    links = ["--find-links", f"{CONTEXT_MARK}/{layer.dir}"]
     exactly = [*links, "--no-deps", "--no-index", "--reinstall-package", layer.package_name]
     return [
         _pip(f"the wheel of {layer.package_name}", idl.PipOptions(), [*exactly, layer.package_name]),
@@ -197,8 +200,8 @@ def _uv_project(layer: idl.UVProject) -> Step:
             options.append("--frozen")
     name = posixpath.basename(folder) or "the project"
     says = f"install the project {name}" + (", as its uv.lock says" if layer.uvlock else "")
-    sync = ("sync", "--inexact", "--no-editable", "--no-dev", "--project", f"{CONTEXT}/{folder}")
-    return Step(says, (*sync, "--python", f"{ENVIRONMENT}/bin/python", *options), copies)
+    sync = ("sync", "--inexact", "--no-editable", "--no-dev", "--project", f"{CONTEXT_MARK}/{folder}")
+    return Step(says, (*sync, "--python", f"{ENVIRONMENT_MARK}/bin/python", *options), copies)
 
 
 # Of poetry's install: which groups and extras; what else it takes is about its own environment.
@@ -222,17 +225,17 @@ def _poetry_project(plan: Plan, layer: idl.PoetryProject) -> list[Step]:
             groups += [word, next(words, "")]
         else:
             plan.cannot(f"poetry install {word}")
-    pins = f"{CONTEXT}/poetry-requirements.txt"
+    pins = f"{CONTEXT_MARK}/poetry-requirements.txt"
     export = (
-        "tool", "run", "--python", f"{ENVIRONMENT}/bin/python", "--from", "poetry", "--with", "poetry-plugin-export", "poetry", "export", "--no-interaction",
-        "--format", "requirements.txt", "--output", pins, "--directory", f"{CONTEXT}/{folder}", *groups,
+        "tool", "run", "--python", f"{ENVIRONMENT_MARK}/bin/python", "--from", "poetry", "--with", "poetry-plugin-export", "poetry", "export", "--no-interaction",
+        "--format", "requirements.txt", "--output", pins, "--directory", f"{CONTEXT_MARK}/{folder}", *groups,
     )  # fmt: skip
     steps = [
         Step("read poetry.lock", export, copies),
         _pip("what poetry.lock pins", idl.PipOptions(), ["--requirement", pins]),
     ]
     if is_root:
-        steps.append(_pip("the project", idl.PipOptions(), ["--no-deps", f"{CONTEXT}/{folder}"]))
+        steps.append(_pip("the project", idl.PipOptions(), ["--no-deps", f"{CONTEXT_MARK}/{folder}"]))
     return steps
 
 

@@ -16,10 +16,10 @@ from flyteidl2.imagebuilder import definition_pb2 as idl
 
 from runs.domain.images import Versions
 from runs.executor.images.pixi import NOT_HERE
-from runs.executor.images.plan import CONTEXT, ENVIRONMENT, Copy, Plan, make_plan
+from runs.executor.images.plan import CONTEXT_MARK, ENVIRONMENT_MARK, Copy, Plan, make_plan
 
 OWN = Versions("3.11", "2.12.1")
-INTO = ("pip", "install", "--python", f"{ENVIRONMENT}/bin/python")
+INTO = ("pip", "install", "--python", f"{ENVIRONMENT_MARK}/bin/python")
 Change = Callable[[flyte.Image], flyte.Image]
 
 
@@ -61,7 +61,7 @@ def test_requirements_are_read_from_the_context(tmp_path: Path):
     [command] = commands(plan_of(debian().with_requirements(file), tmp_path / "context"))
 
     assert command[:-1] == (*INTO, "--requirement")
-    assert Path(command[-1].replace(CONTEXT, str(tmp_path / "context"))).read_text() == "a==1\n"
+    assert Path(command[-1].replace(CONTEXT_MARK, str(tmp_path / "context"))).read_text() == "a==1\n"
 
 
 def test_wheels_win_over_what_the_index_has(tmp_path: Path):
@@ -69,7 +69,7 @@ def test_wheels_win_over_what_the_index_has(tmp_path: Path):
 
     exactly, needs = commands(make_plan(idl.ImageSpec(layers=[layer]), OWN, {}))
 
-    assert needs == (*INTO, "--find-links", f"{CONTEXT}/dist", "mine")
+    assert needs == (*INTO, "--find-links", f"{CONTEXT_MARK}/dist", "mine")
     assert {"--no-index", "--no-deps", "--reinstall-package"} < set(exactly)
 
 
@@ -93,7 +93,7 @@ def test_a_uv_project_is_synchronised_as_its_lock_says(
     plan = plan_of(image, context := tmp_path / "context")
 
     [command] = commands(plan)
-    project = Path(command[command.index("--project") + 1].replace(CONTEXT, str(context)))
+    project = Path(command[command.index("--project") + 1].replace(CONTEXT_MARK, str(context)))
     assert command[0] == "sync"
     assert {"--no-editable", "--inexact"} < set(command)
     assert ("--frozen" in command) is has_lock
@@ -128,7 +128,7 @@ def test_a_poetry_project_is_installed_from_what_its_lock_pins(tmp_path: Path):
     export, install = commands(plan)
     assert export[:2] == ("tool", "run")
     assert export[-2:] == ("--only", "main")
-    assert install[-2:] == ("--requirement", f"{CONTEXT}/poetry-requirements.txt")
+    assert install[-2:] == ("--requirement", f"{CONTEXT_MARK}/poetry-requirements.txt")
     assert plan.not_honoured == ["poetry install --sync"]
 
 
