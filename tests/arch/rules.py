@@ -8,7 +8,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 Rule = Callable[[str], list[str]]
 
@@ -26,6 +26,7 @@ WRITING_METHODS = frozenset({"update", "bulk_update", "update_or_create", "updat
 SENDING_METHODS = frozenset({"group_send"})
 ASYNC_DOORS = frozenset({"sync_to_async", "database_sync_to_async"})
 SQL_THAT_SETS_PHASE = re.compile(r"\bset\b[^;]*\bphase\b\"?\s*=", re.IGNORECASE)
+JS_FUNCTION = re.compile(r"\s*(async\s+)?(function\b|(\([^)]*\)|\w+)\s*=>)")
 LONGEST_FILE = 400
 
 
@@ -119,6 +120,47 @@ def is_sleep(call: ast.Call) -> bool:
             )
             return not yields_once
     return False
+
+
+def waits_for_expressions(source: str) -> list[str]:
+    """Waits of Playwright for what is no function: it evaluates that anew at each look, which our pages' policy refuses.
+
+    A constant is looked up in the same file.
+    """
+    nodes = list(walk(source))
+    named = {
+        target.id: node.value
+        for node in nodes
+        if isinstance(node, ast.Assign)
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
+    return [
+        f"{node.lineno}: waits for what is no function"
+        for node in nodes
+        if isinstance(node, ast.Call) and called_name(node) == "wait_for_function"
+        if not JS_FUNCTION.match(beginning(awaited(node), named))
+    ]
+
+
+def awaited(call: ast.Call) -> ast.expr | None:
+    """The argument that says for what."""
+    given = [*call.args[:1], *(keyword.value for keyword in call.keywords if keyword.arg == "expression")]
+    return given[0] if given else None
+
+
+def beginning(value: ast.expr | None, named: Mapping[str, ast.expr]) -> str:
+    """Of a text, as far as it does not depend on anything; "" of what is no text."""
+    match value:
+        case ast.Name(id=name):
+            return beginning(named.get(name), {})
+        case ast.JoinedStr(values=[first, *_]):
+            return beginning(first, {})
+        case ast.BinOp(left=left):
+            return beginning(left, named)
+        case ast.Constant(value=str(text)):
+            return text
+    return ""
 
 
 def called_name(call: ast.Call) -> str | None:

@@ -111,6 +111,34 @@ def test_what_only_looks_like_a_sleep_is_no_offence(source: str) -> None:
     assert rules.sleeps(source) == []
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "page.wait_for_function('window.isReady')",
+        "page.wait_for_function(f'{name} > 1')",
+        "page.wait_for_function(expression='window.isReady')",
+        "page.wait_for_function(READY); READY = 'window.isReady'",
+        "page.wait_for_function(READY)",
+    ],
+)
+def test_a_wait_for_an_expression_is_found(source: str) -> None:
+    assert rules.waits_for_expressions(source) == ["1: waits for what is no function"]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "page.wait_for_function('() => window.isReady')",
+        "page.wait_for_function(f'([name, {{at}}]) => {name} > 1', arg=1)",
+        "page.wait_for_function(expression='async one => one.isReady')",
+        "page.wait_for_function(READY); READY = '(one) => one.isReady' + MORE",
+        "page.evaluate('window.isReady')",
+    ],
+)
+def test_a_wait_for_a_function_is_no_offence(source: str) -> None:
+    assert rules.waits_for_expressions(source) == []
+
+
 def test_a_send_to_the_channel_layer_is_found() -> None:
     assert rules.channel_sends("await self.channel_layer.group_send('run.1', {})") == ["1: group_send"]
 

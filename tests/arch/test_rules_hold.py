@@ -54,5 +54,9 @@ def test_tests_wait_for_events_and_never_sleep() -> None:
     assert offences(rules.sleeps, python_files("tests", but=["tests/workflows"])) == []
 
 
+def test_browser_tests_wait_for_functions() -> None:
+    assert offences(rules.waits_for_expressions, python_files("tests", "benchmarks")) == []
+
+
 def test_files_are_short() -> None:
     assert offences(rules.too_long, python_files(*PRODUCT, "tests", "benchmarks", "examples", "manage")) == []
