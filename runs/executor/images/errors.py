@@ -52,13 +52,19 @@ def explain(step: str, lines: Sequence[str], *, program: str = "uv") -> ImageBui
             f"{tail}\nThe package {found[1]} does not exist in the package index. Check its name, or name its index (index_url)."
         )
     if found := _NO_VERSION.search(text):
-        return PackageNotFound(f"{tail}\nThere is no version {found[1]} that fits.")
+        return PackageNotFound(
+            f"{tail}\nThere is no version {found[1]} that fits. Ask for another one, or for another Python."
+        )
     if found := _NO_CANDIDATE.search(text):
         return PackageNotFound(
             f"{tail}\nNo channel of the pixi project has a package {found[1]} that fits. Check its name, its version and the channels."
         )
     if _NOT_REACHED.search(text):
-        return IndexNotReached(f"{tail}\nThe package index cannot be reached, to {step}.")
+        return IndexNotReached(
+            f"{tail}\nThe package index cannot be reached, to {step}. Check its address and the worker's network, and submit again."
+        )
     if "No solution found" in text:
-        return PackagesConflict(f"No versions fit together, to {step}.\n{tail}")
-    return ImageBuildError(f"{program} could not {step}.\n{tail}")
+        return PackagesConflict(
+            f"No versions fit together, to {step}. Ask for others of what {program} names.\n{tail}"
+        )
+    return ImageBuildError(f"{program} could not {step}. Change the image as its lines say.\n{tail}")

@@ -165,7 +165,10 @@ def test_a_build_that_fails_names_the_package(server: Server):
     assert (
         "The package flyteui-has-no-such-package does not exist in the package index" in root["error_message"]
     )
-    assert "was not found in the package registry" in " ".join(server.output(found[4]).split())
+    log = server.output(found[4])
+    assert " ".join(log.split()).count("was not found in the package registry") == 1
+    assert log.rstrip().endswith("Check its name, or name its index (index_url).")
+    assert "Traceback" not in log
     (image,) = images(server, "failing")
     assert image["environment"] == ""
 
