@@ -1,7 +1,7 @@
 """The scripts and styles of the pages: each a file of its own in static/, and joined into one of a kind where that was built.
 
-A page that nobody has loaded before would ask for 85 files. `make modules` joins them into static/dist/, as the wheel has them;
-while a source differs from what was joined, the sources are served.
+A page that nobody has loaded before would ask for 85 files. `join_pages.py` joins them into static/dist/, in a checkout by `make modules`
+and for a wheel; while a source differs from what was joined, the sources are served.
 """
 
 from __future__ import annotations

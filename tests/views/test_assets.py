@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,7 +31,9 @@ def root(tmp_path: Path, settings) -> Iterator[Path]:
 
 
 def join_in(static: Path) -> None:
-    assert join_pages.join(static, join_pages.find_esbuild()) == 0
+    esbuild = join_pages.find_esbuild()
+    assert esbuild
+    assert join_pages.join(static, esbuild) == 0
 
 
 def test_without_joined_files_each_source_is_served(root: Path):
@@ -53,3 +56,36 @@ def test_each_style_and_each_script_is_in_what_is_joined(root: Path):
         source_map = (root / "static/dist" / f"app.{kind}.map").read_text()
         names = {file.name for file in (STATIC / kind).rglob(f"*.{kind}")} - NOT_JOINED
         assert [name for name in sorted(names) if f"/{name}" not in source_map] == []
+
+
+@pytest.fixture
+def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of all programs, none, on a machine with a checkout in which nobody has run `make modules`."""
+    for kind in joined.SOURCES:
+        shutil.copytree(STATIC / kind, tmp_path / "static" / kind)
+    shutil.copy(settings.ROOT / "package.json", tmp_path)
+    monkeypatch.setattr(join_pages, "ROOT", tmp_path)
+    monkeypatch.setattr(join_pages, "STATIC", tmp_path / "static")
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    monkeypatch.setenv("PATH", str(programs))
+    return programs
+
+
+def test_without_esbuild_and_npm_nothing_is_joined_and_that_is_no_error(bare: Path, capsys):
+    assert join_pages.main() == 0
+
+    assert "neither esbuild nor npm" in capsys.readouterr().out
+    assert not (join_pages.STATIC / "dist").exists()
+
+
+def test_npm_is_asked_for_the_version_that_is_pinned(bare: Path):
+    (bare / "npm").write_text('#!/bin/sh\necho "$*" > asked\nexit 7\n')
+    (bare / "npm").chmod(0o755)
+
+    assert join_pages.main() == 7
+
+    asked = (join_pages.ROOT / "asked").read_text()
+    pinned = json.loads((settings.ROOT / "package.json").read_text())["devDependencies"]["esbuild"]
+    assert f" --package=esbuild@{pinned} -- esbuild " in asked
+    assert not joined.is_joined(join_pages.STATIC)
