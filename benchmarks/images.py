@@ -18,7 +18,7 @@ PACKAGES = ["pandas==2.3.3", "numpy==2.3.5"]
 
 
 def image(url: str, scale: float) -> Lines:
-    """Into an empty cache of uv, and again beside it, with hard links into the cache that is full then."""
+    """Into an empty cache of uv, and again beside it, from the cache that is full then."""
     del url, scale
     with tempfile.TemporaryDirectory(prefix="flyteui-bench-") as folder:
         cold, warm = (asyncio.run(_build(Path(folder), name)) for name in ("cold", "warm"))

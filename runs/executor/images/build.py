@@ -183,8 +183,7 @@ def _variables(plan: Plan, variables: Mapping[str, str], half: Path) -> dict[str
         if name not in {"VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "UV_PYTHON"}
     }
     return {
-        "UV_LINK_MODE": "hardlink", **ours, **given, "UV_PROJECT_ENVIRONMENT": str(half / plan.prefix),
-        "UV_NO_PROGRESS": "1", "PIXI_NO_PROGRESS": "true", "PIXI_NO_WRAP": "true", "NO_COLOR": "1",
+        **ours, **given, "UV_PROJECT_ENVIRONMENT": str(half / plan.prefix), "UV_NO_PROGRESS": "1", "PIXI_NO_PROGRESS": "true", "PIXI_NO_WRAP": "true", "NO_COLOR": "1",
     }  # fmt: skip
 
 

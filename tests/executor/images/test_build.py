@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
+import subprocess
+import sys
 import tarfile
 from functools import partial
 from pathlib import Path
 
 import pytest
+import uv
 from flyteidl2.imagebuilder import definition_pb2 as idl
 
 from runs.executor.environments.layout import environment_folder, read_environment
@@ -19,6 +23,7 @@ from tests.support.processes import is_alive
 from tests.support.server.server import wait_until
 
 pytestmark = [pytest.mark.processes, pytest.mark.timeout(600)]
+CLONE = 0x40049409  # FICLONE of linux/fs.h
 
 
 def left_in(root: Path) -> list[str]:
@@ -60,6 +65,30 @@ async def test_what_an_executor_imports_is_compiled_also_where_python_shall_writ
     assert [list((site / name / "__pycache__").glob("__init__.*.pyc")) != [] for name in ("flyte", "msgspec")] == [
         True, True,
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["", "copy"])
+async def test_an_environment_shares_files_with_the_cache_only_where_they_can_be_linked_and_not_cloned(
+    tmp_path: Path, mode: str
+):
+    chosen = variables(UV_LINK_MODE=mode) if mode else variables()
+    made = await build(order(pip("cowsay==6.0")), tmp_path, chosen, Log())
+
+    cache = Path(subprocess.check_output([uv.find_uv_bin(), "cache", "dir"], env=chosen, text=True).strip())
+    can_only_link = cache.stat().st_dev == tmp_path.stat().st_dev and not can_clone(tmp_path)
+    (file,) = environment_folder(tmp_path, made.digest).glob("lib/python*/site-packages/cowsay/__init__.py")
+    assert (file.stat().st_nlink > 1) is (can_only_link and not mode)
+
+
+def can_clone(folder: Path) -> bool:
+    """Whether the file system lets files share their blocks until one is written."""
+    (folder / "one").write_bytes(b"1" * 4096)
+    with (folder / "one").open() as one, (folder / "two").open("wb") as two:
+        try:
+            fcntl.ioctl(two, CLONE, one.fileno())
+        except OSError:
+            return sys.platform == "darwin"  # which has another call for it, and uv takes that
+    return True
 
 
 async def test_of_several_builds_at_once_one_builds_and_the_others_wait_for_it(tmp_path: Path):
