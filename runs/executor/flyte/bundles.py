@@ -87,21 +87,19 @@ async def _fetch(uri: str, archive: Path) -> None:
         raise InvalidBundle(f"the code bundle {uri} is not in storage") from missing
 
 
-def unpack(archive: Path, folder: Path) -> None:
-    """Unpack a .tar.gz, or raise InvalidBundle, which names the member that is not allowed."""
+def unpack(archive: Path, folder: Path, what: str = "code bundle") -> None:
+    """Unpack a .tar.gz, or raise InvalidBundle, which names the member that is not allowed. what: the archive, for that message."""
     files = size = 0
     try:
         with tarfile.open(archive, "r:gz") as bundle:
             for member in bundle:
                 files, size = files + 1, size + member.size
                 if files > MAX_FILES:
-                    raise InvalidBundle(f"the code bundle has more than {MAX_FILES} files")
+                    raise InvalidBundle(f"the {what} has more than {MAX_FILES} files")
                 if size > MAX_BYTES:
-                    raise InvalidBundle(
-                        f"the code bundle is larger than {MAX_BYTES // 1024**2} MiB when unpacked"
-                    )
+                    raise InvalidBundle(f"the {what} is larger than {MAX_BYTES // 1024**2} MiB when unpacked")
                 bundle.extract(member, folder, filter="data")
     except tarfile.FilterError as refused:
-        raise InvalidBundle(f"the code bundle may not be unpacked: {refused}") from refused
+        raise InvalidBundle(f"the {what} may not be unpacked: {refused}") from refused
     except (tarfile.TarError, gzip.BadGzipFile, zlib.error, EOFError) as broken:
-        raise InvalidBundle(f"the code bundle is not a gzip'ed tar file: {broken}") from broken
+        raise InvalidBundle(f"the {what} is not a gzip'ed tar file: {broken}") from broken

@@ -33,7 +33,7 @@ from runs.executor.environments.layout import (
     read_environment,
     write_environment,
 )
-from runs.executor.flyte.bundles import unpack
+from runs.executor.flyte.bundles import InvalidBundle, unpack
 from runs.executor.images import pixi, uv
 from runs.executor.images.errors import ImageBuildError, explain
 from runs.executor.images.interpreters import find_python
@@ -152,7 +152,7 @@ async def _make(
         await asyncio.to_thread(_remove, place, half, context)
         context.mkdir(mode=0o700)
         if order.context is not None:
-            await asyncio.to_thread(unpack, order.context, context)
+            await _unpack(order.context, context)
         in_it = _variables(plan, variables, half)
         steps: list[pixi.Install | Step] = [*plan.pixi, *_first_steps(plan, maker), *plan.steps]
         for number, step in enumerate(steps, 1):
@@ -172,6 +172,13 @@ async def _make(
         await _in_any_case(asyncio.to_thread(_remove, *left))
     say(f"built in {time.monotonic() - begun:.1f} s: Python {environment.python}, flyte {environment.flyte}")
     return environment
+
+
+async def _unpack(archive: Path, context: Path) -> None:
+    try:
+        await asyncio.to_thread(unpack, archive, context, "context of the image")
+    except InvalidBundle as problem:
+        raise ImageBuildError(f"{problem}; submit again") from problem
 
 
 def _variables(plan: Plan, variables: Mapping[str, str], half: Path) -> dict[str, str]:

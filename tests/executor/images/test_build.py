@@ -207,6 +207,17 @@ async def test_a_cancel_kills_uv_and_removes_what_is_half_built(tmp_path: Path):
     assert left_in(root) == []
 
 
+async def test_what_is_wrong_with_the_files_of_an_image_is_said_in_words(tmp_path: Path):
+    archive = tmp_path / "context.tar.gz"
+    with tarfile.open(archive, "w:gz") as packed:
+        packed.add(__file__, "../outside.py")
+
+    with pytest.raises(ImageBuildError, match=r"the context of the image may not be unpacked: .*outside\.py"):
+        await build(order(context=archive), tmp_path / "environments", variables(), Log())
+
+    assert left_in(tmp_path / "environments") == []
+
+
 def test_files_cannot_leave_the_image(tmp_path: Path):
     with pytest.raises(ImageBuildError, match="leads out of the image"):
         building.inside(tmp_path, "../../etc/passwd")
