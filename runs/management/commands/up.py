@@ -96,10 +96,15 @@ def welcome(config: Path) -> str:
 def line_to_run(config: Path) -> str:
     """A line for another shell, in this folder."""
     if settings.IS_INSTALLED:
-        ours = shlex.join(["flyteui", *settings.OPTIONS])
-        return f"{ours} flyte run FILE.py TASK    (or `{ours} config --write`, once, and then `flyte run FILE.py TASK`)"
+        ours = shlex.join([called("flyteui"), *settings.OPTIONS])
+        return f"{ours} flyte run FILE.py TASK    (or `{ours} config --write`, once, and then `{called('flyte')} run FILE.py TASK`)"
     flyte = shlex.join([shown(Path(sys.executable).with_name("flyte")), "--config", shown(config)])
     return f"{flyte} run examples/external_abort.py main --n 10 --sleep_for 30"
+
+
+def called(program: str) -> str:
+    """How a shell finds it: by its path, where it lies in a virtual environment that is not active."""
+    return program if shutil.which(program) else shown(Path(sys.executable).with_name(program))
 
 
 def shown(path: Path) -> str:
