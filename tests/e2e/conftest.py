@@ -7,9 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize, expect, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    Page,
+    Playwright,
+    ViewportSize,
+    expect,
+    sync_playwright,
+)
 
-from tests.browser import SHELL_ARGS, find_shell
+from tests.browser import LAUNCH_ARGS, SHELL_ARGS, find_chromium, find_shell
 from tests.support.nets import NET_MS
 from tests.support.pages.run_page import run_url
 from tests.support.pages.states import Places, make_places
@@ -43,19 +51,38 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
+def playwright() -> Iterator[Playwright]:
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=find_shell(), args=list(SHELL_ARGS))
-        new_context = browser.new_context
+        yield playwright
 
-        def new_patient_context(**options: Any) -> BrowserContext:
-            context = new_context(**options)
-            context.set_default_timeout(NET_MS)
-            return context
 
-        browser.new_context = new_patient_context  # type: ignore[method-assign]
-        yield browser
-        browser.close()
+@pytest.fixture(scope="session")
+def browser(playwright: Playwright) -> Iterator[Browser]:
+    """Without windows, where there is such a one."""
+    browser = launch(playwright, find_shell(), SHELL_ARGS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """As people have it: from the last control of a page, Tab goes to those of its window."""
+    browser = launch(playwright, find_chromium(), LAUNCH_ARGS)
+    yield browser
+    browser.close()
+
+
+def launch(playwright: Playwright, path: str | None, arguments: tuple[str, ...]) -> Browser:
+    browser = playwright.chromium.launch(executable_path=path, args=list(arguments))
+    new_context = browser.new_context
+
+    def new_patient_context(**options: Any) -> BrowserContext:
+        context = new_context(**options)
+        context.set_default_timeout(NET_MS)
+        return context
+
+    browser.new_context = new_patient_context  # type: ignore[method-assign]
+    return browser
 
 
 @pytest.fixture
