@@ -110,8 +110,8 @@ def test_a_fresh_server_shows_a_demo_run_also_where_another_server_has_been(tmp_
     first, second = Server(tmp_path / "first"), Server(tmp_path / "second")
     second.use_port(first.port)
     second.env["HOME"] = first.env["HOME"]
+    first.is_migrated = False
     for server in (first, second):
-        server.is_migrated = False
         server.start("--demo")
         try:
             begun = partial(server.query, "SELECT * FROM runs_action WHERE short_name = 'load'")
