@@ -250,11 +250,13 @@ class Offer:
 
 
 def get_offer(executor_id: UUID) -> Offer:
-    """What waits for this executor, within its capacity. At most four statements."""
+    """What waits for this executor, within its capacity. At most five statements; two while nothing is queued in its pool."""
     executor = Executor.objects.get(pk=executor_id)
     if executor.state != Executor.State.CONNECTED:
         return Offer(0, is_draining=executor.drain_asked_at is not None)
-    waiting = places.waiting_for(executor, wall_time()).count()
+    # Asked of each executor at each change of its runs, and every two seconds: what a run may is asked where something waits.
+    is_queued = Action.objects.filter(pool_id=executor.pool_id, phase=Phase.QUEUED).exists()
+    waiting = places.waiting_for(executor, wall_time()).count() if is_queued else 0
     if not waiting:
         return Offer(0, is_draining=False)
     return Offer(max(0, min(waiting, free_slots(executor))), is_draining=False)

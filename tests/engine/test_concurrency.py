@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from runs.domain.phases import Phase
 from runs.engine import concurrency, leases
@@ -98,6 +99,17 @@ def test_an_executor_is_offered_nothing_that_the_limit_forbids() -> None:
     assert scene.lease() == []
     scene.batch(scene.started("b"), scene.finished("b"))
     assert leases.get_offer(scene.executor_id).count == 1
+
+
+def test_an_offer_while_nothing_is_queued_is_two_statements(
+    django_assert_num_queries: DjangoAssertNumQueries,
+) -> None:
+    """It is asked of each executor at each change of its runs, and every two seconds while nothing changes."""
+    scene = Scene()
+    scene.start()
+
+    with django_assert_num_queries(2):
+        assert leases.get_offer(scene.executor_id).count == 0
 
 
 def test_no_process_is_started_for_what_the_limit_forbids() -> None:
