@@ -153,6 +153,12 @@ def test_the_command_says_where_to_look(capsys):
     assert run.actions.count() == 9
 
 
+def test_the_command_needs_no_server_that_was_started():
+    call_command("demo", "--shape", "2x3")
+
+    assert Run.objects.latest("pk").actions.count() == 9
+
+
 @pytest.mark.usefixtures("_projects")
 def test_the_command_makes_an_earlier_run_that_is_recovered_and_whose_outputs_are_in_the_cache(
     settings, tmp_path

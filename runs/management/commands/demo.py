@@ -19,6 +19,7 @@ from runs.demo.setup import SECONDS, begin_before, create_demo_run, slots_for
 from runs.demo.simulation import make_finished_run
 from runs.domain.addresses.pages import run_path
 from runs.domain.names import RunRef, generate_run_name
+from runs.engine import registry
 from runs.store import local_server
 
 ACTIONS = 500
@@ -76,6 +77,7 @@ class Command(BaseCommand):
         self, *args: Any, actions: int, shape: Any, live: bool, seconds: float, seed: int, **options: Any
     ) -> None:
         del args, options
+        registry.seed()  # the server of this home may never have been started
         widths = shape or scripts.widths_for(actions)
         made = scripts.write_scripts(widths, seed=seed)
         if live:
