@@ -26,6 +26,7 @@ from runs.models import Action
 from runs.store import database
 from tests.api.conftest import API
 from tests.support import messages
+from tests.support.threads import in_thread
 
 RUN = RunRef("flytesnacks", "development", "run1")
 WATCH = actions_service_pb2.WatchForUpdatesRequest(parent_action_id=messages.action_id())
@@ -175,7 +176,7 @@ async def test_a_poll_repairs_a_lost_hint(started: API, monkeypatch: pytest.Monk
     await layer.flush()
 
     # Straight to the operation: its hints go nowhere.
-    await asyncio.to_thread(creation.enqueue, ActionRef(RUN), read_action(messages.child("c1")))
+    await in_thread(creation.enqueue, ActionRef(RUN), read_action(messages.child("c1")))
 
     assert (await following(stream)).action_update.action_id.name == "c1"
     await stream.aclose()

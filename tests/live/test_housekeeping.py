@@ -23,6 +23,7 @@ from runs.models import Action, Executor, Lock
 from runs.store import hints
 from tests.support.scene import Scene
 from tests.support.server.server import wait_until
+from tests.support.threads import in_thread
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -53,7 +54,7 @@ async def working(*housekeepers: Housekeeper) -> AsyncIterator[None]:
 
 
 async def until(condition: Callable[[], Any], what: str) -> None:
-    await asyncio.to_thread(wait_until, condition, what, 10)
+    await in_thread(wait_until, condition, what, 10)
 
 
 def pass_deadline(scene: Scene) -> None:
