@@ -77,11 +77,11 @@ class Command(BaseCommand):
         self, *args: Any, actions: int, shape: Any, live: bool, seconds: float, seed: int, **options: Any
     ) -> None:
         del args, options
-        registry.seed()  # the server of this home may never have been started
         widths = shape or scripts.widths_for(actions)
         made = scripts.write_scripts(widths, seed=seed)
         if live:
             self._find_server()
+        registry.seed()  # the server of this home may never have been started
         earlier, made = split_earlier_run(made, f"demonstration-{generate_run_name()}")
         now = timezone.now()
         begins_at = now if live else begin_before(now, made, slots_for(made))

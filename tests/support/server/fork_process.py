@@ -45,7 +45,15 @@ def load(names: Iterable[str]) -> None:
         with suppress(ModuleNotFoundError):  # some put what is no module there
             importlib.import_module(name)
     threading.Thread.start = start_thread  # type: ignore[method-assign]
-    os.register_at_fork(after_in_child=lambda: [start_thread(thread) for thread in waiting])
+    os.register_at_fork(after_in_child=lambda: begin(waiting))
+
+
+def begin(threads: Iterable[Any]) -> None:
+    """Made anew first: to Python 3.13 a thread that did not run before the fork is one that has ended."""
+    for thread in threads:
+        target, args, kwargs = thread._target, thread._args, thread._kwargs
+        threading.Thread.__init__(thread, None, target, thread.name, args, kwargs, daemon=thread.daemon)
+        start_thread(thread)
 
 
 def libraries() -> set[str]:
