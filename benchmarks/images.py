@@ -22,7 +22,7 @@ def image(url: str, scale: float) -> Lines:
     del url, scale
     with tempfile.TemporaryDirectory(prefix="flyteui-bench-") as folder:
         cold, warm = (asyncio.run(_build(Path(folder), name)) for name in ("cold", "warm"))
-    return [("image with pandas + numpy, cold | warm", "", f"{cold:.1f} s | {warm:.1f} s")]
+    return [("image with pandas + numpy, cold, warm", "", f"{cold:.1f} s, {warm:.1f} s")]
 
 
 async def _build(folder: Path, name: str) -> float:
