@@ -62,9 +62,8 @@ def find_shell() -> str | None:
     if os.environ.get("FLYTEUI_CHROMIUM"):
         return find_chromium()
     own = Path(find_playwright_chromium() or os.devnull).parents
-    beside = (
-        own[2].glob("chromium_headless_shell-*/*/*headless*shell") if len(own) > 2 else ()
-    )  # as Playwright keeps them
+    # Playwright keeps them beside each other.
+    beside = own[2].glob("chromium_headless_shell-*/*/*headless*shell") if len(own) > 2 else ()
     found = (path for path in (shutil.which(SHELL_NAME), *map(str, beside)) if path and starts(path))
     return next(found, None) or find_chromium()
 

@@ -87,7 +87,7 @@ def launch(playwright: Playwright, path: str | None, arguments: tuple[str, ...])
 
 @pytest.fixture
 def page(browser: Browser) -> Iterator[Page]:
-    """A page in which every error of the console fails the test. Without motion: what turns is drawn eight times a second."""
+    """A page in which every error of the console fails the test. Without motion: what turns is drawn all the time."""
     context = browser.new_context(viewport=SIZE, reduced_motion="reduce")
     page = context.new_page()
     errors: list[str] = []

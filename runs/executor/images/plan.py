@@ -17,10 +17,8 @@ from flyteidl2.imagebuilder import definition_pb2 as idl
 from runs.domain.images import Versions, read_base
 from runs.executor.images import pixi
 
-CONTEXT_MARK, ENVIRONMENT_MARK = (
-    "{context}",
-    "{environment}",
-)  # stand in the arguments of steps for these folders
+# They stand in the arguments of steps for these folders.
+CONTEXT_MARK, ENVIRONMENT_MARK = "{context}", "{environment}"
 HOME = "/root"  # of the SDK's images: where they start, and what they import from
 DEFAULT_WORKDIRS = frozenset({"/root", "/home/flyte"})
 # What the SDK puts into its own images, or needs for pixi.

@@ -45,7 +45,8 @@ def load(names: Iterable[str]) -> None:
         with suppress(ModuleNotFoundError):  # some put what is no module there
             importlib.import_module(name)
     threading.Thread.start = start_thread  # type: ignore[method-assign]
-    os.register_at_fork(after_in_child=lambda: begin(waiting))
+    if waiting:
+        os.register_at_fork(after_in_child=lambda: begin(waiting))
 
 
 def begin(threads: Iterable[Any]) -> None:
