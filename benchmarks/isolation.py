@@ -8,10 +8,10 @@ import time
 from pathlib import Path
 
 import flyte
-import httpx
 
 from benchmarks import flows
 from benchmarks.measure import Lines, actions, since, spread, wait_for
+from tests.support import plain_http
 
 
 def accounting(url: str, scale: float) -> Lines:
@@ -83,7 +83,9 @@ def flood(url: str, scale: float) -> Lines:
     sent = time.time()
     run_id = {"org": "flyteui", "project": "flytesnacks", "domain": "development", "name": run.name}
     body = {"actionId": {"run": run_id, "name": held}, "reason": "bench"}
-    httpx.post(f"{url}/flyteidl2.workflow.RunService/AbortAction", json=body, timeout=60).raise_for_status()
+    plain_http.post(
+        f"{url}/flyteidl2.workflow.RunService/AbortAction", json=body, timeout=60
+    ).raise_for_status()
     run.wait(quiet=True)
     stopped = [since(sent, row.ended_at) for row in actions(run.name).filter(short_name="sleeper")]
     return [

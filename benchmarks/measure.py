@@ -18,6 +18,7 @@ import httpx
 
 from benchmarks import flows
 from benchmarks.scrolling import scrolling
+from tests.support import plain_http
 
 Lines = list[tuple[str, str, str]]
 
@@ -154,7 +155,7 @@ def abort_latency(url: str, scale: float) -> Lines:
         answered[name] = time.time()
 
     half = n // 2
-    with httpx.Client(timeout=30) as client:
+    with plain_http.Client(timeout=30) as client:
         for name in names[:half]:
             abort(client, name)
             time.sleep(0.01)
@@ -251,7 +252,7 @@ def big_page(url: str, scale: float) -> Lines:
     size = run.actions.count()
     cold, warm = first_bytes(url, run.name)
     path = f"/v2/domain/development/project/flytesnacks/runs/{run.name}"
-    painted = len(httpx.get(url + path, headers={"accept-encoding": "identity"}, timeout=60).content)
+    painted = len(plain_http.get(url + path, headers={"accept-encoding": "identity"}, timeout=60).content)
 
     async def nowhere(frame: str) -> None:
         del frame
@@ -277,7 +278,7 @@ def big_page(url: str, scale: float) -> Lines:
 def first_bytes(url: str, name: str) -> tuple[str, str]:
     """Of a run's page: when nobody has looked at it yet, and the median of five more loads."""
     seconds = []
-    with httpx.Client(timeout=60) as client:
+    with plain_http.Client(timeout=60) as client:
         for _ in range(6):
             start = time.perf_counter()
             with client.stream(

@@ -16,6 +16,8 @@ from pathlib import Path
 
 import httpx
 
+from tests.support import plain_http
+
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -42,7 +44,7 @@ def running_server(home: str = "", **settings: str) -> Iterator[str]:
         deadline = time.monotonic() + 180
         while True:
             try:
-                if httpx.get(f"{url}/readyz", timeout=2).status_code == httpx.codes.OK:
+                if plain_http.get(f"{url}/readyz", timeout=2).status_code == httpx.codes.OK:
                     break
             except httpx.HTTPError:
                 pass

@@ -17,6 +17,7 @@ from asgiref.sync import SyncToAsync
 from django.db import connections
 
 from runs.store import database
+from tests.support.server.server import remove_migrated
 
 if TYPE_CHECKING:
     from tests.support.made_up_provider import MadeUpProvider
@@ -37,6 +38,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
                 item.add_marker(pytest.mark.timeout(E2E_TIMEOUT_SECONDS))
         elif "bench" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.processes)
+
+
+def pytest_unconfigure() -> None:
+    remove_migrated()
 
 
 @pytest.fixture(scope="session")

@@ -14,6 +14,7 @@ from typing import Any
 import httpx
 
 from benchmarks.server import ROOT
+from tests.support import plain_http
 
 SCOPE = {"org": "flyteui", "project": "flytesnacks", "domain": "development"}
 PATIENCE_SECONDS = 90.0
@@ -42,7 +43,7 @@ class World:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while time.monotonic() < deadline:
             try:
-                with httpx.Client(timeout=30) as client:
+                with plain_http.Client(timeout=30) as client:
                     answer = send(client)
                 if answer.status_code not in AGAIN:
                     return answer

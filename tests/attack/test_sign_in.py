@@ -19,6 +19,9 @@ HERE, ELSEWHERE = "203.0.113.9", "198.51.100.1"
 @pytest.fixture(autouse=True)
 def password(settings: Any) -> None:
     settings.AUTH = "password"
+    settings.PASSWORD_HASHERS = [
+        "django.contrib.auth.hashers.MD5PasswordHasher"
+    ]  # each of PBKDF2 takes 0.2 s of a processor
     settings.AXES_FAILURE_LIMIT = LIMIT
     for name in ("ann", "bob"):
         User.objects.create_user(name, password=RIGHT)

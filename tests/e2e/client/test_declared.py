@@ -8,7 +8,6 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from flyteidl2.task import run_pb2, task_definition_pb2
 from google.protobuf.json_format import MessageToDict
@@ -16,6 +15,7 @@ from playwright.sync_api import Browser, Page, ViewportSize, expect
 
 from runs.domain.phases import HELD, Phase
 from runs.domain.variables.grace import VARIABLE
+from tests.support import plain_http
 from tests.support.pages.axe import SCHEMES, violations
 from tests.support.pages.run_page import open_ended_run, run_url
 from tests.support.server.server import Server, wait_until
@@ -211,7 +211,7 @@ def test_a_download_is_a_file_that_no_browser_shows_as_a_page(server: Server, de
     attempt = {"actionId": {"run": server.run_id(declared), "name": "a0"}, "attempt": 1}
 
     link = server.call(DOWNLOAD, {"artifactType": "ARTIFACT_TYPE_CODE_BUNDLE", "actionAttemptId": attempt})
-    answer = httpx.get(link.json()["preSignedUrls"]["signedUrl"][0])
+    answer = plain_http.get(link.json()["preSignedUrls"]["signedUrl"][0])
 
     assert answer.headers["content-disposition"].startswith('attachment; filename="fast')
     assert "sandbox" in answer.headers["content-security-policy"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runs.domain.phases import Phase
+from tests.support import plain_http
 from tests.support.server.server import RUN_URL, Server, wait_until
 
 
@@ -123,7 +124,7 @@ def test_a_script_that_runs_itself_prints_a_url_that_opens_our_page(server: Serv
 
     found = RUN_URL.search(printed)
     assert found, printed
-    shown = httpx.get(found.group(0), timeout=20)
+    shown = plain_http.get(found.group(0), timeout=20)
     assert shown.status_code == httpx.codes.OK
     assert found.group(4) in shown.text
 

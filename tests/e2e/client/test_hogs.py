@@ -5,10 +5,10 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
-import httpx
 import pytest
 
 from runs.domain.phases import Escalation, Phase
+from tests.support import plain_http
 from tests.support.server.parts import doctor
 from tests.support.server.server import Server, wait_until
 
@@ -59,7 +59,10 @@ def test_its_worker_says_who_keeps_the_lock_and_where_and_that_it_is_over(server
     assert "hogging.py" in executor["blocked_in"]
     assert "in keep_lock" in executor["blocked_in"]
     (hog,) = names(server, run, "hogs")
-    assert f'flyteui_loop_blocked_seconds{{action="{run}/{hog}"}}' in httpx.get(f"{server.url}/metrics").text
+    assert (
+        f'flyteui_loop_blocked_seconds{{action="{run}/{hog}"}}'
+        in plain_http.get(f"{server.url}/metrics").text
+    )
     give_back(book)
     wait_until(lambda: not silent(server, run), "the silence is over")
     Path(f"{book}.gate").touch()

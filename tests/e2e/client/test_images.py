@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
 import pytest
 import uv
 
@@ -20,6 +19,7 @@ from runs.domain.phases import Phase
 from runs.executor.environments.layout import Environment, environment_folder, python_of, read_environment
 from runs.executor.images.errors import PythonNotFound
 from runs.executor.images.interpreters import find_python
+from tests.support import plain_http
 from tests.support.nets import NET_SECONDS
 from tests.support.processes import is_alive
 from tests.support.server.server import RUN_URL, Server, wait_until
@@ -98,7 +98,7 @@ def herd(server: Server, built: str) -> str:
 
 def overview(server: Server, run: str) -> str:
     path = f"/v2/domain/development/project/flytesnacks/runs/{run}"
-    return httpx.get(f"{server.url}{path}/actions/a0", timeout=NET_SECONDS).text
+    return plain_http.get(f"{server.url}{path}/actions/a0", timeout=NET_SECONDS).text
 
 
 def test_flyte_build_makes_the_environment_by_a_run_with_a_log_of_its_own(server: Server, built: str):

@@ -10,10 +10,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import httpx
 from playwright.sync_api import Page, expect
 
 from runs.domain.phases import Phase
+from tests.support import plain_http
 from tests.support.server.server import Server, wait_until
 
 FLOW = "tests/workflows/secret_holder.py"
@@ -171,4 +171,4 @@ def test_a_secret_is_made_and_deleted_in_the_browser(server: Server, page: Page)
     row.get_by_role("link", name="Delete").click()
     page.locator("dialog[open]").get_by_role("button", name="Delete").click()
     expect(page.locator("tr", has_text="E2E_PAGE")).to_have_count(0)
-    assert httpx.get(f"{server.url}/secrets/delete/E2E_PAGE/development/flytesnacks").status_code == 404
+    assert plain_http.get(f"{server.url}/secrets/delete/E2E_PAGE/development/flytesnacks").status_code == 404

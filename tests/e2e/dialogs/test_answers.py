@@ -8,6 +8,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, Page, Request, Route, expect
 
+from tests.support import plain_http
 from tests.support.pages.run_page import dialog, expect_phase, open_run, row, run_url
 from tests.support.server.commands import in_database
 from tests.support.server.server import Server
@@ -46,7 +47,7 @@ def press_answer(page: Page, name: str) -> None:
 def answer_as(server: Server, run: str, name: str, actor: str, value: str) -> None:
     """As another person's page does it."""
     url = f"{run_url(server, run)}/actions/{name}/signal"
-    with httpx.Client() as client:
+    with plain_http.Client() as client:
         client.get(f"{run_url(server, run)}?action={name}")
         token = client.cookies["csrftoken"]
         headers = {"HX-Request": "true", "X-CSRFToken": token, "X-FlyteUI-Actor": actor, "Origin": server.url}

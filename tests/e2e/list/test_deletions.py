@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx
 from playwright.sync_api import Page, expect
 
+from tests.support import plain_http
 from tests.support.pages.run_list import open_page, runs_url
 from tests.support.pages.run_page import open_ended_run, run_url
 from tests.support.server.server import Server, wait_until
@@ -34,7 +34,7 @@ def test_an_ended_run_is_deleted_from_its_page_whose_address_then_says_so(page: 
 
     page.wait_for_url(runs_url(server))
     expect(page.locator(f"#run-{run}")).to_have_count(0)
-    answer = httpx.get(run_url(server, run), timeout=120)
+    answer = plain_http.get(run_url(server, run), timeout=120)
     assert answer.status_code == 404
     assert "was deleted on" in answer.text
     assert "by someone at the dashboard" in answer.text

@@ -17,6 +17,7 @@ import pytest
 from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
+from tests.support import plain_http
 from tests.support.server.parts import Parts, web_without_worker
 from tests.support.server.server import wait_until
 
@@ -110,7 +111,7 @@ def test_a_header_that_a_library_cannot_read_is_no_error_of_the_server(
 
 
 def test_huge_bodies_leave_no_memory_behind(web: Parts):
-    httpx.get(f"{web.url}/healthz").raise_for_status()
+    plain_http.get(f"{web.url}/healthz").raise_for_status()
     before = memory_of(web)
 
     def pieces() -> Iterator[bytes]:
@@ -121,11 +122,11 @@ def test_huge_bodies_leave_no_memory_behind(web: Parts):
     for path in ("/anything", CALL):
         headers = {"content-type": "application/json"}
         said.append(
-            httpx.post(f"{web.url}{path}", content=b"x" * (50 * MEGABYTE), headers=headers, timeout=30)
+            plain_http.post(f"{web.url}{path}", content=b"x" * (50 * MEGABYTE), headers=headers, timeout=30)
         )
         try:
             chunked.append(
-                httpx.post(f"{web.url}{path}", content=pieces(), headers=headers, timeout=30).status_code
+                plain_http.post(f"{web.url}{path}", content=pieces(), headers=headers, timeout=30).status_code
             )
         except (httpx.WriteError, httpx.ReadError):
             pass  # it was cut off while it was sending
@@ -158,7 +159,7 @@ def test_an_upload_that_expects_a_word_gets_it_and_arrives(web: Parts):
 def test_a_body_is_whole_whatever_its_size_is(web: Parts):
     for size in (1, 65_535, 65_536, 65_537, 131_072, 300_000):
         content = bytes([size % 251]) * size
-        answer = httpx.put(f"{web.url}{put_location(web, content)}", content=content)
+        answer = plain_http.put(f"{web.url}{put_location(web, content)}", content=content)
         assert (answer.status_code, answer.text) == (200, "stored")
 
 
@@ -192,7 +193,7 @@ def test_connections_that_say_nothing_leave_room_for_others(web: Parts):
     try:
         answers: list[int] = []
         threads = [
-            threading.Thread(target=lambda: answers.append(httpx.get(f"{web.url}/healthz").status_code))
+            threading.Thread(target=lambda: answers.append(plain_http.get(f"{web.url}/healthz").status_code))
             for _ in range(5)
         ]
         for thread in threads:

@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from runs.domain.phases import Phase
+from tests.support import plain_http
 from tests.support.pages.connected import until_connected
 from tests.support.pages.run_page import run_url
 from tests.support.server.commands import performing
@@ -49,7 +50,7 @@ def test_a_live_demonstration_asks_and_goes_on_when_it_is_answered(server: Serve
     assert server.phase(run, "m0") is Phase.SUCCEEDED
     for tab, text in {"inputs": "learning_rate", "outputs": "s3://models/demo/a0.pt"}.items():
         panel = f"{run_url(server, run)}/actions/a0?tab={tab}"
-        assert text in httpx.get(panel, headers={"HX-Request": "true"}).text
+        assert text in plain_http.get(panel, headers={"HX-Request": "true"}).text
 
 
 def test_a_live_demonstration_can_be_aborted_like_any_run(server: Server):

@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from runs.domain.phases import Phase
+from tests.support import plain_http
 from tests.support.server.commands import locked
 from tests.support.server.parts import doctor, executors_of, find, let_pass
 from tests.support.server.server import Server, wait_until
@@ -52,7 +53,7 @@ def body(server: Server, run: str, action: str) -> dict[str, object]:
 def post_abort(server: Server, run: str, action: str) -> httpx.Response:
     """The page's way, token included."""
     page = f"{server.url}/v2/domain/development/project/flytesnacks/runs/{run}"
-    with httpx.Client(timeout=180) as client:
+    with plain_http.Client(timeout=180) as client:
         client.get(f"{page}/aborts/preview", params={"phase": "running"}).raise_for_status()
         token = client.cookies["csrftoken"]
         form = {"action": action, "csrfmiddlewaretoken": token}
@@ -69,8 +70,8 @@ def test_a_full_disk_of_the_database_is_said_and_nothing_is_lost(server: Server,
         answer, page = server.call(ABORT, body(server, run, victim)), post_abort(server, run, victim)
         gate.touch()
         let_pass(3.0)  # the children end meanwhile, and nobody can write that
-        assert httpx.get(f"{server.url}/healthz").status_code == httpx.codes.OK
-        assert httpx.get(f"{server.url}/readyz").status_code == httpx.codes.SERVICE_UNAVAILABLE
+        assert plain_http.get(f"{server.url}/healthz").status_code == httpx.codes.OK
+        assert plain_http.get(f"{server.url}/readyz").status_code == httpx.codes.SERVICE_UNAVAILABLE
         assert set(server.phases(run, "waits")) == {Phase.RUNNING}
     assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
     assert "the database cannot answer now" in answer.json()["message"]
@@ -115,7 +116,7 @@ def test_a_database_that_is_locked_makes_everybody_wait_and_loses_nothing(
 
     def ask() -> None:
         url = f"{server.url}/{ABORT}"
-        answers.append(httpx.post(url, json=body(server, run, victim), timeout=180))
+        answers.append(plain_http.post(url, json=body(server, run, victim), timeout=180))
 
     with locked(server):
         asking = threading.Thread(target=ask)

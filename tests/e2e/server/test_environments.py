@@ -6,10 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from runs.domain.phases import Phase
+from tests.support import plain_http
 from tests.support.executor.places import OURS, build
 from tests.support.nets import NET_SECONDS
 from tests.support.server.commands import in_database
@@ -44,7 +44,7 @@ def outputs(server: Server, run: str) -> Any:
 
 
 def page_of(server: Server, path: str) -> str:
-    return httpx.get(f"{server.url}{path}", timeout=NET_SECONDS).text
+    return plain_http.get(f"{server.url}{path}", timeout=NET_SECONDS).text
 
 
 def test_tasks_of_one_run_have_packages_pythons_and_flytes_of_their_own(server: Server) -> None:

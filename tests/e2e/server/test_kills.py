@@ -13,6 +13,7 @@ import pytest
 
 from benchmarks.soak.marks import doubled, let_end, read_marks, starts
 from runs.domain.phases import Phase
+from tests.support import plain_http
 from tests.support.nets import NET_SECONDS
 from tests.support.server.parts import children_of, doctor, executors_of, find, kill, let_pass
 from tests.support.server.server import Server, wait_until
@@ -46,7 +47,7 @@ def begin(server: Server, where: Path) -> str:
 
 def abort(server: Server, run: str, names: list[str]) -> None:
     """One after another; an abort that is not answered is asked again, which is harmless (law 10)."""
-    with httpx.Client(timeout=NET_SECONDS) as client:
+    with plain_http.Client(timeout=NET_SECONDS) as client:
         for name in names:
             body = {"actionId": {"run": server.run_id(run), "name": name}, "reason": "not this one"}
             wait_until(partial(is_answered, client, server, body), f"an answer to the abort of {name}")

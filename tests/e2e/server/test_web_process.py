@@ -18,6 +18,7 @@ from websockets.typing import Origin
 from flyteui.web import PAGE_BYTES
 from runs.executor.link.config import authorization
 from runs.protocol.bounds import MAX_FRAME_BYTES
+from tests.support import plain_http
 from tests.support.pages.states import RUNS
 from tests.support.server.commands import locked, manage
 from tests.support.server.parts import Parts, let_pass, web_without_worker
@@ -88,7 +89,7 @@ def test_it_ends_in_order_though_a_request_waits_for_the_database(web: Parts):
     manage(
         web, "shell", "-v", "0", "-c", "from tests.support.showcase import make_everything as m; m('scene')"
     )
-    with httpx.Client(base_url=f"{web.url}{RUNS}/scene", timeout=180) as client:
+    with plain_http.Client(base_url=f"{web.url}{RUNS}/scene", timeout=180) as client:
         client.get("/aborts/preview", params={"phase": "running"}).raise_for_status()
         with locked(web):
             asking = threading.Thread(target=ask_for_abort, args=[client, web])

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-import httpx
 from playwright.sync_api import CDPSession, Page
 
+from tests.support import plain_http
 from tests.support.pages.connected import until_connected
 from tests.support.processes import processor_seconds
 from tests.support.server.growing_run import GrowingRun
@@ -25,7 +25,7 @@ def first_byte(server: Server, path: str) -> float:
     """The processor time of the web process until it comes, in seconds, over a connection of its own."""
     (web,) = find(server, " flyteui.web ")
     before = processor_seconds(web)
-    with httpx.stream("GET", server.url + path, timeout=180) as response:
+    with plain_http.stream("GET", server.url + path, timeout=180) as response:
         parts = response.iter_raw()
         page = next(parts)
         spent = processor_seconds(web) - before
@@ -60,7 +60,7 @@ def cold_server(big: Server, home: Path) -> Iterator[Server]:
     parts.start_web()
     try:
         wait_until(lambda: Server.answers(parts.port), "the server answers")
-        httpx.get(f"{parts.url}/v2/domain/development/project/flytesnacks/runs", timeout=180)
+        plain_http.get(f"{parts.url}/v2/domain/development/project/flytesnacks/runs", timeout=180)
         yield parts
     finally:
         parts.stop()
@@ -85,7 +85,7 @@ def sizes_of_frames(page: Page) -> list[int]:
 
 def spent_on_frames(server: Server) -> tuple[float, float]:
     """The processor time that frames of run pages took so far, and how many they are."""
-    text = httpx.get(f"{server.url}/metrics", timeout=30).text
+    text = plain_http.get(f"{server.url}/metrics", timeout=30).text
     found = re.findall(
         r'^flyteui_page_frame_cpu_seconds_(sum|count)\{page="run"\} (\S+)$', text, re.MULTILINE
     )

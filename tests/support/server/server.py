@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import fcntl
 import functools
 import json
 import os
@@ -25,6 +26,7 @@ from typing import Any
 import httpx
 
 from runs.domain.phases import Phase
+from tests.support import plain_http
 from tests.support.nets import NET_SECONDS
 from tests.support.server.forks import Forks
 
@@ -72,12 +74,29 @@ def clients() -> Forks:
 
 @functools.cache
 def migrated_database() -> Path:
-    """A database without a row, for servers whose first start is not what a test is about: migrating costs a second each."""
-    home = Path(tempfile.mkdtemp(prefix="flyteui-migrated-"))
-    atexit.register(shutil.rmtree, home, ignore_errors=True)
-    env = {**clean_environment(), "FLYTEUI_HOME": str(home)}
-    subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, env=env, check=True)
+    """A database without a row, for servers whose first start is not what a test is about: migrating takes seconds.
+
+    The processes of pytest-xdist share it; the one that began them removes it (`remove_migrated`).
+    """
+    pid = os.getppid() if "PYTEST_XDIST_WORKER" in os.environ else os.getpid()
+    home = _home_of_migrated(pid)
+    home.mkdir(exist_ok=True)
+    with (home / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (home / DATABASE).exists():
+            env = {**clean_environment(), "FLYTEUI_HOME": str(home / "made")}
+            subprocess.run([sys.executable, "manage.py", "migrate", "-v", "0"], cwd=ROOT, env=env, check=True)
+            (home / "made" / DATABASE).rename(home / DATABASE)
     return home / DATABASE
+
+
+def _home_of_migrated(pid: int) -> Path:
+    return Path(tempfile.gettempdir()) / f"flyteui-migrated-{pid}"
+
+
+def remove_migrated() -> None:
+    """In the process that began the others, at its end."""
+    shutil.rmtree(_home_of_migrated(os.getpid()), ignore_errors=True)
 
 
 def clean_environment() -> dict[str, str]:
@@ -150,16 +169,17 @@ class Server:
         except httpx.HTTPError:
             return False
 
-    def verify(self) -> ssl.SSLContext | bool:
+    def verify(self) -> ssl.SSLContext:
         """httpx's: by the authority that the server's own processes are told of."""
-        authority = self.env.get("SSL_CERT_FILE", "")
-        return ssl.create_default_context(cafile=authority) if self.url.startswith("https") else True
+        if not self.url.startswith("https"):
+            return plain_http.NOBODY
+        return ssl.create_default_context(cafile=self.env.get("SSL_CERT_FILE"))
 
     @staticmethod
     def answers(port: int) -> bool:
         """Whether a web process is there; it may have no worker."""
         try:
-            return httpx.get(f"http://localhost:{port}/healthz", timeout=2).status_code == httpx.codes.OK
+            return plain_http.get(f"http://localhost:{port}/healthz", timeout=2).status_code == httpx.codes.OK
         except httpx.HTTPError:
             return False
 
