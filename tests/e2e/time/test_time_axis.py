@@ -256,7 +256,12 @@ def test_a_line_under_the_pointer_says_which_moment_it_is(browser: Browser, url:
     assert float(words[1]) == pytest.approx(at / 1000, abs=0.05)
     origin = float(page.locator("live-clock").get_attribute("data-origin") or 0)
     utc = datetime.fromtimestamp((origin + at) / 1000, UTC)
-    assert line.locator("small").inner_text()[:-5] == utc.strftime("%H:%M:%S.%f")[:-4]
+    said = datetime.strptime(
+        f"{utc:%F} {line.locator('small').inner_text()[:-4]}+0000", "%Y-%m-%d %H:%M:%S.%f%z"
+    )
+    assert said.timestamp() == pytest.approx(
+        utc.timestamp(), abs=0.011
+    )  # it has the digits that a pixel stands for
     assert line.locator("small").inner_text().endswith("UTC")
     assert line.locator("span").inner_text().startswith(f"{(utc.hour + 9) % 24:02}:{utc.minute:02}")
     assert line.get_attribute("aria-hidden") == "true"
