@@ -149,9 +149,8 @@ class Book:
         self._new: list[Row] = []
         self._events: list[tuple[Row, tuple[Any, ...]]] = []
         self._attempts: list[tuple[Row, tuple[Any, ...]]] = []
-        self._attempt_changes: dict[
-            tuple[int, int], tuple[Row, dict[str, Any]]
-        ] = {}  # by row and lease_epoch
+        # By row and lease_epoch.
+        self._attempt_changes: dict[tuple[int, int], tuple[Row, dict[str, Any]]] = {}
         self.ended: list[Row] = []
         self.root_changed = False
         self.made: dict[str, int] = {}  # rows that this transaction made, by key, for `creation`
@@ -234,6 +233,7 @@ class Book:
         self._by_name[row.name] = row
         self._event(row, None, row.phase, cause, actor, at)
         self.root_changed |= action.parent_id is None
+        hints.publish_due(action.due_at)
 
     def move(
         self, row: Row, to: Phase, *, cause: Cause, at: datetime, actor: str = "", **fields: Any
@@ -267,6 +267,7 @@ class Book:
 
     def set(self, row: Row, **fields: Any) -> None:
         """Change other columns of a row."""
+        hints.publish_due(fields.get("due_at"), fields.get("not_before"))
         for name, value in fields.items():
             if name in Row.__slots__:
                 setattr(row, name, value)

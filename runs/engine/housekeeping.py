@@ -6,9 +6,10 @@ twice is harmless, so the lock saves work and is not what makes the sweeps right
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from runs.engine import escalation, limits, locks
@@ -46,16 +47,17 @@ class LimitSweep:
     def __init__(self) -> None:
         self._since = wall_time() - _OVERLAP
 
-    def find(self) -> tuple[datetime, datetime] | None:
-        since, now = self._since, wall_time()
-        if limits.is_anything_due(since, now):
-            return since, now
+    def find(self) -> float:
+        """In how many seconds the next one is due; not more than 0 when it is."""
+        next_at, now = limits.find_next(self._since), wall_time()
+        if next_at is not None and next_at <= now:
+            return 0.0
         self._since = now
-        return None
+        return math.inf if next_at is None else (next_at - now).total_seconds()
 
-    def settle(self, due: tuple[datetime, datetime]) -> None:
-        since, now = due
-        limits.expire(now, since=since)
+    def settle(self) -> None:
+        now = wall_time()
+        limits.expire(now, since=self._since)
         self._since = now
 
 

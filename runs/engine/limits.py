@@ -26,9 +26,15 @@ ACTOR = "flyteui"
 _CHUNK = 500  # how many actions time out in one transaction; the next sweep finds the others
 
 
-def is_anything_due(since: datetime, now: datetime) -> bool:
-    """Whether a limit has passed, or a retry's wait has ended after `since`. One statement."""
-    return Action.objects.filter(_late(now) | _woken(since, now)).exists()
+def find_next(since: datetime) -> datetime | None:
+    """When the next limit passes, or the first wait of a retry that ends after `since`. Two statements."""
+    limit = Action.objects.filter(due_at__isnull=False).order_by("due_at")
+    retry = Action.objects.filter(not_before__gt=since, phase=Phase.QUEUED).order_by("not_before")
+    instants = (
+        limit.values_list("due_at", flat=True).first(),
+        retry.values_list("not_before", flat=True).first(),
+    )
+    return min(filter(None, instants), default=None)
 
 
 def _late(now: datetime) -> Q:

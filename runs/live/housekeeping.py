@@ -23,7 +23,7 @@ from runs.live.retention import RetentionDriver
 from runs.store import database, hints
 from runs.store.watch import watch
 
-TICK_SECONDS = 0.25  # how late a limit or a retry may be
+TICK_SECONDS = 0.25  # between two rounds of limits and retries that are due
 PAUSE_SECONDS = 1.0  # after an error
 TOKENS_SECONDS = 600.0
 
@@ -75,12 +75,15 @@ class Housekeeper:
             self._is_mine.clear()
 
     async def _keep_limits(self) -> None:
-        """Nobody hints that time has passed. Looking is one statement; only what is due costs a write."""
-        while True:
-            await self._is_mine.wait()
-            if due := await database.read(self._limits.find):
-                await database.write(self._limits.settle, due)
-            await asyncio.sleep(TICK_SECONDS)
+        """Nobody hints that time has passed: sleep until the next instant. A hint comes for one that is sooner than a poll."""
+        async with watch(hints.LIMITS) as change:
+            while True:
+                await self._is_mine.wait()
+                if seconds := await database.read(self._limits.find):
+                    await change.wait(seconds)
+                else:
+                    await database.write(self._limits.settle)
+                    await asyncio.sleep(TICK_SECONDS)
 
     async def _keep_executors(self) -> None:
         async with watch(hints.WORKERS) as change:

@@ -2,7 +2,8 @@
 
 A hint may be lost; whoever listens also polls. Groups: `run.<id>`, `runs` (some root action changed),
 `pool.<id>` (an action waits in the pool), `executor.<id>` (it is to leave), `workers` (an executor is needed),
-`log.<action id>` (it has printed), `deletions` (a run was deleted, whose rows and files are left).
+`log.<action id>` (it has printed), `deletions` (a run was deleted, whose rows and files are left), `limits` (something is
+due by the clock before the next poll).
 """
 
 from __future__ import annotations
@@ -11,15 +12,20 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from django.db import transaction
 
+from runs.store import watch
+from runs.store.clock import wall_time
+
 RUNS = "runs"
 WORKERS = "workers"
 DELETIONS = "deletions"
+LIMITS = "limits"
 
 
 def run_group(run_id: int) -> str:
@@ -60,6 +66,12 @@ def publish_work(pool_id: int | None) -> None:
     if pool_id is not None:
         publish(pool_group(pool_id))
         publish(WORKERS)
+
+
+def publish_due(*instants: datetime | None) -> None:
+    """Something is due at these instants: hint at it if nobody would look before."""
+    if any(at and (at - wall_time()).total_seconds() < watch.POLL_SECONDS for at in instants):
+        publish(LIMITS)
 
 
 def _emit(hint: Hint) -> None:

@@ -7,6 +7,7 @@ in-memory layer forgets a group member that has been there for a day, so each po
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any, Protocol
@@ -17,19 +18,19 @@ POLL_SECONDS = 2.0
 
 
 class Watch(Protocol):
-    """What `watch` gives: wait for the next hint or the next poll, whichever is first."""
+    """What `watch` gives: wait for the next hint or the next poll, whichever is first; at most for `seconds`."""
 
-    async def wait(self) -> None: ...
+    async def wait(self, seconds: float = ...) -> None: ...
 
 
 class _Watch:
     def __init__(self, layer: Any, group: str, channel: str) -> None:
         self._layer, self._group, self._channel = layer, group, channel
 
-    async def wait(self) -> None:
+    async def wait(self, seconds: float = math.inf) -> None:
         try:
             # Not wait_for: before Python 3.12 it swallows a cancel that comes together with a hint.
-            async with asyncio.timeout(POLL_SECONDS):
+            async with asyncio.timeout(min(seconds, POLL_SECONDS)):
                 await self._layer.receive(self._channel)
         except TimeoutError:
             await self._layer.group_add(self._group, self._channel)

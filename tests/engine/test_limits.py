@@ -131,9 +131,11 @@ def test_the_end_of_a_backoff_is_due_once():
     scene.batch(scene.finished("child", "failed", RECOVERABLE))
     now, minute = timezone.now(), timedelta(seconds=61)
 
-    assert not limits.is_anything_due(now, now)
-    assert limits.is_anything_due(now, now + minute)
-    assert not limits.is_anything_due(now + minute, now + minute + minute)
+    ends = limits.find_next(now)
+
+    assert ends is not None
+    assert now < ends < now + minute
+    assert limits.find_next(ends) is None
 
 
 def test_a_retry_that_waits_stops_at_once_when_it_is_aborted():
@@ -359,15 +361,15 @@ def test_what_ended_in_time_is_left_alone():
     scene = play(limited(runtime=30, deadline=60))
     scene.batch(scene.finished("child"))
 
-    assert not limits.is_anything_due(timezone.now(), timezone.now() + timedelta(days=1))
+    assert limits.find_next(timezone.now()) is None
     later(86400)
 
     assert scene.phase("child") is Phase.SUCCEEDED
 
 
-def test_a_look_at_the_clock_is_one_statement(django_assert_num_queries):
+def test_a_look_at_the_clock_is_two_statements(django_assert_num_queries):
     scene = play(limited(runtime=30))
     assert scene.phase("child") is Phase.RUNNING
 
-    with django_assert_num_queries(1):
-        limits.is_anything_due(timezone.now(), timezone.now())
+    with django_assert_num_queries(2):
+        limits.find_next(timezone.now())

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -71,20 +72,57 @@ async def test_a_deadline_passes_while_no_worker_is_connected(scene: Scene):
     assert (await sync_to_async(scene.action)()).error_code == DEADLINE
 
 
-async def test_of_two_web_processes_one_sweeps(scene: Scene, monkeypatch: pytest.MonkeyPatch):
-    looks: list[Any] = []
+async def test_a_deadline_passes_at_its_instant_and_nobody_looks_in_between(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+):
+    looks = count_looks(monkeypatch)
+    due_at = timezone.now() + timedelta(seconds=0.6)
+    await Action.objects.filter(run=scene.run).aupdate(due_at=due_at, deadline_at=due_at)
+
+    async with working(Housekeeper()):
+        await until(lambda: scene.phase() is Phase.TIMED_OUT, "the deadline passes")
+
+    assert len(looks) <= 3
+    ended_at = (await sync_to_async(scene.action)()).ended_at
+    assert ended_at is not None
+    assert ended_at >= due_at
+
+
+async def test_a_limit_that_is_new_and_near_is_not_missed(scene: Scene, monkeypatch: pytest.MonkeyPatch):
+    looks = count_looks(monkeypatch)
+    async with working(Housekeeper()):
+        await until(lambda: looks, "it has looked, and sleeps")
+        await sync_to_async(pass_deadline)(scene)
+        await hints.send([hints.Hint(hints.LIMITS)])
+        await until(lambda: scene.phase() is Phase.TIMED_OUT, "the deadline passes")
+
+
+def count_looks(monkeypatch: pytest.MonkeyPatch) -> list[housekeeping.LimitSweep]:
+    """Who has looked for what is due, one for each time."""
+    looks: list[housekeeping.LimitSweep] = []
     find = housekeeping.LimitSweep.find
 
-    def counted(self: housekeeping.LimitSweep) -> object:
+    def counted(self: housekeeping.LimitSweep) -> float:
         looks.append(self)
         return find(self)
 
     monkeypatch.setattr(housekeeping.LimitSweep, "find", counted)
+    return looks
+
+
+def _is_longer(things: list[Any], n: int) -> bool:
+    return len(things) > n
+
+
+async def test_of_two_web_processes_one_sweeps(scene: Scene, monkeypatch: pytest.MonkeyPatch):
+    looks = count_looks(monkeypatch)
     await sync_to_async(pass_deadline)(scene)
 
     async with working(Housekeeper(), Housekeeper()):
         await until(lambda: scene.phase() is Phase.TIMED_OUT, "the deadline passes")
-        await until(lambda: len(looks) > 20, "it has looked many times")
+        for n in range(2, 20):
+            await hints.send([hints.Hint(hints.LIMITS)])
+            await until(partial(_is_longer, looks, n), "it looks again")
 
     assert len(set(looks)) == 1
 
@@ -111,14 +149,14 @@ async def test_a_web_process_that_ends_in_order_leaves_the_lock_to_the_next_one(
 
 @pytest.mark.parametrize("error", [OperationalError("database or disk is full"), ValueError("a bug")])
 async def test_it_goes_on_after_an_error(scene: Scene, monkeypatch: pytest.MonkeyPatch, error: Exception):
-    look, fails = limits.is_anything_due, [error, error]
+    look, fails = limits.find_next, [error, error]
 
-    def failing(*args: Any) -> bool:
+    def failing(*args: Any) -> Any:
         if fails:
             raise fails.pop()
         return look(*args)
 
-    monkeypatch.setattr(limits, "is_anything_due", failing)
+    monkeypatch.setattr(limits, "find_next", failing)
     await sync_to_async(pass_deadline)(scene)
 
     async with working(Housekeeper()):
