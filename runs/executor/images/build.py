@@ -203,18 +203,9 @@ def _first_steps(plan: Plan, python: str) -> list[Step]:
     into = ("pip", "install", "--python", f"{ENVIRONMENT_MARK}/bin/python")
     if plan.pixi:
         return [Step("install what of flyte the project does not bring", into, unless_there=tuple(packages))]
-    venv = (
-        "venv",
-        "--no-project",
-        "--relocatable",
-        "--python",
-        python,
-        "--prompt",
-        "flyteui",
-        ENVIRONMENT_MARK,
-    )
+    options = ("--no-project", "--relocatable", "--prompt", "flyteui", "--python", python)
     return [
-        Step(f"make an environment with Python {plan.python}", venv),
+        Step(f"make an environment with Python {plan.python}", ("venv", *options, ENVIRONMENT_MARK)),
         Step(f"install flyte {plan.flyte}", (*into, *packages)),
     ]
 
