@@ -9,7 +9,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 BLOCK = re.compile(
-    r"(?:<!-- not run: (?P<why>.+?) -->\s*)?^(?P<indent> *)```sh\n(?P<code>.*?)^ *```",
+    r"(?:<!-- (?P<note>not run: .+?|starts a server|changes the system) -->\s*)?"
+    r"^(?P<indent> *)```sh\n(?P<code>.*?)^ *```",
     re.MULTILINE | re.DOTALL,
 )
 FILE = re.compile(r"```python\n# (?P<name>\w+\.py)\n(?P<code>.*?)```", re.DOTALL)
@@ -19,11 +20,11 @@ HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
 @dataclass(frozen=True, slots=True)
 class Block:
-    """Lines for a shell. why_not: the reason why no test runs them, or ""."""
+    """Lines for a shell. note: who runs them if not everybody may: `starts a server`, `changes the system`, `not run: why`; or ""."""
 
     page: str
     code: str
-    why_not: str
+    note: str
 
 
 def documents() -> list[Path]:
@@ -40,7 +41,7 @@ def blocks() -> Iterator[Block]:
             code = re.sub(rf"^{match['indent']}", "", match["code"], flags=re.MULTILINE)
             if code not in seen:
                 seen.add(code)
-                yield Block(page.relative_to(ROOT).as_posix(), code, match["why"] or "")
+                yield Block(page.relative_to(ROOT).as_posix(), code, match["note"] or "")
 
 
 def files() -> dict[str, str]:

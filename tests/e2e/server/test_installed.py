@@ -12,9 +12,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+import trustme
 from playwright.sync_api import Page, Response, expect
 
 from runs.domain.phases import Phase
+from tests.support import plain_http
 from tests.support.documents import Block, blocks, files
 from tests.support.nets import NET_SECONDS
 from tests.support.pages.run_page import expect_phase, open_run, row
@@ -26,6 +28,8 @@ pytestmark = pytest.mark.timeout(900)
 # What the fixture does before the first test.
 DONE = {"uv tool install . --with-executables-from flyte", "flyteui up"}
 TOOLS = Path(sys.executable).parent
+# What somebody who is asked for the value of a secret types.
+TYPED = "s3cr3t\n"
 GROUPED = """\
 import asyncio
 
@@ -70,8 +74,9 @@ class Installed(Server):
         code = code.replace("localhost:8000", f"localhost:{self.port}")
         env = self.env | {"FLYTEUI_PORT": str(port or self.port)}
         return subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", code], cwd=self.folder, env=env, stdin=subprocess.DEVNULL,
+            ["bash", "-euo", "pipefail", "-c", code], cwd=self.folder, env=env, input=TYPED,
             capture_output=True, text=True, timeout=NET_SECONDS, check=False,
+            start_new_session=True,  # without a terminal, one is asked at the input
         )  # fmt: skip
 
     def run(self, code: str) -> str:
@@ -95,6 +100,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Installed]:
     server.folder.mkdir()
     for name, code in {**files(), "grouped.py": GROUPED}.items():
         (server.folder / name).write_text(code)
+    (server.folder / "cert.pem").write_text(trustme.CA().cert_pem.bytes().decode())
     server.start()
     server.run("flyteui config --write")
     yield server
@@ -121,11 +127,11 @@ def install(server: Installed, user: Path) -> None:
 
 
 def test_a_page_has_its_scripts_and_its_styles_in_one_file_of_each_kind(installed: Installed):
-    page = httpx.get(f"{installed.url}/executors/").text
+    page = plain_http.get(f"{installed.url}/executors/").text
     own = re.findall(r"/static/((?:css|js|dist)/[^\"]+)", page)
 
     assert own == ["dist/app.css", "dist/app.js"]
-    assert [httpx.get(f"{installed.url}/static/{name}").status_code for name in own] == [200, 200]
+    assert [plain_http.get(f"{installed.url}/static/{name}").status_code for name in own] == [200, 200]
 
 
 def test_up_says_what_a_newcomer_does_next(installed: Installed):
@@ -209,7 +215,7 @@ def test_a_port_that_is_taken_says_by_whom(installed: Installed):
 
 def listens(port: int) -> bool:
     try:
-        return bool(httpx.get(f"http://127.0.0.1:{port}/", timeout=2).status_code)
+        return bool(plain_http.get(f"http://127.0.0.1:{port}/", timeout=2).status_code)
     except httpx.HTTPError:
         return False
 
@@ -273,7 +279,7 @@ def live(installed: Installed) -> tuple[str, str]:
 
 
 def runnable() -> list[Block]:
-    found = [block for block in blocks() if not block.why_not]
+    found = [block for block in blocks() if not block.note]
     # What ends the live run comes last.
     return sorted(found, key=lambda block: "abort run <run-name>" in block.code or "AbortRun" in block.code)
 

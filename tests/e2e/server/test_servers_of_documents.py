@@ -1,0 +1,209 @@
+"""What the documents tell who looks after a server to do: it starts servers with other settings, or changes the system.
+
+Names, addresses and folders are the test's; the rest is run as it is written.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+import pytest
+import redis
+import trustme
+
+from tests.e2e.server.test_installed import build_wheel
+from tests.support.documents import Block, blocks
+from tests.support.long import long_or_short
+from tests.support.nets import NET_SECONDS
+from tests.support.server.certificates import make_certificate
+from tests.support.server.server import ROOT, Server, wait_until
+
+PROGRAMS = Path(sys.executable).parent
+# Everything below these is in memory, and of this process and its children only.
+CHANGED = ("etc", "home", "opt", "srv", "var/lib")
+IN_MEMORY = f"""
+mount -t tmpfs flyteui-test "$1"
+for folder in {" ".join(CHANGED)}; do
+  mkdir -p "$1/upper/$folder" "$1/work/$folder"
+  mount -t overlay -o "lowerdir=/$folder,upperdir=$1/upper/$folder,workdir=$1/work/$folder" flyteui-test "/$folder"
+done
+command -v sudo > /dev/null || sudo() {{ "$@"; }}
+"""
+
+
+def noted(note: str, page: str) -> list[Block]:
+    return [block for block in blocks() if block.note == note and block.page == f"docs/how-to/{page}"]
+
+
+def replaced(code: str, *pairs: tuple[str, str]) -> str:
+    """Each of the first must be there, or the document has changed and this test proves nothing."""
+    for old, new in pairs:
+        assert old in code, f"{old!r} is not in\n{code}"
+        code = code.replace(old, new)
+    return code
+
+
+@contextmanager
+def started(server: Server, code: str) -> Iterator[None]:
+    """Run lines that start a server, until it answers; afterwards Ctrl-C, which ends it with code 0."""
+    with server.log.open("ab") as log:
+        process = subprocess.Popen(
+            ["bash", "-euo", "pipefail", "-c", code], cwd=server.home, stdout=log, stderr=log, start_new_session=True,
+            env=server.env | {"PATH": f"{PROGRAMS}{os.pathsep}{server.env['PATH']}"},
+        )  # fmt: skip
+    try:
+        wait_until(lambda: answers(server), "the server answers", 240, lambda: server.log.read_text()[-2000:])
+        yield
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        code_of_end = process.wait(60)
+    assert code_of_end == 0, server.log.read_text()[-2000:]
+
+
+def answers(server: Server) -> bool:
+    return server.is_ready() or Server.answers(server.port)
+
+
+# --- servers with other settings ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def owner() -> Iterator[str]:
+    """A name for a user and a database that PostgreSQL does not have yet; both are dropped."""
+    try:
+        connection = psycopg.connect("dbname=postgres", connect_timeout=5, autocommit=True)
+    except psycopg.OperationalError as error:
+        pytest.skip(f"there is no PostgreSQL here: {error}")
+    name = f"flyteui_{uuid.uuid4().hex[:8]}"
+    with connection:
+        yield name
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"DROP USER IF EXISTS {name}")
+
+
+@pytest.fixture
+def cache() -> None:
+    try:
+        redis.Redis(socket_timeout=5).ping()
+    except redis.RedisError as error:
+        pytest.skip(f"there is no Redis here: {error}")
+
+
+def test_a_server_and_a_second_web_process_share_a_postgresql(tmp_path: Path, owner: str, cache: None):
+    up, web, _ = noted("starts a server", "postgresql.md")
+    make_tables_owner(owner)
+    url = f"postgres://{owner}:a%20long%20one@localhost/{owner}"
+    code = replaced(up.code, ("postgres://flyteui:…@db.example.com/flyteui", url))
+
+    first = Server(tmp_path / "first", FLYTEUI_REDIS_URL="redis://localhost/0")
+    second = Server(tmp_path / "second", FLYTEUI_DATABASE_URL=url)
+    with started(first, code):
+        run = first.submit("tests/workflows/printing.py", "main")
+        with started(second, replaced(web.code, ("cache.example.com", "localhost"))):
+            wait_until(
+                lambda: "SUCCEEDED" in phase_of(second, run), "the other one says how the run has ended"
+            )
+
+
+def make_tables_owner(name: str) -> None:
+    """The statements of the page."""
+    text = (ROOT / "docs/how-to/postgresql.md").read_text()
+    sql = text.partition("```sql\n")[2].partition("```")[0]
+    own = replaced(
+        sql, ("USER flyteui", f"USER {name}"), ("DATABASE flyteui", f"DATABASE {name}"), ("OWNER flyteui", f"OWNER {name}")
+    )  # fmt: skip
+    subprocess.run(["psql", "-q", "-v", "ON_ERROR_STOP=1", "postgres"], check=True, text=True, input=own)
+
+
+def phase_of(server: Server, run: str) -> str:
+    return server.call("flyteidl2.workflow.RunService/GetRunDetails", {"runId": server.run_id(run)}).text
+
+
+def test_an_old_home_is_shown_by_a_server_of_its_own(tmp_path: Path):
+    *_, block = noted("starts a server", "postgresql.md")
+    server = Server(tmp_path / "old")
+    server.take_migrated()
+
+    with started(
+        server, replaced(block.code, ("/var/lib/flyteui-old", str(server.home)), ("8001", str(server.port)))
+    ):
+        assert answers(server)
+
+
+def test_a_certificate_is_enough_for_a_server_without_a_proxy(tmp_path: Path):
+    (block,) = noted("starts a server", "deploy.md")
+    authority = trustme.CA()
+    files = make_certificate(tmp_path, "localhost", authority=authority)
+    # The client and user code know the authority as the page says further down.
+    server = Server(tmp_path / "home", FLYTEUI_TLS_CERT=str(files.cert), SSL_CERT_FILE=str(files.authority))
+    code = replaced(
+        block.code,
+        ("0.0.0.0", "127.0.0.1"), ("8443", str(server.port)), ("flyteui.example.com", "localhost"),
+        ("/etc/flyteui/fullchain.pem", str(files.cert)), ("/etc/flyteui/privkey.pem", str(files.key)),
+    )  # fmt: skip
+
+    with started(server, code):
+        assert server.is_ready()
+
+
+# --- what changes the system -------------------------------------------------------------------------------------------
+
+
+def changed(folder: Path, code: str, *, look: str) -> list[str]:
+    """Run lines as root of a system of its own, and afterwards what looks at it; returns the lines that this prints."""
+    mounts = folder / "mounts"
+    mounts.mkdir()
+    prepared = subprocess.run(
+        ["unshare", "--mount", "bash", "-euc", IN_MEMORY, "-", mounts], capture_output=True, text=True, check=False
+    )  # fmt: skip
+    if prepared.returncode:
+        pytest.skip(f"this system lets us lay nothing over its folders: {prepared.stderr.strip()}")
+    done = subprocess.run(
+        ["unshare", "--mount", "bash", "-euo", "pipefail", "-c", f"{IN_MEMORY}\n{code}\necho LOOK\n{look}", "-", mounts],
+        cwd=folder, capture_output=True, text=True, check=False, timeout=NET_SECONDS,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout.partition("LOOK\n")[2].splitlines()
+
+
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="a system without namespaces")
+def test_a_machine_is_prepared_for_a_service_and_for_executors_of_another_user(tmp_path: Path):
+    """Block after block, as who sets up a server does it."""
+    install, authorities, executors = noted("changes the system", "deploy.md")
+    build_wheel(tmp_path)
+    (wheel,) = tmp_path.glob("*.whl")
+    (tmp_path / "our-authority.pem").write_bytes(trustme.CA().cert_pem.bytes())
+    # What it needs besides takes half a minute, and `uv tool install` has it in test_installed.
+    options = long_or_short(f"--constraint {ROOT}/requirements.lock", "--no-deps")
+    code = replaced(install.code, ("<a checkout of flyteui>", f"-q {options} {wheel}")) + authorities.code
+    has_acl = shutil.which("setfacl") is not None
+    lines = executors.code.splitlines()
+    code += "\n".join(line for line in lines if has_acl or "setfacl" not in line)
+
+    said = changed(
+        tmp_path,
+        code,
+        look="""
+        /opt/flyteui/bin/flyteui --version
+        id --name --user flyteui flyte-tasks
+        grep -c BEGIN.CERTIFICATE our-authority.pem
+        cmp <(tail -n +1 our-authority.pem) <(tail -c $(stat -c %s our-authority.pem) /etc/flyteui/authorities.pem) && echo same
+        stat --format %U /srv/flyteui-storage
+        touch /srv/flyteui-storage/of-the-server && command -v getfacl > /dev/null && getfacl -pc /srv/flyteui-storage/of-the-server
+    """,
+    )
+
+    assert said[0].startswith("flyteui 0.")
+    assert said[1:6] == ["flyteui", "flyte-tasks", "1", "same", "flyteui"]
+    if has_acl:  # what the one writes, the other reads
+        assert {"user:flyteui:rwx\t#effective:rw-", "user:flyte-tasks:rwx\t#effective:rw-"} <= set(said)
