@@ -7,7 +7,7 @@ PYTEST_WORKERS ?= 3
 
 # For two cores: while one process waits, the others compute. Each has a server and a browser of its own, and takes whole
 # files, whose tests stay in order, so that a failure can be repeated.
-E2E_WORKERS ?= 4
+E2E_WORKERS ?= 6
 # Only what is to run is collected: importing the other tests takes each process seconds.
 E2E = tests/e2e -p no:randomly -n $(E2E_WORKERS) --dist loadfile --no-loadscope-reorder
 
