@@ -287,9 +287,11 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 
 REDIS_URL = env("REDIS_URL", "")
+# channels-redis waits 5 s for a message, and redis-py, unless told otherwise, 5 s for an answer: each silence would be an error.
+REDIS_HOST = {"address": REDIS_URL, "socket_timeout": None, "socket_connect_timeout": 5}
 CHANNEL_LAYERS = {
     "default": (
-        {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_URL]}}
+        {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": {"hosts": [REDIS_HOST]}}
         if REDIS_URL
         else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
     )

@@ -29,7 +29,9 @@ HERE = Path(__file__).parent
 LONGEST = (
     "test_long_run", "test_every_state", "test_installed", "test_images", "test_disks", "test_links", "test_refusals", "test_kills",
     "test_alone", "test_keyboard", "test_isolated_actions", "test_up", "test_memory", "test_aborts", "test_soak", "test_equivalence",
-    "test_environments", "test_declared", "test_secrets", "test_examples",
+    "test_environments", "test_declared", "test_secrets", "test_examples", "test_roles", "test_servers_of_documents", "test_demo",
+    "test_server_restart", "test_filter_and_levels", "test_lost_connection", "test_web_process", "test_runs_apart", "test_tls",
+    "test_live_runs", "test_backups", "test_slow_starts", "test_attacks", "test_keys",
 )  # fmt: skip
 SIZE: ViewportSize = {"width": 1280, "height": 800}
 expect.set_options(timeout=NET_MS)

@@ -51,7 +51,11 @@ def growing(server: Server) -> Iterator[GrowingRun]:
 
 
 def sizes(page: Page, session: Any, server: Server) -> dict[str, float]:
-    """Of the page, for each node that it shows, after a collection of garbage; and of the web process."""
+    """Of the page, for each node that it shows, after a collection of garbage; and of the web process.
+
+    What waits to be drawn may hold nodes that have left: on a machine that does much else that takes a while, so a frame is drawn first.
+    """
+    page.evaluate("() => new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)))")
     for _ in range(2):
         session.send("HeapProfiler.collectGarbage")
     metrics = {one["name"]: one["value"] for one in session.send("Performance.getMetrics")["metrics"]}

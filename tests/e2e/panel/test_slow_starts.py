@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from runs.domain.phases import Phase
@@ -11,6 +13,14 @@ from tests.support.pages.run_page import open_run
 from tests.support.server.server import Server, wait_until
 
 WHY = "Starts slower: importing its modules starts threads"
+
+
+@pytest.fixture
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """One of its own: a worker keeps eight pools ready, and other tests may have taken all of them for the next five minutes."""
+    own = Server(tmp_path_factory.mktemp("home")).start()
+    yield own
+    own.stop()
 
 
 def test_a_flow_that_starts_threads_at_import_says_that_it_starts_slower(

@@ -5,14 +5,10 @@ Names, addresses and folders are the test's; the rest is run as it is written.
 
 from __future__ import annotations
 
-import os
 import shutil
-import signal
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
@@ -21,13 +17,11 @@ import redis
 import trustme
 
 from tests.e2e.server.test_installed import build_wheel
-from tests.support.documents import Block, blocks
 from tests.support.long import long_or_short
 from tests.support.nets import NET_SECONDS
-from tests.support.server.certificates import make_certificate
+from tests.support.server.documented import answers, noted, replaced, started
 from tests.support.server.server import ROOT, Server, wait_until
 
-PROGRAMS = Path(sys.executable).parent
 # Everything below these is in memory, and of this process and its children only.
 CHANGED = ("etc", "home", "opt", "srv", "var/lib")
 IN_MEMORY = f"""
@@ -38,39 +32,6 @@ for folder in {" ".join(CHANGED)}; do
 done
 command -v sudo > /dev/null || sudo() {{ "$@"; }}
 """
-
-
-def noted(note: str, page: str) -> list[Block]:
-    return [block for block in blocks() if block.note == note and block.page == f"docs/how-to/{page}"]
-
-
-def replaced(code: str, *pairs: tuple[str, str]) -> str:
-    """Each of the first must be there, or the document has changed and this test proves nothing."""
-    for old, new in pairs:
-        assert old in code, f"{old!r} is not in\n{code}"
-        code = code.replace(old, new)
-    return code
-
-
-@contextmanager
-def started(server: Server, code: str) -> Iterator[None]:
-    """Run lines that start a server, until it answers; afterwards Ctrl-C, which ends it with code 0."""
-    with server.log.open("ab") as log:
-        process = subprocess.Popen(
-            ["bash", "-euo", "pipefail", "-c", code], cwd=server.home, stdout=log, stderr=log, start_new_session=True,
-            env=server.env | {"PATH": f"{PROGRAMS}{os.pathsep}{server.env['PATH']}"},
-        )  # fmt: skip
-    try:
-        wait_until(lambda: answers(server), "the server answers", 240, lambda: server.log.read_text()[-2000:])
-        yield
-    finally:
-        os.killpg(process.pid, signal.SIGINT)
-        code_of_end = process.wait(60)
-    assert code_of_end == 0, server.log.read_text()[-2000:]
-
-
-def answers(server: Server) -> bool:
-    return server.is_ready() or Server.answers(server.port)
 
 
 # --- servers with other settings ---------------------------------------------------------------------------------------
@@ -137,22 +98,6 @@ def test_an_old_home_is_shown_by_a_server_of_its_own(tmp_path: Path):
         server, replaced(block.code, ("/var/lib/flyteui-old", str(server.home)), ("8001", str(server.port)))
     ):
         assert answers(server)
-
-
-def test_a_certificate_is_enough_for_a_server_without_a_proxy(tmp_path: Path):
-    (block,) = noted("starts a server", "deploy.md")
-    authority = trustme.CA()
-    files = make_certificate(tmp_path, "localhost", authority=authority)
-    # The client and user code know the authority as the page says further down.
-    server = Server(tmp_path / "home", FLYTEUI_TLS_CERT=str(files.cert), SSL_CERT_FILE=str(files.authority))
-    code = replaced(
-        block.code,
-        ("0.0.0.0", "127.0.0.1"), ("8443", str(server.port)), ("flyteui.example.com", "localhost"),
-        ("/etc/flyteui/fullchain.pem", str(files.cert)), ("/etc/flyteui/privkey.pem", str(files.key)),
-    )  # fmt: skip
-
-    with started(server, code):
-        assert server.is_ready()
 
 
 # --- what changes the system -------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from runs.domain.phases import Phase
 from tests.support.pages.states import RUNS
 from tests.support.server.certificates import Certificate, make_certificate
 from tests.support.server.commands import manage
+from tests.support.server.documented import noted, replaced, started
 from tests.support.server.fronts import FRONTS, is_here
 from tests.support.server.parts import web_without_worker
 from tests.support.server.server import Server, free_port, wait_until
@@ -56,16 +57,22 @@ def secured(folder: Path) -> tuple[trustme.CA, Certificate, ssl.SSLContext]:
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    """All of it by `up`, with a certificate of an authority that the machine does not know."""
+    """All of it by `up`, started as docs/how-to/deploy.md says, with a certificate of an authority that the machine does not know."""
     folder = tmp_path_factory.mktemp("own")
     authority, files, trust = secured(folder)
     settings = {
         "FLYTEUI_TLS_CERT": str(files.cert), "FLYTEUI_TLS_KEY": str(files.key), "SSL_CERT_FILE": str(files.authority),
     }  # fmt: skip
     server = Server(folder / "home", **settings)
-    server.start()
-    yield Secured(server, server.url, trust, files, authority)
-    server.stop()
+    server.take_migrated()
+    (block,) = noted("starts a server", "deploy.md")
+    code = replaced(
+        block.code,
+        ("0.0.0.0", "127.0.0.1"), ("8443", str(server.port)), ("flyteui.example.com", "localhost"),
+        ("/etc/flyteui/fullchain.pem", str(files.cert)), ("/etc/flyteui/privkey.pem", str(files.key)),
+    )  # fmt: skip
+    with started(server, code):
+        yield Secured(server, server.url, trust, files, authority)
 
 
 @pytest.fixture(scope="module")

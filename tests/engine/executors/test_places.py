@@ -31,7 +31,7 @@ from tests.support.scene import DOMAIN, PROJECT, new_run, task_spec
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 ROUNDS = 200
 PROFILE = hypothesis.settings(
-    max_examples=long_or_short(200, 10), deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=long_or_short(200, 6), deadline=None, suppress_health_check=list(HealthCheck)
 )
 ENVIRONMENTS = 4
 
