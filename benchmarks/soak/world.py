@@ -111,7 +111,7 @@ class World:
     def pids(self, kind: str) -> list[int]:
         """Processes of this server, and of no other: by its home, or by what its database says of its executors."""
         if kind in {"web", "worker"}:
-            word = " flyteui.web " if kind == "web" else " django worker"
+            word = " flyteui.web " if kind == "web" else " flyteui.worker"
             home = f"FLYTEUI_HOME={self.home}\0".encode()
             return [pid for pid in all_pids() if word in command(pid) and home in read(pid, "environ")]
         executors = self.executors()

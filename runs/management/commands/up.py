@@ -27,6 +27,7 @@ from runs.management.ports import check_port_is_free, note_server
 from runs.management.supervisor import Role, supervise
 from runs.store import client_config, local_server
 
+WORKER = "flyteui.worker"
 DEMO = Path("examples") / "demo.py"
 RUN_URL = re.compile(r"https?://\S+?/runs/[a-z0-9-]+")
 
@@ -60,7 +61,7 @@ class Command(BaseCommand):
         note_server()
         roles = [Role("web", arguments_of_web(), has_heartbeat=True)]
         if not no_worker:
-            roles.append(Role("worker", [sys.executable, "-m", "django", "worker"]))
+            roles.append(Role("worker", [sys.executable, "-m", WORKER]))
 
         demos: list[subprocess.Popen[str]] = []
 

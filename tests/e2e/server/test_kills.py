@@ -68,9 +68,9 @@ def pids(server: Server, kind: str) -> list[int]:
         "executor": [executor],
         "zygote": [zygote],
         "child": list(children_of(zygote)),
-        "worker": find(server, " django worker"),
+        "worker": find(server, " flyteui.worker"),
         "web": find(server, " flyteui.web "),
-        "everything": [*find(server, " flyteui.web "), executor, *find(server, " django worker")],
+        "everything": [*find(server, " flyteui.web "), executor, *find(server, " flyteui.worker")],
     }[kind]
 
 
