@@ -76,6 +76,7 @@ class Row:
     task_name: str
     isolation: str
     is_alone: bool
+    child_inputs: str
     updates: dict[str, Any] = field(default_factory=dict)
     stored_phase: Phase = Phase.QUEUED
     new: Action | None = None
@@ -186,8 +187,7 @@ class Book:
     def live(self) -> list[Row]:
         """All non-terminal actions of the run, in order of creation."""
         self.flush()
-        ids = Action.objects.filter(run_id=self.run.pk, phase__in=_LIVE).order_by("id")
-        self._remember(ids)
+        self._remember(Action.objects.filter(run_id=self.run.pk, phase__in=_LIVE).order_by("id"))
         return [row for row in sorted(self._rows.values(), key=lambda row: row.id) if row.is_live]
 
     def live_descendants(self, ids: Collection[int]) -> list[Row]:
