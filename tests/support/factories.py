@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import F
 from django.utils import timezone
 
+from runs.domain.inputs.siblings import with_child
 from runs.domain.names import ROOT, RunRef
 from runs.domain.phases import TERMINAL, Cause, Phase
 from runs.models import Abort, Action, ActionEvent, LogChunk, Project, Run
@@ -88,6 +89,16 @@ def add(run: Run, name: str, *, parent: Action, **fields: Any) -> Action:
     Run.objects.filter(pk=run.pk).update(seq=F("seq") + 1)
     run.refresh_from_db(fields=["seq"])
     return make_action(run, name, parent=parent, **fields)
+
+
+def call(run: Run, name: str, *, parent: Action, short_name: str, **inputs: Any) -> Action:
+    """Add a child that its parent calls with these inputs, as the engine records it."""
+    digest = json.dumps(inputs)
+    kept = Action.objects.values_list("child_inputs", flat=True).get(pk=parent.pk)
+    made = add(run, name, parent=parent, short_name=short_name, input_digest=digest)
+    if (told := with_child(kept, made.task_name, digest)) != kept:
+        change(parent, child_inputs=told)
+    return made
 
 
 def make_abort(target: Action, **fields: Any) -> Abort:
