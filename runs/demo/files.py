@@ -19,7 +19,7 @@ File = tuple[str, bytes]  # its address, its content
 Call = tuple[str, int]  # of a task, with a number
 
 INPUTS: Mapping[str, Mapping[str, conditions.Value]] = {
-    "main": {"corpus": "s3://corpus/web-2026-11", "epochs": 12, "learning_rate": 0.0003},
+    "main": {"epochs": 12, "learning_rate": 0.0003, "corpus": "s3://corpus/web-2026-11"},
     "train": {"corpus": "s3://corpus/web-2026-11", "batch_size": 64, "mixed_precision": True},
     "epoch": {"learning_rate": 0.0003, "warm_up": 200},
     "step": {"batch_size": 64},
