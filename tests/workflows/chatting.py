@@ -1,8 +1,10 @@
-"""Prints what a file orders, line by line: `out <text>`, `err <text>`, `flood <first> <count>`, `end`."""
+"""Prints what a file orders, line by line: `out <text>`, `err <text>`, `log <level> <text>`, `json <a text>`, `flood <first> <count>`, `end`."""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import logging
 import sys
 from pathlib import Path
 
@@ -32,5 +34,10 @@ async def obey(kind: str, text: str) -> None:
             print(f"flood line {number}")
             if number % 1000 == 999:  # faster, and the executor would drop lines and say so
                 await asyncio.sleep(0.05)
+    elif kind == "log":
+        level, _, message = text.partition(" ")
+        flyte.logger.log(logging.getLevelNamesMapping()[level], message)
+    elif kind == "json":
+        print(json.loads(text))
     else:
         print(text, file=sys.stderr if kind == "err" else sys.stdout)

@@ -86,7 +86,7 @@ export class LogSearch {
 
   /** Whether a line matches; its classes show it. @param {HTMLElement} line */
   mark(line) {
-    const isOther = Boolean(this.stream) && !line.classList.contains(this.stream);
+    const isOther = Boolean(this.stream) && (line.dataset.stream ?? "out") !== this.stream;
     const isHit = Boolean(this.text) && !isOther && line.lastChild.textContent.toLowerCase().includes(this.text);
     line.classList.toggle("other", isOther);
     line.classList.toggle("hit", isHit);
