@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from django.db.models import QuerySet
 
+from runs.domain.logs.terminal import plain
 from runs.domain.phases import TERMINAL, Phase
 from runs.models import Action, LogChunk
 
@@ -29,6 +30,7 @@ class Bounds(NamedTuple):
     characters: int
 
 
+COST_OF_A_STYLE = 25  # characters of HTML, about, beyond those of the escape sequence
 IN_A_FRAME = Bounds(400, 45_000)  # less than 100 kB of HTML, unless one line alone is long
 IN_A_MESSAGE = Bounds(10_000, 1_000_000)  # of the API, where lines cost less
 
@@ -124,7 +126,7 @@ def read_after(
                 return Log(tuple(lines), LogOffset(chunk, index), has_more=True)
             # A gap is no line of the chunk: it comes with the first one, and is not counted in an offset.
             lines += [*part.gap(), line] if index == 0 else [line]
-            characters += len(line.text)
+            characters += len(line.text) + COST_OF_A_STYLE * line.text.count("\x1b")
         chunk, done = part.id, 0
     return Log(tuple(lines), LogOffset(chunk, done))
 
@@ -141,13 +143,13 @@ def read_attempt(action_id: int, attempt: int, offset: LogOffset) -> tuple[Log, 
 
 
 def search_log(action_id: int, text: str, *, attempt: int | None = None, stream: str = "") -> Found:
-    """The lines of the whole log that hold a text in any case; stream: only of this one. One statement."""
+    """The lines of the whole log that hold a text in any case, as one reads them; stream: only of this one. One statement."""
     wanted, total, left_out = text.casefold(), 0, 0
     found: list[LogLine] = []
     for chunk in _chunks(action_id, attempt, "id"):
         left_out += chunk.left_out
         for line in chunk.lines:
-            if (not stream or line.stream == stream) and wanted in line.text.casefold():
+            if (not stream or line.stream == stream) and wanted in plain(line.text).casefold():
                 total += 1
                 if len(found) < MAX_FOUND:
                     found.append(line)
@@ -155,9 +157,9 @@ def search_log(action_id: int, text: str, *, attempt: int | None = None, stream:
 
 
 def read_whole_log(action_id: int, *, attempt: int | None = None) -> str:
-    """Every line that is kept as text, for a download. One statement."""
+    """Every line that is kept as one reads it, for a download. One statement."""
     return "".join(
-        f"{line.at.isoformat()} {line.attempt} {line.stream} {line.text}\n"
+        f"{line.at.isoformat()} {line.attempt} {line.stream} {plain(line.text)}\n"
         for chunk in _chunks(action_id, attempt, "id")
         for line in [*chunk.gap(), *chunk.lines]
     )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from html import escape
 
-from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 
+from runs.domain.logs.levels import read_level
+from runs.domain.logs.terminal import PLAIN, Part, read_parts
 from runs.queries.logs import LogLine
 
-# The mark of a line by its stream; stdout has none. Words of users never become classes: one of them might have styles.
+# The mark of a line by its stream; stdout has none. The stream is an attribute: `log` is also the class of the box.
 STREAMS = {"out": "", "err": "err", "log": "log", "system": "flyteui"}
+_WITH_LEVELS = frozenset({"log", "err"})  # to which loggers write
 
 
 def lines_html(lines: Iterable[LogLine]) -> SafeString:
@@ -19,11 +22,26 @@ def lines_html(lines: Iterable[LogLine]) -> SafeString:
 
 
 def _log_line(line: LogLine) -> str:
+    parts = read_parts(line.text)
     mark = STREAMS.get(line.stream, "")
-    stream = f' data-stream="{line.stream}"' if mark else ""
+    about = f' data-stream="{line.stream}"' if mark else ""
+    if line.stream in _WITH_LEVELS and (level := read_level("".join(part.text for part in parts))):
+        about += f' data-level="{level}"'
+    if line.attempt > 1:
+        about += f' title="attempt {line.attempt}"'
     at = line.at.isoformat(timespec="milliseconds")
-    again = f' title="attempt {line.attempt}"' if line.attempt > 1 else ""
     return (
-        f'<div class="line"{stream}{again}><time datetime="{at}">{at[11:23]}</time>'
-        f"<i>{mark}</i><span>{escape(line.text.rstrip())}</span></div>"
+        f'<div class="line"{about}><time datetime="{at}">{at[11:23]}</time>'
+        f"<i>{mark}</i><span>{''.join(map(_part, parts))}</span></div>"
     )
+
+
+def _part(part: Part) -> str:
+    """Text with its style in attributes (static/css/log/colours.css, static/js/log/colours.js)."""
+    text, style = part
+    if style == PLAIN:
+        return escape(text)
+    about = f' data-fg="{style.colour}"' if style.colour else ""
+    about += f' data-bg="{style.background}"' if style.background else ""
+    about += f' data-looks="{" ".join(sorted(style.looks))}"' if style.looks else ""
+    return f"<b{about}>{escape(text)}</b>"

@@ -173,20 +173,21 @@ def test_a_flood_is_told_whole_in_parts(django_assert_num_queries, lines: int, c
 def test_the_whole_log_is_searched(django_assert_num_queries):
     root = factories.make_run().actions.get()
     factories.make_log(root, "Alpha <1>", "beta")
-    factories.make_log(root, "ALPHA 2", stream="err")
+    factories.make_log(root, "\x1b[31mAL\x1b[0mPHA 2", stream="err")
 
     with django_assert_num_queries(1):
         assert logs.search_log(root.pk, "alpha", stream="err").total == 1
     text = Client().get(f"{RUN}/actions/a0/log/search?q=alpha").content.decode()
     assert "2 lines of the whole log have “alpha”" in text
     assert "Alpha &lt;1&gt;" in text
+    assert '<b data-fg="1">AL</b>PHA 2' in text
     assert "beta" not in text
     assert Client().get(f"{RUN}/actions/a0/log/search?q=").status_code == 400
 
 
 def test_the_log_can_be_had_as_a_file():
     run = factories.make_run()
-    factories.make_log(run.actions.get(), "<one>", "two")
+    factories.make_log(run.actions.get(), "<one>", "\x1b[31mthr\rtwo\x1b[0m")
 
     answer = Client().get(f"{RUN}/actions/a0/log.txt")
 

@@ -2,6 +2,7 @@
 // and what was lost or doubled is noticed in one place (page/socket.js).
 
 import { send } from "../page/socket.js";
+import { paintColours } from "./colours.js";
 import { LogSearch } from "./search.js";
 
 const MAX_LINES = 5000;
@@ -33,6 +34,7 @@ export class LogView extends HTMLElement {
     this.toggleAttribute("data-ui-nowrap", localStorage.getItem(WRAP) === "off");
     this.sizes = new ResizeObserver(() => this.settle());
     this.sizes.observe(this.box);
+    paintColours(this.box);
     this.settle();
     if (this.isLive) send(tree(), this.position); // else the next hello holds it
   }
@@ -67,6 +69,7 @@ export class LogView extends HTMLElement {
     end.insertAdjacentHTML("beforebegin", frame.html);
     [this.dataset.chunk, this.dataset.lines] = frame.upto.map(String);
     const added = [...between(last, end)];
+    for (const line of added) paintColours(line);
     if (!this.follows) this.unseen += added.length;
     this.search.added(added);
     this.bound();

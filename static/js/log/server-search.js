@@ -1,6 +1,7 @@
 // The search of a whole log by the server, lines that are not in the page included: what it finds is shown in place of the end
 // of the log.
 
+import { paintColours } from "./colours.js";
 import { paint } from "./highlight.js";
 
 export class ServerSearch {
@@ -24,6 +25,7 @@ export class ServerSearch {
     this.log.box.before(found);
     this.log.toggleAttribute("data-ui-whole", true);
     await window.htmx.ajax("GET", `${search}?${query}`, { source: "#log-found", target: "#log-found", swap: "innerHTML" });
+    paintColours(found);
     paint([...found.querySelectorAll(".line")], text.toLowerCase());
     found.focus();
   }
