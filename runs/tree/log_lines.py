@@ -9,6 +9,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from runs.domain.logs.levels import read_level
 from runs.domain.logs.terminal import PLAIN, Part, read_parts
+from runs.domain.logs.tracebacks import is_library_frame
 from runs.queries.logs import LogLine
 
 # The mark of a line by its stream; stdout has none. The stream is an attribute: `log` is also the class of the box.
@@ -23,10 +24,13 @@ def lines_html(lines: Iterable[LogLine]) -> SafeString:
 
 def _log_line(line: LogLine) -> str:
     parts = read_parts(line.text)
+    text = "".join(part.text for part in parts)
     mark = STREAMS.get(line.stream, "")
     about = f' data-stream="{line.stream}"' if mark else ""
-    if line.stream in _WITH_LEVELS and (level := read_level("".join(part.text for part in parts))):
+    if line.stream in _WITH_LEVELS and (level := read_level(text)):
         about += f' data-level="{level}"'
+    if is_library_frame(text):
+        about += ' data-frame="library"'
     if line.attempt > 1:
         about += f' title="attempt {line.attempt}"'
     at = line.at.isoformat(timespec="milliseconds")

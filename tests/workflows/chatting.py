@@ -1,4 +1,4 @@
-"""Prints what a file orders, line by line: `out <text>`, `err <text>`, `log <level> <text>`, `json <a text>`, `flood <first> <count>`, `end`."""
+"""Prints what a file orders, line by line: `out <text>`, `err <text>`, `log <level> <text>`, `json <a text>`, `fail`, `flood <first> <count>`, `end`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 import logging
 import sys
+import traceback
 from pathlib import Path
 
 import flyte
@@ -37,6 +38,11 @@ async def obey(kind: str, text: str) -> None:
     elif kind == "log":
         level, _, message = text.partition(" ")
         flyte.logger.log(logging.getLevelNamesMapping()[level], message)
+    elif kind == "fail":
+        try:
+            json.loads("no JSON")
+        except ValueError:
+            traceback.print_exc()
     elif kind == "json":
         print(json.loads(text))
     else:

@@ -3,6 +3,7 @@
 
 import { send } from "../page/socket.js";
 import { paintColours } from "./colours.js";
+import { fold, toggle } from "./folds.js";
 import { LogSearch } from "./search.js";
 
 const MAX_LINES = 5000;
@@ -34,7 +35,9 @@ export class LogView extends HTMLElement {
     this.toggleAttribute("data-ui-nowrap", localStorage.getItem(WRAP) === "off");
     this.sizes = new ResizeObserver(() => this.settle());
     this.sizes.observe(this.box);
+    this.addEventListener("click", (event) => this.clicked(event));
     paintColours(this.box);
+    fold(this.all);
     this.settle();
     if (this.isLive) send(tree(), this.position); // else the next hello holds it
   }
@@ -70,6 +73,7 @@ export class LogView extends HTMLElement {
     [this.dataset.chunk, this.dataset.lines] = frame.upto.map(String);
     const added = [...between(last, end)];
     for (const line of added) paintColours(line);
+    fold(added);
     if (!this.follows) this.unseen += added.length;
     this.search.added(added);
     this.bound();
@@ -83,6 +87,7 @@ export class LogView extends HTMLElement {
     const gone = this.all.slice(0, -most);
     if (!gone.length) return;
     for (const line of gone) line.remove();
+    fold(this.all.slice(0, 1));
     this.dataset.cut = "";
     this.search.removed();
   }
@@ -98,6 +103,15 @@ export class LogView extends HTMLElement {
     if (isAtEnd || this.extent === this.settled) this.follows = isAtEnd;
     if (this.follows) this.unseen = 0;
     this.settle();
+  }
+
+  /** @param {MouseEvent} event */
+  clicked(event) {
+    const head = event.target.closest(".fold");
+    if (!head) return;
+    this.follows = false; // what is read stays where it is
+    toggle(head);
+    this.scrolled();
   }
 
   get extent() {

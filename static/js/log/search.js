@@ -1,5 +1,6 @@
 // The search in a log: goes from match to match, or shows matches only. Lines that are not loaded, the server searches.
 
+import { reveal } from "./folds.js";
 import { paint, unpaint } from "./highlight.js";
 import { ServerSearch } from "./server-search.js";
 
@@ -119,6 +120,7 @@ export class LogSearch {
 
   show() {
     const line = this.hits[this.at];
+    reveal(line);
     line.scrollIntoView({ block: "nearest" });
     this.log.scrolled();
   }
