@@ -1,4 +1,4 @@
-"""The panel of one action with its tabs, its log and its report; and the fragments of a page that poll."""
+"""The panel of one action with its tabs and its report; and the fragments of a page that poll."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
 
 from runs.domain import errors
@@ -160,35 +159,6 @@ def beside(request: HttpRequest, *, project: str, domain: str, run: str, action:
     found = panels.get_panel(head.id, action)
     context = {"panel": found, "head": head, "beside": previews.count_beside(head.id, action)}
     return render(request, "runs/panel/_beside.html", context)
-
-
-@require_GET
-@reader_view
-def log_search(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
-    """The lines of the whole log that hold a text, as a fragment."""
-    attempt, text = attempt_of(request.GET.get("attempt", "")), request.GET.get("q", "")
-    if not text:
-        raise errors.Invalid("q must be the text to search for")
-    head = get_run(RunRef(project, domain, run))
-    found = logs.search_log(
-        panels.get_panel(head.id, action).id, text, attempt=attempt, stream=request.GET.get("stream", "")
-    )
-    return render(request, "runs/log/_found_lines.html", {"found": found, "text": text})
-
-
-@require_GET
-@reader_view
-def log_file(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
-    """The whole log, or that of one attempt, as a file of plain text."""
-    attempt = attempt_of(request.GET.get("attempt", ""))
-    head = get_run(RunRef(project, domain, run))
-    text = logs.read_whole_log(panels.get_panel(head.id, action).id, attempt=attempt)
-    name = f"{run}-{action}-{attempt}.log.txt" if attempt else f"{run}-{action}.log.txt"
-    headers = {
-        "Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "attachment",
-        "Cache-Control": "no-store",
-    }
-    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers=headers)
 
 
 @require_GET
