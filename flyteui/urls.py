@@ -68,6 +68,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACTION}/share", manners.share, name="share"),
     path(f"{ACTION}/waits", panels.waits, name="waits"),
     path(f"{ACTION}/beside", panels.beside, name="beside"),
+    path(f"{ACTION}/log/lines", logs.log_lines, name="log-lines"),
     path(f"{ACTION}/log/search", logs.log_search, name="log-search"),
     path(f"{ACTION}/log.txt", logs.log_file, name="log-file"),
     path(f"{ACTION}/report", panels.report, name="report"),

@@ -126,6 +126,7 @@ URLS: dict[str, Rule] = {
     "share": Rule(Role.OPERATOR, Deed.SHARE),
     "waits": READ,
     "beside": READ,
+    "log-lines": READ,
     "log-search": READ,
     "log-file": READ,
     "report": READ,

@@ -1,4 +1,4 @@
-"""The log of one action: what a search finds in it, and the whole of it as a file."""
+"""The log of one action: parts of it, what a search finds in it, and the whole of it as a file."""
 
 from __future__ import annotations
 
@@ -8,11 +8,36 @@ from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
 
 from runs.domain import errors
+from runs.domain.logs.places import LinePlace, read_place
 from runs.domain.names import RunRef
 from runs.queries import logs, panels
 from runs.queries.runs import get_run
 from runs.views.errors import reader_view
 from runs.views.panels import attempt_of
+
+PARTS = ("before", "after", "around")
+
+
+@require_GET
+@reader_view
+def log_lines(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
+    """A part of the log, as a fragment: `before` or `around` the place of a line, `after` an offset; without one, the end."""
+    attempt = attempt_of(request.GET.get("attempt", ""))
+    asked = {name: read_place(request.GET[name]) for name in PARTS if name in request.GET}
+    head = get_run(RunRef(project, domain, run))
+    log = _read_part(panels.get_panel(head.id, action).id, attempt, asked)
+    return render(request, "runs/log/_lines.html", {"log": log})
+
+
+def _read_part(action_id: int, attempt: int | None, asked: dict[str, LinePlace]) -> logs.Log:
+    match asked:
+        case {"before": place}:
+            return logs.read_before(action_id, place, attempt=attempt)
+        case {"after": place}:
+            return logs.read_after(action_id, logs.LogOffset(place.chunk, place.number), attempt=attempt)
+        case {"around": place}:
+            return logs.read_around(action_id, place, attempt=attempt)
+    return logs.read_end(action_id, attempt=attempt)
 
 
 @require_GET

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from runs.domain import errors
+from runs.domain.logs.places import LinePlace
 from runs.domain.names import RunRef
 from runs.queries import declared, logs, panels, reports
 from runs.queries.aborts import previews
@@ -58,8 +59,10 @@ def panel(request: HttpRequest, *, project: str, domain: str, run: str, action: 
     return render(request, "runs/panel/_panel.html", context)
 
 
-def panel_context(head: RunHead, action: str, tab: str, attempt: str = "") -> dict[str, Any]:
-    """What runs/panel/_panel.html shows. A tab that the action has not is the overview."""
+def panel_context(
+    head: RunHead, action: str, tab: str, attempt: str = "", line: LinePlace | None = None
+) -> dict[str, Any]:
+    """What runs/panel/_panel.html shows. A tab that the action has not is the overview. line: with which the log is shown."""
     found = panels.get_panel(head.id, action)
     report = reports.find_report(found)
     tabs = make_tabs(
@@ -77,18 +80,25 @@ def panel_context(head: RunHead, action: str, tab: str, attempt: str = "") -> di
     }
     if found.status in FAILURES:
         context["beside"] = previews.count_beside(head.id, action)
-    return context | {"report": report} | _content(found, head, tab, number)
+    return context | {"report": report} | _content(found, head, tab, number, line)
 
 
-def _content(found: panels.Panel, head: RunHead, tab: str, attempt: int | None) -> dict[str, Any]:
+def _content(
+    found: panels.Panel, head: RunHead, tab: str, attempt: int | None, line: LinePlace | None
+) -> dict[str, Any]:
     match tab:
         case "inputs":
             return {"values": panels.read_inputs(found)}
         case "outputs":
             return {"values": panels.read_outputs(found)}
         case "logs":
-            numbers = list(dict.fromkeys(line.number for line in found.attempts))
-            return {"log": logs.read_end(found.id, attempt=attempt), "numbers": numbers}
+            numbers = list(dict.fromkeys(one.number for one in found.attempts))
+            log = (
+                logs.read_around(found.id, line, attempt=attempt)
+                if line
+                else logs.read_end(found.id, attempt=attempt)
+            )
+            return {"log": log, "numbers": numbers, "line": line}
         case "events":
             return {"events": panels.list_events(found.id)}
         case "overview":

@@ -109,10 +109,10 @@ def make_abort(target: Action, **fields: Any) -> Abort:
     return Abort.objects.create(run=target.run, target=target, **fields)
 
 
-def make_log(action: Action, *texts: str, stream: str = "out") -> LogChunk:
+def make_log(action: Action, *texts: str, stream: str = "out", attempt: int = 1) -> LogChunk:
     at = int(timezone.now().timestamp() * 1e6)
     lines = json.dumps([[at, stream, text] for text in texts]).encode()
-    return LogChunk.objects.create(action=action, attempt=1, lines=lines)
+    return LogChunk.objects.create(action=action, attempt=attempt, lines=lines)
 
 
 def make_event(

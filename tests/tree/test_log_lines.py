@@ -51,4 +51,4 @@ def test_no_character_of_a_sequence_reaches_the_page():
     ],
 )
 def test_a_line_says_its_stream_and_the_level_of_its_logger(stream: str, text: str, about: str):
-    assert html(text, stream).startswith(f'<div class="line"{about}><time')
+    assert html(text, stream).startswith(f'<div class="line"{about}><a')

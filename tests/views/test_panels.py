@@ -138,7 +138,7 @@ def test_the_log_of_an_ended_action_is_not_followed():
 
 
 def test_a_long_log_is_shown_by_its_end(monkeypatch: pytest.MonkeyPatch, django_assert_num_queries):
-    monkeypatch.setattr(logs, "MAX_LINES", 3)
+    monkeypatch.setattr(logs, "ON_A_PAGE", logs.Bounds(3, 10_000))
     root = factories.make_run().actions.get()
     for first in range(0, 8, 2):
         last = factories.make_log(root, f"line {first}", f"line {first + 1}")

@@ -38,6 +38,14 @@ export function fold(lines) {
   close(group, isOpen);
 }
 
+/** Remove lines from an end of the log, with the folds that begin with them. @param {HTMLElement[]} lines */
+export function removeLines(lines) {
+  for (const line of lines) {
+    if (line.previousElementSibling?.matches(".fold")) line.previousElementSibling.remove();
+    line.remove();
+  }
+}
+
 /** All lines that a fold with these lines may have. @param {HTMLElement} first @param {HTMLElement} last */
 function reach(first, last) {
   while (before(first)?.dataset.uiFold) first = before(first);

@@ -2,6 +2,7 @@
 
 import { reveal } from "./folds.js";
 import { paint, unpaint } from "./highlight.js";
+import { placeOf } from "./log-window.js";
 import { ServerSearch } from "./server-search.js";
 
 const TYPING_MS = 150;
@@ -94,19 +95,26 @@ export class LogSearch {
     return isHit;
   }
 
-  /** @param {HTMLElement[]} lines that came */
-  added(lines) {
+  /** @param {HTMLElement[]} lines that came @param {boolean} isBefore the others */
+  added(lines, isBefore) {
     if (!this.text && !this.stream) return;
-    this.hits.push(...lines.filter((line) => this.mark(line)));
+    const hits = lines.filter((line) => this.mark(line));
+    this.hits = isBefore ? [...hits, ...this.hits] : [...this.hits, ...hits];
+    if (isBefore && this.at >= 0) this.at += hits.length;
     this.settle();
   }
 
-  /** Some of the first lines went. */
+  /** Some lines went. */
   removed() {
-    const left = this.hits.filter((line) => line.isConnected);
-    this.at = Math.max(this.at - (this.hits.length - left.length), left.length ? 0 : -1);
-    this.hits = left;
+    const shown = this.hits[this.at];
+    this.hits = this.hits.filter((line) => line.isConnected);
+    this.at = Math.max(this.hits.indexOf(shown), this.hits.length ? 0 : -1);
     this.settle();
+  }
+
+  /** The place of the match that is shown. */
+  get place() {
+    return placeOf(this.hits[this.at]);
   }
 
   /** @param {number} step */
@@ -129,7 +137,8 @@ export class LogSearch {
     this.count.textContent = this.text ? (this.hits.length ? `${this.at + 1} of ${this.hits.length}` : "No match") : "";
     this.log.toggleAttribute("data-ui-only", this.only.ariaPressed === "true" && Boolean(this.text));
     for (const button of this.log.querySelectorAll("[data-step]")) /** @type {HTMLButtonElement} */ (button).disabled = !this.hits.length;
-    this.wholeButton.hidden = !this.text || !("cut" in this.log.dataset);
+    this.wholeButton.hidden = !this.text || !(this.log.window.isCut || this.log.window.hasMore);
+    this.log.links.button.disabled = this.at < 0;
     for (const line of this.log.querySelectorAll(".line.now")) line.classList.remove("now");
     this.hits[this.at]?.classList.add("now");
     paint(this.hits, this.text);

@@ -16,7 +16,7 @@ export class ServerSearch {
 
   /** @param {string} text @param {string} stream "" for all */
   async search(text, stream) {
-    const { attempt, search } = this.log.dataset;
+    const { attempt, log } = this.log.dataset;
     const query = new URLSearchParams({ q: text, ...(stream && { stream }), ...(attempt !== "0" && { attempt }) });
     const found = document.createElement("div");
     found.className = "log log-found";
@@ -24,7 +24,7 @@ export class ServerSearch {
     found.tabIndex = 0;
     this.log.box.before(found);
     this.log.toggleAttribute("data-ui-whole", true);
-    await window.htmx.ajax("GET", `${search}?${query}`, { source: "#log-found", target: "#log-found", swap: "innerHTML" });
+    await window.htmx.ajax("GET", `${log}/search?${query}`, { source: "#log-found", target: "#log-found", swap: "innerHTML" });
     paintColours(found);
     paint([...found.querySelectorAll(".line")], text.toLowerCase());
     found.focus();

@@ -13,7 +13,7 @@ let due;
 /** @param {import("../tree/run-tree.js").RunTree} tree @param {string} name */
 export function openPanel(tree, name) {
   const tab = new URLSearchParams(location.search).get("tab") ?? "";
-  setQuery({ action: name, tab, attempt: "" });
+  setQuery({ action: name, tab, attempt: "", line: "" });
   pane().hidden = false;
   return load(tree, name, tab);
 }
@@ -41,7 +41,7 @@ export function refreshPanel(tree, name, frame) {
 
 export function closePanel() {
   pane().hidden = true;
-  setQuery({ action: "", tab: "", attempt: "" });
+  setQuery({ action: "", tab: "", attempt: "", line: "" });
 }
 
 document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
@@ -65,7 +65,8 @@ document.addEventListener("htmx:after:swap", () => {
   const panel = document.getElementById("panel");
   if (panel && !pane().hidden) {
     const { name, tab, attempt } = panel.dataset;
-    setQuery({ action: name, tab: tab === "overview" ? "" : tab, attempt });
+    const line = document.querySelector("log-view")?.links.place ?? "";
+    setQuery({ action: name, tab: tab === "overview" ? "" : tab, attempt, line });
   }
 });
 
