@@ -4,6 +4,7 @@
 import { send } from "../page/socket.js";
 import { paintColours } from "./colours.js";
 import { fold, removeLines, toggle } from "./folds.js";
+import { isWide } from "./full-width.js";
 import { LineLinks } from "./line-links.js";
 import { LogWindow } from "./log-window.js";
 import { LogSearch } from "./search.js";
@@ -34,6 +35,7 @@ export class LogView extends HTMLElement {
     this.toggleAttribute("data-ui-nowrap", localStorage.getItem(WRAP) === "off");
     this.sizes = new ResizeObserver(() => this.settle());
     this.sizes.observe(this.box);
+    this.querySelector("[data-wide]").setAttribute("aria-pressed", String(isWide()));
     paintColours(this.box);
     fold(this.all);
     this.settle();

@@ -1,5 +1,6 @@
 // The panel of the selected action: loaded when it is selected, loaded again when it has changed.
 
+import { setWide } from "../log/full-width.js";
 import { setQuery } from "../page/persistence.js";
 import { rowOf } from "../tree/rows.js";
 
@@ -41,6 +42,7 @@ export function refreshPanel(tree, name, frame) {
 
 export function closePanel() {
   pane().hidden = true;
+  setWide(false);
   setQuery({ action: "", tab: "", attempt: "", line: "" });
 }
 
@@ -75,5 +77,5 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && event.target.closest("#panel-pane")) document.querySelector("run-tree").close();
+  if (event.key === "Escape" && !event.defaultPrevented && event.target.closest("#panel-pane")) document.querySelector("run-tree").close();
 });

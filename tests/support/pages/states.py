@@ -108,6 +108,11 @@ def search_log(page: Page) -> None:
     expect(page.locator(".log-count")).to_have_text("No match")
 
 
+def widen_log(page: Page) -> None:
+    page.locator("[data-wide]").click()
+    expect(page.locator("[data-wide]")).to_have_attribute("aria-pressed", "true")
+
+
 def log_in(page: Page) -> None:
     page.fill("#id_username", ADMIN)
     page.fill("#id_password", ADMIN)
@@ -157,6 +162,7 @@ STATES = [
     State("panel, attempts", "{live}?action=a0&tab=attempts"),
     State("panel, logs", "{live}?action=a0&tab=logs"),
     State("panel, logs searched", "{live}?action=a0&tab=logs", search_log),
+    State("panel, logs in full width", "{live}?action=a0&tab=logs", widen_log),
     State("panel, several attempts", "{ended}?action=m0.t7&tab=attempts"),
     State("panel, report", "{ended}?action=a0&tab=report"),
     State("panel, a part that could not be loaded", "{scene}?action=a0-refusing", fail_to_load),
