@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 
 from runs.domain.logs.places import LinePlace
 from runs.domain.logs.terminal import plain
+from runs.domain.logs.tracebacks import Frame, find_own_frame
 from runs.domain.phases import TERMINAL, Phase
 from runs.models import Action, LogChunk
 
@@ -33,6 +34,7 @@ COST_OF_A_STYLE = 25  # characters of HTML, about, beyond those of the escape se
 # At first; what is before and behind it, the page asks for as its reader goes there.
 ON_A_PAGE = Bounds(1000, 300_000)
 IN_A_FRAME = Bounds(400, 40_000)  # less than 100 kB of HTML, unless one line alone is long
+WITH_A_TRACEBACK = Bounds(300, 60_000)
 IN_A_MESSAGE = Bounds(10_000, 1_000_000)  # of the API, where lines cost less
 
 
@@ -75,6 +77,14 @@ class Found:
     lines: tuple[LogLine, ...]
     total: int
     left_out: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """Where in the user's own code an error was raised, and the line of the log that says it."""
+
+    frame: Frame
+    place: LinePlace | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +142,14 @@ def read_around(action_id: int, place: LinePlace, *, attempt: int | None = None)
     before = read_before(action_id, place, attempt=attempt)
     after = read_after(action_id, LogOffset(place.chunk - 1, place.number), attempt=attempt)
     return Log((*before.lines, *after.lines), after.offset, before.is_cut, after.has_more)
+
+
+def find_culprit(action_id: int, attempt: int, code: str) -> Culprit | None:
+    """Where in the user's own code this error was raised, as the end of the attempt's log says; None when it does not. One statement."""
+    log = read_before(action_id, None, attempt=attempt, most=WITH_A_TRACEBACK)
+    lines = [line for line in log.lines if line.stream in {"err", "log"}]
+    found = find_own_frame([plain(line.text) for line in lines], code) if code else None
+    return Culprit(found[1], lines[found[0]].place) if found else None
 
 
 def find_line(run_id: int, place: LinePlace) -> tuple[str, int] | None:

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from runs.domain import errors
-from runs.domain.logs.places import LinePlace
+from runs.domain.logs.places import LinePlace, read_place
 from runs.domain.names import RunRef
 from runs.queries import declared, logs, panels, reports
 from runs.queries.aborts import previews
@@ -55,7 +55,8 @@ class Tab:
 def panel(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
     """The panel of one action, as a fragment."""
     head = get_run(RunRef(project, domain, run))
-    context = panel_context(head, action, request.GET.get("tab", ""), request.GET.get("attempt", ""))
+    line = read_place(request.GET["line"]) if "line" in request.GET else None
+    context = panel_context(head, action, request.GET.get("tab", ""), request.GET.get("attempt", ""), line)
     return render(request, "runs/panel/_panel.html", context)
 
 
@@ -103,7 +104,9 @@ def _content(
             return {"events": panels.list_events(found.id)}
         case "overview":
             commands = commands_for(head.ref.name, found.name, is_live=not found.is_terminal)
-            return {"commands": commands, "told": declared.get_declarations(found.id)}
+            is_failed = found.status in FAILURES and found.error_code
+            culprit = logs.find_culprit(found.id, found.attempt, found.error_code) if is_failed else None
+            return {"commands": commands, "told": declared.get_declarations(found.id), "culprit": culprit}
     return {}
 
 

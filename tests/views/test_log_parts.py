@@ -6,8 +6,11 @@ import re
 
 import pytest
 from django.test import Client
+from django.utils import timezone
 
 from runs.domain.logs.places import LinePlace
+from runs.domain.logs.tracebacks import Frame
+from runs.domain.phases import Phase
 from runs.models import Action, LogChunk
 from runs.queries import logs
 from tests.support import factories
@@ -136,6 +139,34 @@ def test_a_line_of_another_attempt_is_shown_among_all(root: Action, attempt: str
 
     assert told(page[page.index("<log-view") :]) == shown
     assert root.pk
+
+
+TRACEBACK = (
+    "Task failed with error", "Traceback (most recent call last):", '  File "net.py", line 18, in step', "    load(<path>)",
+    '  File "/usr/lib/python3.12/json/decoder.py", line 3, in load', "    raise", "ValueError: no",
+)  # fmt: skip
+
+
+def test_the_overview_of_a_failure_names_the_own_code_of_its_attempt(root: Action, django_assert_num_queries):
+    Action.objects.filter(pk=root.pk).update(
+        phase=Phase.FAILED, attempt=2, error_code="ValueError", ended_at=timezone.now()
+    )
+    factories.make_log(
+        root, *(line.replace("net.py", "first.py") for line in TRACEBACK), stream="log", attempt=1
+    )
+    factories.make_log(root, *TRACEBACK[:3], stream="log", attempt=2)
+    chunk = factories.make_log(root, *TRACEBACK[3:], stream="log", attempt=2)
+
+    with django_assert_num_queries(1):
+        culprit = logs.find_culprit(root.pk, 2, "ValueError")
+    text = " ".join(Client().get(f"{RUN}/actions/a0").content.decode().split())
+
+    assert culprit == logs.Culprit(Frame("net.py", 18, "step", "load(<path>)"), LinePlace(chunk.pk - 1, 2))
+    assert f'href="?line={chunk.pk - 1}.2"' in text
+    assert "net.py, line 18</a> in <code>step</code>" in text
+    assert "load(&lt;path&gt;)" in text
+    assert logs.find_culprit(root.pk, 2, "KeyError") is None
+    assert logs.find_culprit(root.pk, 2, "") is None
 
 
 @pytest.mark.parametrize("number", [0, 8])

@@ -1,4 +1,4 @@
-"""Prints what a file orders, line by line: `out <text>`, `err <text>`, `log <level> <text>`, `json <a text>`, `fail`, `flood <first> <count>`, `end`."""
+"""Prints what a file orders, line by line: `out <text>`, `err <text>`, `log <level> <text>`, `json <a text>`, `fail`, `crash`, `flood <first> <count>`, `end`."""
 
 from __future__ import annotations
 
@@ -43,6 +43,8 @@ async def obey(kind: str, text: str) -> None:
             json.loads("no JSON")
         except ValueError:
             traceback.print_exc()
+    elif kind == "crash":
+        json.loads("no JSON")
     elif kind == "json":
         print(json.loads(text))
     else:

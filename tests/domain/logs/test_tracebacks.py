@@ -14,9 +14,9 @@ Traceback (most recent call last):
   File "/home/ann/.venv/lib/python3.12/site-packages/flyte/_task.py", line 10, in aio
     return await function()
            ^^^^^^^^^^^^^^^^
-  File "/tmp/flyteui-1/code/train.py", line 31, in main
+  File "/tmp/code/train.py", line 31, in main
     await step(model)
-  File "/tmp/flyteui-1/code/models/net.py", line 18, in step
+  File "/tmp/code/models/net.py", line 18, in step
     return torch.load(path)
            ^^^^^^^^^^^^^^^^
   File "/home/ann/.venv/lib/python3.12/site-packages/torch/serialization.py", line 1400, in load
@@ -50,7 +50,7 @@ def test_what_is_installed_is_a_library(file: str):
     "file",
     [
         "train.py",
-        "/tmp/flyteui-1/code/train.py",
+        "/tmp/code/train.py",
         "/home/ann/python3/train.py",
         "/home/ann/library/site.py",
         "/home/ann/runs/first.py",
@@ -77,47 +77,77 @@ def test_a_line_begins_a_frame_of_a_library_or_not(text: str, is_one: bool):
     assert is_library_frame(text) is is_one
 
 
+OWN = (7, Frame("/tmp/code/models/net.py", 18, "step", "return torch.load(path)"))
+
+
+def find(text: str, code: str = "RuntimeError") -> tuple[int, Frame] | None:
+    return find_own_frame(text.splitlines(), code)
+
+
 def test_the_last_own_frame_is_the_one_above_the_library():
-    assert find_own_frame(TRACEBACK) == Frame(
-        "/tmp/flyteui-1/code/models/net.py", 18, "step", "return torch.load(path)"
-    )
+    assert find("printed before\n" + TRACEBACK + "printed after\n") == OWN
 
 
 def test_of_a_chain_the_frame_of_the_last_exception_is_meant():
     cause = 'Traceback (most recent call last):\n  File "cause.py", line 1, in first\n    x\nKeyError: 1\n'
     between = "\nThe above exception was the direct cause of the following exception:\n\n"
 
-    assert find_own_frame(cause + between + TRACEBACK) == find_own_frame(TRACEBACK)
+    found = find(cause + between + TRACEBACK)
+    assert found is not None
+    assert found[1] == OWN[1]
+    inner = TRACEBACK.replace("/tmp/code", "/usr/lib/python3.12")
+    assert find(cause + between + inner) == (1, Frame("cause.py", 1, "first", "x"))
 
 
-@pytest.mark.parametrize(
-    "message", ["", "no traceback", TRACEBACK.replace("/tmp/flyteui-1/code", "/usr/lib/python3.12")]
-)
-def test_without_an_own_frame_there_is_none(message: str):
-    assert find_own_frame(message) is None
+def test_a_traceback_of_another_error_is_not_meant():
+    other = TRACEBACK.replace("RuntimeError: no", "KeyError: no")
+    without = TRACEBACK.replace("/tmp/code", "/usr/lib/python3.12")
+
+    assert find(other) is None
+    assert find(other + without) is None
+    assert find("RuntimeError: only said") is None
+    assert find(TRACEBACK + other) == (6, OWN[1])
+
+
+@pytest.mark.parametrize("code", ["", "Error", "runtimeerror", ".*"])
+def test_the_error_is_named_whole(code: str):
+    assert find(TRACEBACK, code) is None
+
+
+def test_an_error_of_a_module_is_found_by_its_name():
+    assert find(TRACEBACK.replace("RuntimeError: no", "torch.errors.LayerError: no"), "LayerError") == (
+        6,
+        OWN[1],
+    )
+
+
+def test_a_file_is_named_from_where_it_was_uploaded():
+    found = find(TRACEBACK.replace("/tmp/code", "/srv/home/bundles/8dfa777ddacdfb0e1a72931a091af3d4"))
+
+    assert found is not None
+    assert found[1].file == "models/net.py"
 
 
 def test_a_real_traceback_of_the_running_python_is_understood():
     try:
         json.loads("no JSON")
     except ValueError:
-        found = find_own_frame(traceback.format_exc())
+        found = find(traceback.format_exc(), "JSONDecodeError")
 
     assert found is not None
-    assert (found.file, found.code) == (__file__, 'json.loads("no JSON")')
+    assert (found[1].file, found[1].code) == (__file__, 'json.loads("no JSON")')
 
 
 def test_a_group_of_exceptions_is_understood():
     try:
         raise ExceptionGroup("both", [ValueError("one")])
     except ExceptionGroup:
-        text = traceback.format_exc()
+        found = find(traceback.format_exc(), "ExceptionGroup")
 
-    found = find_own_frame(text)
     assert found is not None
-    assert found.code == 'raise ExceptionGroup("both", [ValueError("one")])'
+    assert found[1].code == 'raise ExceptionGroup("both", [ValueError("one")])'
 
 
 def test_a_frame_without_its_code_has_none():
-    assert find_own_frame('  File "a.py", line 1, in f\nValueError') == Frame("a.py", 1, "f", "")
-    assert find_own_frame('  File "a.py", line 1\n    ^^^^') == Frame("a.py", 1, "", "")
+    assert find('  File "a.py", line 1, in f\nRuntimeError') == (0, Frame("a.py", 1, "f", ""))
+    assert find('  File "a.py", line 1\n    ^^^^\nRuntimeError: x') == (0, Frame("a.py", 1, "", ""))
