@@ -16,6 +16,7 @@ from runs.queries import declared, logs, panels, reports
 from runs.queries.aborts import previews
 from runs.queries.runs import RunHead, get_run
 from runs.queries.waits import get_unclaimed
+from runs.store import client_config
 from runs.tree.snapshot import FAILURES
 from runs.views.errors import reader_view
 
@@ -67,8 +68,9 @@ def panel_context(
     found = panels.get_panel(head.id, action)
     report = reports.find_report(found)
     tabs = make_tabs(
-        attempts=len(found.attempts), has_abort=found.abort is not None, has_report=report is not None
-    )
+        runs_code=found.question is None, attempts=len(found.attempts), has_abort=found.abort is not None,
+        has_report=report is not None,
+    )  # fmt: skip
     tab = tab if tab in {one.key for one in tabs} else OVERVIEW
     number = attempt_of(attempt) if tab == "logs" else None
     context = {
@@ -103,23 +105,19 @@ def _content(
         case "events":
             return {"events": panels.list_events(found.id)}
         case "overview":
-            commands = commands_for(head.ref.name, found.name, is_live=not found.is_terminal)
+            commands = commands_for(head.ref.name, found)
             is_failed = found.status in FAILURES and found.error_code
             culprit = logs.find_culprit(found.id, found.attempt, found.error_code) if is_failed else None
             return {"commands": commands, "told": declared.get_declarations(found.id), "culprit": culprit}
     return {}
 
 
-def make_tabs(*, attempts: int, has_abort: bool, has_report: bool) -> tuple[Tab, ...]:
-    """The tabs of an action: Abort and Report only with content, a number of attempts only from two on."""
-    tabs = [
-        Tab(OVERVIEW, "Overview"),
-        Tab("inputs", "Inputs"),
-        Tab("outputs", "Outputs"),
-        Tab("logs", "Logs"),
-        Tab("attempts", "Attempts", attempts if attempts > 1 else 0),
-        Tab("events", "Events"),
-    ]
+def make_tabs(*, runs_code: bool, attempts: int, has_abort: bool, has_report: bool) -> tuple[Tab, ...]:
+    """The tabs of an action: Abort and Report only with content, a number of attempts only from two on. A condition runs no code."""
+    tabs = [Tab(OVERVIEW, "Overview"), Tab("inputs", "Inputs"), Tab("outputs", "Outputs")]
+    if runs_code:
+        tabs += [Tab("logs", "Logs"), Tab("attempts", "Attempts", attempts if attempts > 1 else 0)]
+    tabs.append(Tab("events", "Events"))
     if has_abort:
         tabs.append(Tab("abort", "Abort"))
     if has_report:
@@ -127,14 +125,12 @@ def make_tabs(*, attempts: int, has_abort: bool, has_report: bool) -> tuple[Tab,
     return tuple(tabs)
 
 
-def commands_for(run: str, action: str, *, is_live: bool) -> tuple[str, ...]:
-    """The flyte commands that do the same from a shell."""
-    found = (
-        f"flyte get logs {run} {action}",
-        f"flyte get io {run} {action}",
-        f"flyte get action {run} {action}",
-    )
-    return (f"flyte abort {run} {action}", *found) if is_live else found
+def commands_for(run: str, panel: panels.Panel) -> tuple[str, ...]:
+    """The flyte commands that do the same from a shell. A condition has no log."""
+    verbs = ["get io", "get action"] if panel.question else ["get logs", "get io", "get action"]
+    if not panel.is_terminal:
+        verbs.insert(0, "abort")
+    return tuple(f"{client_config.command()} {verb} {run} {panel.name}" for verb in verbs)
 
 
 def attempt_of(text: str) -> int | None:

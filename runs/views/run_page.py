@@ -14,6 +14,7 @@ from runs.domain.logs.places import LinePlace, read_place
 from runs.domain.names import ROOT, RunRef
 from runs.domain.timeline import between_ms, to_ms
 from runs.queries.logs import find_line
+from runs.queries.rows import find_seq
 from runs.queries.runs import RunHead, get_neighbour, get_run
 from runs.queries.waits import get_unclaimed
 from runs.tree import minimap
@@ -57,6 +58,7 @@ def run_page(request: HttpRequest, *, project: str, domain: str, run: str) -> Ht
         "seq": page.seq,
         "now_ms": to_ms(timezone.now()),
         "selected": selected,
+        "unknown_action": asked.unknown,
         "is_elsewhere": bool(first_paint and selected and selected not in page.window.rows),
         "unclaimed": get_unclaimed(snapshot.head.id) if page.summary.is_unclaimed else None,
         "older": get_neighbour(snapshot.head, older=True),
@@ -69,18 +71,21 @@ def run_page(request: HttpRequest, *, project: str, domain: str, run: str) -> Ht
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What the address says of the panel."""
+    """What the address says of the panel. unknown: an action that the run does not have, perhaps not yet."""
 
     action: str
     tab: str
     attempt: str
     line: LinePlace | None = None
     is_line_gone: bool = False
+    unknown: str = ""
 
 
 def _asked(head: RunHead, query: QueryDict) -> _Asked:
     """A line is enough: it says of which action and attempt it is, whatever else the address says."""
     asked = _Asked(query.get("action", ""), query.get("tab", ""), query.get("attempt", ""))
+    if asked.action and find_seq(head.id, asked.action) is None:
+        asked = replace(asked, action="", unknown=asked.action)
     if not (text := query.get("line", "")):
         return asked
     place = read_place(text)

@@ -14,7 +14,7 @@ from runs.domain.phases import Cause, Phase
 from runs.models import Abort, Action, Attempt, Image, LogChunk, Pool
 from runs.queries import logs
 from runs.store import storage
-from tests.support import factories
+from tests.support import factories, showcase
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -215,6 +215,35 @@ def test_an_unknown_action_is_a_fragment_that_says_so():
     assert "<html" not in answer.content.decode()
 
 
+def test_a_page_whose_address_names_an_unknown_action_shows_the_run_and_says_so():
+    factories.make_run()
+
+    answer = Client().get(f"{RUN}?action=<none>&tab=logs")
+
+    assert answer.status_code == 200
+    text = answer.content.decode()
+    assert "This run has no action <code>&lt;none&gt;</code>." in text
+    assert 'id="action-a0"' in text
+    assert 'id="panel"' not in text
+
+
+def test_a_condition_has_no_log_and_no_attempts():
+    showcase.make_condition(factories.make_run(), "ship", "boolean", "Ship it?")
+
+    text = panel("a0-ship", "logs")
+
+    assert {"logs", "attempts"} & set(tabs_of(text)) == set()
+    assert "get logs" not in text
+
+
+@pytest.mark.parametrize(("is_local", "client"), [(True, "flyte --config {}/config.yaml"), (False, "flyte")])
+def test_a_line_for_the_shell_reaches_this_server(settings, is_local: bool, client: str):
+    settings.IS_LOCAL = is_local
+    factories.make_run()
+
+    assert f"<code>{client.format(settings.HOME)} abort run1 a0</code>" in panel("a0")
+
+
 def tabs_of(text: str) -> list[str]:
     return re.findall(r'role="tab" id="tab-(\w+)"', text)
 
@@ -289,9 +318,9 @@ def test_the_shell_is_told_to_abort_only_what_is_live():
     run = factories.make_run()
     factories.make_action(run, "x", parent=run.actions.get(), phase=Phase.SUCCEEDED)
 
-    assert "flyte abort run1 a0" in panel("a0")
-    assert "flyte abort" not in panel("x")
-    assert "flyte get io run1 x" in panel("x")
+    assert " abort run1 a0<" in panel("a0")
+    assert " abort run1" not in panel("x")
+    assert " get io run1 x<" in panel("x")
 
 
 def test_a_report_is_served_without_any_right_of_ours(monkeypatch: pytest.MonkeyPatch):
