@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from itertools import islice
 
-import msgspec
 from django.db.models import Q, QuerySet
 
 from runs.domain.inputs.conditions import InputSearch, read_search
-from runs.domain.inputs.digests import Simple
+from runs.domain.inputs.digests import decode
 from runs.domain.phases import Phase
 from runs.models import Action
-
-_read = msgspec.json.Decoder(dict[str, Simple]).decode
 
 
 def find_ids(run_id: int, names: Collection[str]) -> dict[str, int]:
@@ -51,7 +48,7 @@ def _with_inputs(actions: QuerySet[Action], wanted: InputSearch) -> list[int]:
     for one in wanted.conditions:
         actions = actions.filter(input_digest__contains=f'"{one.name}":')
     digests = actions.values_list("pk", "input_digest")
-    return [pk for pk, digest in digests.iterator(chunk_size=5000) if wanted.matches(_read(digest))]
+    return [pk for pk, digest in digests.iterator(chunk_size=5000) if wanted.matches(decode(digest))]
 
 
 def list_failed_by_end(run_id: int) -> list[int]:

@@ -6,12 +6,12 @@ structures and files are left out. A child's digest travels in its Action messag
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
 
+import msgspec
 from flyteidl2.actions import actions_service_pb2
 from flyteidl2.core import literals_pb2
 from flyteidl2.task import common_pb2
@@ -32,6 +32,8 @@ _LENGTH_DELIMITED = 2
 _WINDOW = 4096  # characters at each end of a text in which secrets are looked for
 _HIDDEN = "••••"
 _SHORT_NUMBER = 9  # characters
+encode = msgspec.json.Encoder().encode
+decode = msgspec.json.Decoder(dict[str, Simple]).decode
 
 
 def _unchanged(text: str) -> str:
@@ -40,7 +42,7 @@ def _unchanged(text: str) -> str:
 
 def digest_of(inputs: common_pb2.Inputs, mask: Callable[[str], str] = _unchanged) -> str:
     """The digest of these inputs, "" when none of them is simple. mask: takes secrets out of a text."""
-    kept: list[str] = []
+    kept: list[bytes] = []
     size = 2
     for named in inputs.literals:
         if len(kept) == MAX_INPUTS:
@@ -48,12 +50,11 @@ def digest_of(inputs: common_pb2.Inputs, mask: Callable[[str], str] = _unchanged
         is_simple, value = _simple(named.value)
         if not is_simple:
             continue
-        entry = f"{_json(mask(named.name))}:{_json(_masked(value, mask))}"
-        length = len(entry.encode()) + 1
-        if size + length <= MAX_BYTES:
-            size += length
+        entry = b"%b:%b" % (encode(mask(named.name)), encode(_masked(value, mask)))
+        if size + len(entry) + 1 <= MAX_BYTES:
+            size += len(entry) + 1
             kept.append(entry)
-    return "{" + ",".join(kept) + "}" if kept else ""
+    return f"{{{b','.join(kept).decode()}}}" if kept else ""
 
 
 def read_inputs_digest(data: bytes, mask: Callable[[str], str] = _unchanged) -> str:
@@ -111,15 +112,10 @@ def _masked(value: Simple, mask: Callable[[str], str]) -> Simple:
     return f"{value[:half]}…{value[1 - half :]}"
 
 
-def _json(value: Simple) -> str:
-    return json.dumps(value, ensure_ascii=False)
-
-
 @lru_cache(maxsize=4096)
 def read_digest(digest: str) -> Mapping[str, Simple]:
     """The inputs of a digest, by name, in their order; do not change it."""
-    found: dict[str, Simple] = json.loads(digest) if digest else {}
-    return found
+    return decode(digest) if digest else {}
 
 
 def check_digest(digest: str, what: str) -> str:
@@ -129,20 +125,14 @@ def check_digest(digest: str, what: str) -> str:
     if len(digest.encode()) > MAX_BYTES:
         raise Invalid(f"the digest of the inputs of {what} has more than {MAX_BYTES} bytes")
     try:
-        found = json.loads(digest, parse_constant=_refuse)
-        _json(found).encode()  # a lone surrogate could not be shown
-    except (ValueError, RecursionError) as error:
-        raise Invalid(f"the digest of the inputs of {what} is not JSON: {error}") from error
-    is_object = isinstance(found, dict) and 0 < len(found) <= MAX_INPUTS
-    if not is_object or not all(
-        isinstance(value, bool | int | float | str | None) for value in found.values()
-    ):
-        raise Invalid(f"the digest of the inputs of {what} is not an object of simple values")
+        count = len(decode(digest))
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise Invalid(
+            f"the digest of the inputs of {what} is not a JSON object of simple values: {error}"
+        ) from error
+    if not 0 < count <= MAX_INPUTS:
+        raise Invalid(f"the digest of the inputs of {what} has {count} of them, and not 1 to {MAX_INPUTS}")
     return digest
-
-
-def _refuse(constant: str) -> float:
-    raise ValueError(f"{constant} is no number of JSON")
 
 
 def attach(message: actions_service_pb2.Action, digest: str) -> None:
