@@ -339,8 +339,9 @@ class Snapshot:
             self._is_cause_known = True
         if self._cause is None:
             return None
-        self._read_rows([self._cause])
-        return self._rows[self._cause]
+        parent = self._tree.parent(self._cause)
+        self._read_rows([self._cause] if parent is None else [self._cause, parent])
+        return told_apart(self._rows[self._cause], self._rows)
 
 
 class Snapshots:

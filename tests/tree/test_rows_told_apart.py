@@ -7,12 +7,14 @@ import re
 import pytest
 from django.test import Client
 
+from runs.domain.phases import Phase
 from runs.live.run import RunFeed
 from runs.models import Run
 from runs.protocol.messages import Hello
 from runs.queries.runs import get_run
 from runs.queries.searches import search
 from runs.tree.filter import RowFilter
+from runs.tree.first_paint import read_first_paint
 from runs.tree.page import RunPage
 from runs.tree.snapshot import Snapshot
 from tests.support import factories
@@ -145,3 +147,17 @@ def test_what_comes_later_is_found_by_a_filter_that_was_there_before(run: Run, s
         factories.call(run, f"late{number}", parent=parent, short_name="trial", number=number, lr=0.1)
 
     assert list(snapshot.page_from(0, 100, wanted).window.rows) == ["a0", "t2", "late3"]
+
+
+def test_the_header_says_which_one_failed_first(run: Run, snapshot: Snapshot):
+    failed = run.actions.get(name="t1")
+    factories.change(failed, phase=Phase.FAILED, ended_at=failed.started_at, error_code="ValueError")
+    page = snapshot.page_from(0, 100)
+    painted = read_first_paint(get_run(factories.ref_of(run)), fewest=0)
+
+    assert page.summary.cause is not None
+    assert page.summary.cause.inputs == "number=1"
+    assert painted is not None
+    assert painted.summary == page.summary
+    html = Client().get("/v2/domain/development/project/flytesnacks/runs/run1").content.decode()
+    assert 'data-select="t1">trial number=1</a>' in html
