@@ -30,7 +30,8 @@ class Bounds(NamedTuple):
     characters: int
 
 
-COST_OF_A_STYLE = 25  # characters of HTML, about, beyond those of the escape sequence
+# Characters of HTML, about: for a style beyond those of its escape sequence, and for the stream and the level of a line.
+COST_OF_A_STYLE, COST_OF_MARKS = 25, 60
 # At first; what is before and behind it, the page asks for as its reader goes there.
 ON_A_PAGE = Bounds(1000, 300_000)
 IN_A_FRAME = Bounds(400, 40_000)  # less than 100 kB of HTML, unless one line alone is long
@@ -229,7 +230,8 @@ def parse_lines(data: bytes, attempt: int, chunk: int) -> list[LogLine]:
 
 def _size(line: LogLine) -> int:
     """About how many characters of HTML the line is, beside what every line has."""
-    return len(line.text) + COST_OF_A_STYLE * line.text.count("\x1b")
+    marks = COST_OF_MARKS if line.stream != "out" else 0
+    return len(line.text) + COST_OF_A_STYLE * line.text.count("\x1b") + marks
 
 
 def _chunks(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from html import escape
 
 from django.utils.safestring import SafeString, mark_safe
 
 from runs.domain.logs.levels import read_level
-from runs.domain.logs.terminal import PLAIN, Part, read_parts
+from runs.domain.logs.terminal import PLAIN, Part, Style, read_parts
 from runs.domain.logs.tracebacks import is_library_frame
 from runs.queries.logs import LogLine
 
 # The mark of a line by its stream; stdout has none. The stream is an attribute: `log` is also the class of the box.
 STREAMS = {"out": "", "err": "err", "log": "log", "system": "flyteui"}
+# Of run and action, which the SDK's formatter puts before each record: in the log of the action they are the same everywhere.
+_NAMES = re.compile(r"\[[\w.-]+\]\[[\w.-]+\] ")
+_QUIET = Style(looks=frozenset({"dim"}))
 _WITH_LEVELS = frozenset({"log", "err"})  # to which loggers write
 
 
@@ -38,10 +42,17 @@ def _log_line(line: LogLine) -> str:
         about += f' title="attempt {line.attempt}"'
     at = line.at.isoformat(timespec="milliseconds")
     link = f' href="?line={line.place}" tabindex="-1"' if line.place else ""
+    parts = _with_quiet_names(parts) if line.stream == "log" else parts
     return (
         f'<div class="line"{about}><a{link} title="{at[:10]}">{at[11:23]}</a>'
         f"<i>{mark}</i><span>{''.join(map(_part, parts))}</span></div>"
     )
+
+
+def _with_quiet_names(parts: list[Part]) -> list[Part]:
+    if not parts or parts[0].style != PLAIN or (names := _NAMES.match(parts[0].text)) is None:
+        return parts
+    return [Part(names[0], _QUIET), Part(parts[0].text[names.end() :], PLAIN), *parts[1:]]
 
 
 def _part(part: Part) -> str:

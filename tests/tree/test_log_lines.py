@@ -39,6 +39,21 @@ def test_no_character_of_a_sequence_reaches_the_page():
 
 
 @pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("[r2mn][a0-x] INFO [r2mn][a0] it", '<b data-looks="dim">[r2mn][a0-x] </b>INFO [r2mn][a0] it'),
+        ("[r2mn][a0] \x1b[31mred\x1b[0m", '<b data-looks="dim">[r2mn][a0] </b><b data-fg="1">red</b>'),
+        ("[r2mn] INFO", "[r2mn] INFO"),
+        ("\x1b[31m[r2mn][a0] red", '<b data-fg="1">[r2mn][a0] red</b>'),
+        ("", ""),
+    ],
+)
+def test_the_names_of_run_and_action_are_quiet_in_a_line_of_a_logger(text: str, shown: str):
+    assert text_of(html(text, "log")) == shown
+    assert "dim" not in html(text, "out")
+
+
+@pytest.mark.parametrize(
     ("stream", "text", "about"),
     [
         ("log", "[r][a0] WARNING \x1b[1mlow\x1b[0m", ' data-stream="log" data-level="warning"'),
