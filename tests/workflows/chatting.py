@@ -28,6 +28,12 @@ async def main(orders: str) -> int:
         await asyncio.sleep(0.005)
 
 
+@env.task
+def count(text: str) -> int:
+    """A plain function, in a process of its own."""
+    return int(text)
+
+
 async def obey(kind: str, text: str) -> None:
     if kind == "flood":
         first, count = map(int, text.split())

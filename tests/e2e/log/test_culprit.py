@@ -10,6 +10,8 @@ from playwright.sync_api import Page, expect
 from runs.domain.phases import Phase
 from tests.support.pages.connected import until_connected
 from tests.support.pages.log_panel import Chat
+from tests.support.pages.run_page import run_url
+from tests.support.server.server import Server
 
 pytestmark = pytest.mark.e2e
 
@@ -45,3 +47,15 @@ def test_an_error_that_was_caught_is_not_named(page: Page, chat: Chat):
 
     expect(page.locator("#overview")).to_be_visible()
     expect(page.locator(".culprit")).to_have_count(0)
+
+
+def test_a_plain_function_in_a_process_of_its_own_is_named_too(page: Page, server: Server):
+    run = server.submit(FILE, "count", "--text", "no number")
+    assert server.wait_ended(run) is Phase.FAILED
+
+    page.goto(f"{run_url(server, run)}?action=a0")
+    until_connected(page)
+
+    expect(page.locator(".culprit")).to_contain_text(f"{FILE}, line")
+    expect(page.locator(".culprit code")).to_have_text("count")
+    expect(page.locator(".culprit-code")).to_have_text("return int(text)")
