@@ -60,9 +60,8 @@ class Snapshot:
         self._failures_below: Counter[int] = Counter()
         self._rows: dict[int, ActionRow] = {}
         self._filtered: dict[RowFilter, _FilteredTree] = {}
-        self._found: dict[
-            str, tuple[frozenset[int], int]
-        ] = {}  # what matches a text, among ids up to this one
+        # What matches a text, among ids up to this one.
+        self._found: dict[str, tuple[frozenset[int], int]] = {}
         self._newest = 0
         self._summary: Summary | None = None
         self._cause: int | None = None
