@@ -61,6 +61,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{RUN}/minimap", run_page.minimap_fragment, name="minimap"),
     path(f"{RUN}/unclaimed", panels.unclaimed, name="unclaimed"),
     path(f"{RUN}/abort", aborts.abort, name="abort"),
+    path(f"{RUN}/abort/reason", aborts.add_reason, name="abort-reason"),
     path(f"{RUN}/aborts", aborts.request_aborts, name="aborts"),
     path(f"{RUN}/aborts/preview", aborts.preview_aborts, name="aborts-preview"),
     path(ACTION, panels.panel, name="panel"),

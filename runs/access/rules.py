@@ -119,6 +119,7 @@ URLS: dict[str, Rule] = {
     "minimap": READ,
     "unclaimed": READ,
     "abort": ABORT,
+    "abort-reason": ABORT,
     "aborts": ABORT,
     "aborts-preview": Rule(Role.OPERATOR),
     "panel": READ,

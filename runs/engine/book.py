@@ -283,6 +283,13 @@ class Book:
         """Have pages read the row again: something that it shows of others has changed."""
         self._dirty[row.id] = row
 
+    def set_reason(self, abort: Abort, reason: str) -> None:
+        """Write why, and have pages read again what the abort has reached. Two statements."""
+        self.flush()
+        Abort.objects.filter(pk=abort.pk).update(reason=reason)
+        Action.objects.filter(abort_id=abort.pk).update(changed_seq=self.seq)
+        self.root_changed |= abort.scope == Abort.Scope.RUN
+
     def note(self, row: Row, *, cause: Cause, actor: str, at: datetime) -> None:
         """Record something that changed no phase."""
         self._event(row, row.phase, row.phase, cause, actor, at)
@@ -389,12 +396,3 @@ def open_run(run_id: int) -> Iterator[Book]:
         hints.publish(hints.run_group(run_id), book.seq)
         if book.root_changed:
             hints.publish(hints.RUNS)
-
-
-def record_abort(
-    book: Book, target: Row, *, scope: str, cause: Cause, actor: str, reason: str, at: datetime
-) -> Abort:
-    """Insert the request; `aborts` and `limits` decide whom it reaches."""
-    return Abort.objects.create(
-        run=book.run, target_id=target.id, scope=scope, cause=cause, actor=actor, reason=reason, requested_at=at,
-    )  # fmt: skip

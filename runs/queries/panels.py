@@ -304,6 +304,7 @@ NOTES: dict[str, str] = {
     Cause.REFUSED: "Refused to stop",
     Cause.HELD_UP: "Could not be told to stop",
     Cause.FORCED: "Forced to stop",
+    Cause.REASON_ADDED: "Gave a reason for the abort",
 }
 
 

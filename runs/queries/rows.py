@@ -17,26 +17,13 @@ from runs.domain.conditions import Question, read_question
 from runs.domain.inputs.digests import show_digest
 from runs.domain.inputs.siblings import tell_apart
 from runs.domain.names import ActionRef, RunRef
-from runs.domain.phases import HELD, TERMINAL, Cause, Escalation, Kind, Phase
+from runs.domain.phases import HELD, TERMINAL, Escalation, Kind, Phase
 from runs.domain.status import LIMITS, display_status, status_label
 from runs.domain.timeline import AttemptSpan
 from runs.models import Action
+from runs.queries.aborts.marks import AbortMark, mark_of
 
 MAX_ERROR = 200
-
-
-@dataclass(frozen=True, slots=True)
-class AbortMark:
-    """That an action was asked to stop: by whom, why and when."""
-
-    actor: str
-    cause: Cause
-    requested_at: datetime
-
-    @property
-    def by(self) -> str:
-        """What follows *Aborted*: `by ann`, or the cause when no person asked."""
-        return f"by {self.actor}" if self.cause is Cause.EXTERNAL_ABORT else f"· {self.cause}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,6 +181,7 @@ ROW_FIELDS = (
     "abort__actor",
     "abort__cause",
     "abort__requested_at",
+    "abort__reason",
     "exceeded",
     "escalation",
     "refusing_since",
@@ -309,7 +297,7 @@ def to_row(*values: Any) -> ActionRow:
     """The row of these values, one for each of ROW_FIELDS, in their order."""
     (
         id_, name, parent_id, kind, phase, short_name, task_name, group, attempt, max_attempts, created_at, started_at,
-        ended_at, error_code, error_message, actor, cause, requested_at, exceeded, escalation, refusing_since,
+        ended_at, error_code, error_message, actor, cause, requested_at, reason, exceeded, escalation, refusing_since,
         escalates_at, not_before, deadline_at, cache_status, source, detail, changed_seq, leases, queued_at, pool_id,
         run_id, is_isolated, *blocked, goes_on, run, digest, child_inputs,
     ) = values  # fmt: skip
@@ -330,7 +318,7 @@ def to_row(*values: Any) -> ActionRow:
         started_at=started_at,
         ended_at=ended_at,
         error=error_line(error_code, error_message) if error_code or error_message else "",
-        abort=AbortMark(actor or "", Cause(cause), requested_at) if cause and requested_at else None,
+        abort=mark_of(actor, cause, requested_at, reason),
         exceeded=exceeded,
         refusal=refusal_of(escalation, refusing_since, escalates_at) if refusing_since else None,
         not_before=not_before,
