@@ -53,6 +53,14 @@ def show_dialog(selector: str) -> Callable[[Page], object]:
     return act
 
 
+def show_popover(name: str) -> Callable[[Page], object]:
+    def act(page: Page) -> None:
+        page.locator(f"#action-{name} [data-abort]").click()
+        expect(page.locator("#abort-popover:popover-open .below")).not_to_contain_text("Counting")
+
+    return act
+
+
 def show_toasts(page: Page) -> None:
     """Both kinds: one that goes by itself, one that stays until it is closed."""
     page.evaluate("""async () => {
@@ -138,6 +146,8 @@ STATES = [
     State("run, nothing matches", "{scene}?q=nothing-like-it"),
     State("run, keys", "{scene}", show_dialog("[data-keys]")),
     State("run, abort dialog", "{scene}", show_dialog(".run-actions [data-abort]")),
+    State("run, abort of a row", "{scene}", show_popover("a0-trial0")),
+    State("run, abort of a branch", "{scene}", show_popover("a0")),
     State("run, delete dialog", "{ended}", show_dialog(".run-actions [data-delete]")),
     State("run, answer dialog", "{scene}", show_dialog("#action-a0-rows [data-answer]")),
     State("run, one picked", "{scene}", pick_row),
