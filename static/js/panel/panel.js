@@ -1,8 +1,10 @@
-// The panel of the selected action: loaded when it is selected, loaded again when it has changed.
+// The panel of the selected action: loaded when it is selected, loaded again when it has changed. Until it is there, it shows
+// what the row says (waiting.js).
 
 import { setWide } from "../log/full-width.js";
 import { setQuery } from "../page/persistence.js";
 import { rowOf } from "../tree/rows.js";
+import { endWaiting, showWaiting } from "./waiting.js";
 
 const pane = () => document.getElementById("panel-pane");
 
@@ -15,6 +17,7 @@ let due;
 export function openPanel(tree, name) {
   const tab = new URLSearchParams(location.search).get("tab") ?? "";
   setQuery({ action: name, tab, attempt: "", line: "" });
+  showWaiting(pane(), name, tab);
   pane().hidden = false;
   return load(tree, name, tab);
 }
@@ -58,6 +61,7 @@ document.addEventListener("htmx:before:swap", (event) => {
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
   if (ctx !== newest) return;
   newest = undefined;
+  endWaiting(pane());
   const task = due;
   due = undefined;
   task?.();
