@@ -53,7 +53,7 @@ def test_a_row_shows_what_differs_and_its_id_on_hover(snapshot: Snapshot):
     row = seen.window.rows["t1"]
     assert 'class="name" title="t1"' in row
     assert "<code>t1</code>" not in row
-    assert 'aria-label="Abort trial number=1"' in row
+    assert 'aria-label="Abort trial number=1…"' in row
 
 
 def test_a_row_that_nothing_tells_apart_shows_its_id(snapshot: Snapshot):
