@@ -144,7 +144,6 @@ class Cause(StrEnum):
     REFUSED = "refused to stop"
     HELD_UP = "held up by another action"
     FORCED = "forced"
-    REASON_ADDED = "reason added"
     CACHE_HIT = "cache hit"
 
 

@@ -15,13 +15,6 @@ export class SecretDialog extends AskingDialog {
     });
   }
 
-  waitsFor = "Loading…";
-
-  /** @override */
-  titleFor() {
-    return "Delete the secret?";
-  }
-
   /** @override */
   done() {
     location.reload();

@@ -1,7 +1,5 @@
 // Keys of the whole run page: one character, except while one types. Those of rows are in tree/keys.js; dialogs/_run_keys_help.html lists all.
 
-import { toggleWide } from "../log/full-width.js";
-
 const filters = () => document.querySelector("run-filter");
 const keysHelp = () => document.querySelector("keys-help");
 const tree = () => document.querySelector("run-tree");
@@ -23,7 +21,6 @@ const MEANINGS = {
   "-": () => zooming().step(-1),
   0: () => zooming().reset(),
   t: () => document.querySelector("time-switch").next(),
-  g: () => toggleWide(),
   q: () => zooming().toggleQueue(),
   "[": () => neighbour("prev"),
   "]": () => neighbour("next"),

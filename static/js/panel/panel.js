@@ -1,10 +1,7 @@
-// The panel of the selected action: loaded when it is selected, loaded again when it has changed. Until it is there, it shows
-// what the row says (waiting.js).
+// The panel of the selected action: loaded when it is selected, loaded again when it has changed.
 
-import { setWide } from "../log/full-width.js";
 import { setQuery } from "../page/persistence.js";
 import { rowOf } from "../tree/rows.js";
-import { endWaiting, showWaiting } from "./waiting.js";
 
 const pane = () => document.getElementById("panel-pane");
 
@@ -16,8 +13,7 @@ let due;
 /** @param {import("../tree/run-tree.js").RunTree} tree @param {string} name */
 export function openPanel(tree, name) {
   const tab = new URLSearchParams(location.search).get("tab") ?? "";
-  setQuery({ action: name, tab, attempt: "", line: "" });
-  showWaiting(pane(), name, tab);
+  setQuery({ action: name, tab, attempt: "" });
   pane().hidden = false;
   return load(tree, name, tab);
 }
@@ -45,8 +41,7 @@ export function refreshPanel(tree, name, frame) {
 
 export function closePanel() {
   pane().hidden = true;
-  setWide(false);
-  setQuery({ action: "", tab: "", attempt: "", line: "" });
+  setQuery({ action: "", tab: "", attempt: "" });
 }
 
 document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
@@ -61,7 +56,6 @@ document.addEventListener("htmx:before:swap", (event) => {
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
   if (ctx !== newest) return;
   newest = undefined;
-  endWaiting(pane());
   const task = due;
   due = undefined;
   task?.();
@@ -71,8 +65,7 @@ document.addEventListener("htmx:after:swap", () => {
   const panel = document.getElementById("panel");
   if (panel && !pane().hidden) {
     const { name, tab, attempt } = panel.dataset;
-    const line = document.querySelector("log-view")?.links.place ?? "";
-    setQuery({ action: name, tab: tab === "overview" ? "" : tab, attempt, line });
+    setQuery({ action: name, tab: tab === "overview" ? "" : tab, attempt });
   }
 });
 
@@ -81,5 +74,5 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && !event.defaultPrevented && event.target.closest("#panel-pane")) document.querySelector("run-tree").close();
+  if (event.key === "Escape" && event.target.closest("#panel-pane")) document.querySelector("run-tree").close();
 });

@@ -67,11 +67,6 @@ export class RunFilter extends HTMLElement {
     this.focus();
   }
 
-  /** Whether it hides anything. */
-  get isOn() {
-    return Boolean(this.text || this.statuses.size || this.started);
-  }
-
   /** Press or release chips together. @param {string[]} statuses */
   toggle(statuses) {
     const on = statuses.some((status) => !this.statuses.has(status));
@@ -100,7 +95,7 @@ export class RunFilter extends HTMLElement {
     this.text = this.input.value.trim();
     this.settle();
     setQuery({ q: this.text, look: [...this.statuses], started: this.started ? "1" : "" });
-    this.tree.filter(this.shape, this.isOn);
+    this.tree.filter(this.shape, Boolean(this.text || this.statuses.size || this.started));
   }
 
   focus() {
