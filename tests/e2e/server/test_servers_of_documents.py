@@ -120,17 +120,35 @@ def changed(folder: Path, code: str, *, look: str) -> list[str]:
     return done.stdout.partition("LOOK\n")[2].splitlines()
 
 
+def enabled(code: str) -> str:
+    """The lines for the service, with the unit of the page in its place: without a systemd that runs, it is enabled and not started."""
+    (unit, *_) = (
+        (ROOT / "docs/how-to/deploy.md")
+        .read_text()
+        .split("```ini\n# /etc/systemd/system/flyteui.service\n")[1:]
+    )
+    code = replaced(
+        code,
+        (" --now", ""),
+        ("journalctl -u flyteui -f", "timeout 1 journalctl -u flyteui -f || test $? = 124"),
+    )
+    file = "/etc/systemd/system/flyteui.service"
+    return f"cat > {file} <<'UNIT'\n{unit.partition('```')[0]}UNIT\nexport SYSTEMD_OFFLINE=1\n{code}"
+
+
 @pytest.mark.long
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="a system without namespaces")
 def test_a_machine_is_prepared_for_a_service_and_for_executors_of_another_user(tmp_path: Path):
     """Block after block, as who sets up a server does it."""
-    install, authorities, executors = noted("changes the system", "deploy.md")
+    install, service, authorities, executors = noted("changes the system", "deploy.md")
     build_wheel(tmp_path)
     (wheel,) = tmp_path.glob("*.whl")
     (tmp_path / "our-authority.pem").write_bytes(trustme.CA().cert_pem.bytes())
     # What it needs besides takes half a minute, and `uv tool install` has it in test_installed.
     options = long_or_short(f"--constraint {ROOT}/requirements.lock", "--no-deps")
     code = replaced(install.code, ("<a checkout of flyteui>", f"-q {options} {wheel}")) + authorities.code
+    if has_systemd := shutil.which("systemctl") is not None:
+        code += enabled(service.code)
     has_acl = shutil.which("setfacl") is not None
     lines = executors.code.splitlines()
     code += "\n".join(line for line in lines if has_acl or "setfacl" not in line)
@@ -141,14 +159,16 @@ def test_a_machine_is_prepared_for_a_service_and_for_executors_of_another_user(t
         look="""
         /opt/flyteui/bin/flyteui --version
         id --name --user flyteui flyte-tasks
-        grep -c BEGIN.CERTIFICATE our-authority.pem
-        cmp <(tail -n +1 our-authority.pem) <(tail -c $(stat -c %s our-authority.pem) /etc/flyteui/authorities.pem) && echo same
+        cmp our-authority.pem <(tail -c $(stat -c %s our-authority.pem) /etc/flyteui/authorities.pem) && echo same
         stat --format %U /srv/flyteui-storage
+        readlink -f /etc/systemd/system/multi-user.target.wants/flyteui.service || true
         touch /srv/flyteui-storage/of-the-server && command -v getfacl > /dev/null && getfacl -pc /srv/flyteui-storage/of-the-server
     """,
     )
 
     assert said[0].startswith("flyteui 0.")
-    assert said[1:6] == ["flyteui", "flyte-tasks", "1", "same", "flyteui"]
+    assert said[1:5] == ["flyteui", "flyte-tasks", "same", "flyteui"]
+    if has_systemd:
+        assert "/etc/systemd/system/flyteui.service" in said
     if has_acl:  # what the one writes, the other reads
         assert {"user:flyteui:rwx\t#effective:rw-", "user:flyte-tasks:rwx\t#effective:rw-"} <= set(said)
