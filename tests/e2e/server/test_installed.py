@@ -19,7 +19,7 @@ from runs.domain.phases import Phase
 from tests.support import plain_http
 from tests.support.documents import Block, blocks, files
 from tests.support.nets import NET_SECONDS
-from tests.support.pages.run_page import expect_phase, open_run, row
+from tests.support.pages.run_page import expect_phase, open_run, row, settle
 from tests.support.server.parts import processes_of
 from tests.support.server.server import ROOT, RUN_URL, Server, clean_environment, free_port, wait_until
 
@@ -159,6 +159,7 @@ def test_a_file_of_ones_own_runs_and_a_click_aborts_a_row(page: Page, installed:
     victim = installed.wait_running(run, "trial", 2)[0]
     open_run(page, installed, run)
 
+    settle(page)
     row(page, victim).hover()
     page.locator(f"#action-{victim} [data-abort]").first.click()
 
