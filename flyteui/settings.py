@@ -125,6 +125,7 @@ PUBLIC_URL = read_public_url(
     env("PUBLIC_URL", f"{_SCHEME}://{'localhost' if HOST == '127.0.0.1' else url_host(HOST)}:{PORT}")
 )
 IS_HTTPS = PUBLIC_URL.startswith("https://")
+IS_LOCAL = is_loopback(host_of(PUBLIC_URL))  # its users are on this machine
 if TLS_CERT and not IS_HTTPS:
     raise ImproperlyConfigured(
         f"FLYTEUI_PUBLIC_URL is {PUBLIC_URL}, but with FLYTEUI_TLS_CERT the server speaks https only"
@@ -321,7 +322,7 @@ CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = IS_HTTPS
 CSRF_TRUSTED_ORIGINS = [PUBLIC_URL]
 # It holds for all ports of a host, so not for those of a machine that tries things out.
-HSTS_DEFAULT = 0 if is_loopback(host_of(PUBLIC_URL)) else 365 * 24 * 3600
+HSTS_DEFAULT = 0 if IS_LOCAL else 365 * 24 * 3600
 SECURE_HSTS_SECONDS = int(env("HSTS_SECONDS", str(HSTS_DEFAULT))) if IS_HTTPS else 0
 SILENCED_SYSTEM_CHECKS = [
     "oauth2_provider.W008",  # http as a redirect: the flyte client listens on loopback, where RFC 8252 wants just that

@@ -2,6 +2,7 @@
 // A new custom element is one import and one line in HTMLElementTagNameMap; then document.querySelector("run-x") has its type.
 
 import type { AbortDialog } from "../static/js/dialogs/abort-dialog.js";
+import type { AbortPopover } from "../static/js/dialogs/abort-popover.js";
 import type { AnswerDialog } from "../static/js/dialogs/answer-dialog.js";
 import type { DeleteDialog } from "../static/js/dialogs/delete-dialog.js";
 import type { TimeAxis } from "../static/js/time/time-axis.js";
@@ -84,6 +85,7 @@ export interface HtmxRequest {
 declare global {
   interface HTMLElementTagNameMap {
     "abort-dialog": AbortDialog;
+    "abort-popover": AbortPopover;
     "delete-dialog": DeleteDialog;
     "answer-dialog": AnswerDialog;
     "connection-status": ConnectionStatus;

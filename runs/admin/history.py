@@ -117,7 +117,7 @@ def abort_all(request: HttpRequest, model_admin: ReadOnly, refs: list[RunRef | A
     outcomes: list[str] = []
     for ref in refs:
         try:
-            answer = request_abort(ref, reason="Aborted in the admin", actor=actor_of(request))
+            answer = request_abort(ref, reason="", actor=actor_of(request))
         except FlyteUIError as error:
             model_admin.message_user(request, f"{ref}: {error}", messages.ERROR)
         else:

@@ -20,6 +20,7 @@ from runs.domain import cache_keys, specs
 from runs.domain.declared import services
 from runs.domain.errors import Invalid, NotFound
 from runs.domain.images import INPUTS, MAX_IMAGE_NAME, build_task, is_build, is_build_task, plain_name
+from runs.domain.inputs import digests
 from runs.domain.names import check_run_name, check_scope
 from runs.domain.specs import NewRun, TaskFacts
 from runs.engine.recovery import RECOVER
@@ -77,8 +78,10 @@ async def read_request(request: run_service_pb2.CreateRunRequest, *, created_by:
     # The last of all, because it may write a file.
     input_uri = await _input_uri(request, task, project, domain)
     image = await asyncio.to_thread(_image_to_build, input_uri) if is_build(task) else ""
-    key = await asyncio.to_thread(_cache_key, task, input_uri) if task.discoverable else ""
-    return replace(new, input_uri=input_uri, cache_key=key, image=image)
+    inputs = await asyncio.to_thread(storage.read_bytes, input_uri) or b""
+    key = await asyncio.to_thread(_cache_key, task, inputs) if task.discoverable else ""
+    digest = digests.read_inputs_digest(inputs)
+    return replace(new, input_uri=input_uri, cache_key=key, image=image, digest=digest)
 
 
 def _identity(request: run_service_pb2.CreateRunRequest) -> tuple[str, str, str, str | None]:
@@ -210,11 +213,9 @@ async def write_inputs(inputs: common_pb2.Inputs, project: str, domain: str) -> 
     return folder
 
 
-def _cache_key(task: TaskFacts, input_uri: str) -> str:
+def _cache_key(task: TaskFacts, inputs: bytes) -> str:
     """The key of a root action: its client leaves it to the server. "" when its inputs cannot be read."""
     try:
-        return cache_keys.key_of(
-            task.spec, common_pb2.Inputs.FromString(storage.read_bytes(input_uri) or b"")
-        )
+        return cache_keys.key_of(task.spec, common_pb2.Inputs.FromString(inputs))
     except DecodeError:
         return ""

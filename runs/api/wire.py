@@ -17,6 +17,7 @@ from runs.domain.declared import links
 from runs.domain.errors import Invalid
 from runs.domain.names import ROOT, ActionRef, RunRef
 from runs.domain.phases import SUCCESS, TERMINAL, Kind, Phase
+from runs.domain.status import NO_REASON
 from runs.protocol.abort_texts import abort_text
 from runs.protocol.frames import AbortNote
 from runs.queries.api import ActionDetails, ActionView, AttemptView, ErrorFacts
@@ -147,7 +148,7 @@ def action_details(details: ActionDetails) -> run_definition_pb2.ActionDetails:
     if view.kind is Kind.TASK:
         _add_links(message, details)
     if view.phase is Phase.ABORTED and view.abort:
-        message.abort_info.reason = view.abort.reason
+        message.abort_info.reason = view.abort.reason or NO_REASON
         message.abort_info.aborted_by.CopyFrom(identity(view.abort.actor))
     elif view.phase in {Phase.FAILED, Phase.TIMED_OUT}:
         message.error_info.CopyFrom(error_info(view.error or _nameless(view)))

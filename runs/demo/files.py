@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from functools import lru_cache
 from html import escape
@@ -11,25 +12,53 @@ from flyteidl2.task import common_pb2
 
 from runs.demo.scripts import Script
 from runs.domain import conditions
+from runs.domain.inputs.digests import read_inputs_digest
 from runs.store import storage
 
 File = tuple[str, bytes]  # its address, its content
+Call = tuple[str, int]  # of a task, with a number
 
 INPUTS: Mapping[str, Mapping[str, conditions.Value]] = {
-    "main": {"corpus": "s3://corpus/web-2026-11", "epochs": 12, "learning_rate": 0.0003},
+    "main": {"epochs": 12, "learning_rate": 0.0003, "corpus": "s3://corpus/web-2026-11"},
     "train": {"corpus": "s3://corpus/web-2026-11", "batch_size": 64, "mixed_precision": True},
     "epoch": {"learning_rate": 0.0003, "warm_up": 200},
     "step": {"batch_size": 64},
     "shard": {"path": "s3://corpus/web-2026-11/shard-00017.parquet"},
 }
 REPORT = "report.html"
+NUMBERS = 500  # of calls that differ
 MOST_LINES = 20  # of the report
 
 
-@lru_cache(maxsize=64)
-def inputs_of(task: str) -> bytes:
-    """inputs.pb of every action of this task."""
-    return common_pb2.Inputs(literals=_named(INPUTS[task])).SerializeToString(deterministic=True)
+def call_of(script: Script) -> Call | None:
+    """What its parent has called; None for a condition. The children of a parent differ by their number, up to NUMBERS."""
+    if script.task not in INPUTS:
+        return None
+    place = re.search(r"\d+$", script.name)
+    return script.task, int(place.group()) % NUMBERS if place and script.parent else 0
+
+
+@lru_cache(maxsize=4096)
+def inputs_of(call: Call) -> bytes:
+    """inputs.pb of every action that was called so."""
+    return common_pb2.Inputs(literals=_named(_given(*call))).SerializeToString(deterministic=True)
+
+
+@lru_cache(maxsize=4096)
+def digest_of(call: Call) -> str:
+    return read_inputs_digest(inputs_of(call))
+
+
+def _given(task: str, number: int) -> dict[str, conditions.Value]:
+    """The inputs of a task with what differs, which comes first."""
+    given = dict(INPUTS[task])
+    if task == "main":
+        return given
+    if task == "shard":
+        return {"path": f"s3://corpus/web-2026-11/shard-{number:05}.parquet"}
+    if task == "epoch":
+        given["learning_rate"] = round(0.0003 * 0.97**number, 7)
+    return {"number": number} | given
 
 
 def outputs_of(script: Script) -> bytes:

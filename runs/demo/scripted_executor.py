@@ -46,11 +46,12 @@ class RunningAction:
 class ScriptedExecutor:
     """One run. slots: how many leaves run at a time. Instants are microseconds since the epoch.
 
-    input_uris: by task. details: whether leaves have logs and outputs. patience_seconds: as child_message has it.
+    input_uris: by call. details: whether leaves have logs and outputs. patience_seconds: as child_message has it.
     """
 
     def __init__(
-        self, scripts: Mapping[str, Script], ref: RunRef, input_uris: Mapping[str, str], *, slots: int, details: bool,
+        self, scripts: Mapping[str, Script], ref: RunRef, input_uris: Mapping[files.Call, str], *,
+        slots: int, details: bool,
         patience_seconds: int,
     ) -> None:  # fmt: skip
         self._scripts = scripts
@@ -240,5 +241,6 @@ class ScriptedExecutor:
 
     def _message(self, name: str) -> bytes:
         script = self._scripts[name]
-        uri = self._input_uris.get(script.task, "")
-        return child_message(script, self._ref, uri, patience_seconds=self._patience_seconds)
+        call = files.call_of(script)
+        uri, digest = (self._input_uris[call], files.digest_of(call)) if call else ("", "")
+        return child_message(script, self._ref, uri, digest=digest, patience_seconds=self._patience_seconds)

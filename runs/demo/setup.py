@@ -54,10 +54,12 @@ def create_demo_run(
     slots = slots or slots_for(scripts)
     begins_at = begin_before(ends_at, scripts, slots) if ends_at else datetime.now().astimezone()
     project, domain = settings.DEFAULT_PROJECT, settings.DOMAINS[0]
-    input_uris = {task: _inputs_uri(project, domain, task) for task in files.INPUTS}
-    files.write((uri, files.inputs_of(task)) for task, uri in input_uris.items())
-    root = scripts[ROOT].task
-    task = task_message(root)
+    calls = dict.fromkeys(filter(None, map(files.call_of, scripts.values())))
+    input_uris = {call: _inputs_uri(project, domain, call) for call in calls}
+    files.write((uri, files.inputs_of(call)) for call, uri in input_uris.items())
+    root = files.call_of(scripts[ROOT])
+    assert root is not None
+    task = task_message(scripts[ROOT].task)
     # A pool of its own, so that no executor of an earlier one helps.
     envs = {"DEMONSTRATION": generate_run_name()}
     if ends_at is not None:
@@ -67,7 +69,7 @@ def create_demo_run(
         project=project, domain=domain, task=read_task_message(task), input_uri=input_uris[root], created_by=actor,
         spec=run_pb2.RunSpec().SerializeToString(), started_from=begins_at, labels={"made": "demo"},
         relation=RECOVER if recovers else "", related_to=recovers,
-        envs=envs,
+        envs=envs, digest=files.digest_of(root),
     )  # fmt: skip
     with transaction.atomic():
         ref = create_run(new, clock=lambda: begins_at)
@@ -101,5 +103,6 @@ def _work_of(scripts: Mapping[str, Script]) -> float:
     return sum(attempt.seconds for script in scripts.values() for attempt in script.attempts)
 
 
-def _inputs_uri(project: str, domain: str, task: str) -> str:
-    return storage.join(storage.inputs_uri(project, domain, f"demonstration-{task}"), "inputs.pb")
+def _inputs_uri(project: str, domain: str, call: files.Call) -> str:
+    task, number = call
+    return storage.join(storage.inputs_uri(project, domain, f"demonstration-{task}-{number}"), "inputs.pb")

@@ -9,6 +9,7 @@ from flyteidl2.core import types_pb2
 from flyteidl2.task import task_definition_pb2
 
 from runs.demo.scripts import Script
+from runs.domain.inputs.digests import attach
 from runs.domain.names import RunRef
 
 ENVIRONMENT = "demo"
@@ -29,7 +30,9 @@ def task_message(name: str, *, retries: int = 0, is_cached: bool = False) -> tas
     return message
 
 
-def child_message(script: Script, ref: RunRef, input_uri: str, *, patience_seconds: int) -> bytes:
+def child_message(
+    script: Script, ref: RunRef, input_uri: str, *, patience_seconds: int, digest: str = ""
+) -> bytes:
     """The Action with which a parent asks for this one. patience_seconds: how long a condition waits; 0: for ever."""
     message = actions_service_pb2.Action(parent_action_name=script.parent or "", group=script.group)
     message.action_id.name = script.name
@@ -42,6 +45,7 @@ def child_message(script: Script, ref: RunRef, input_uri: str, *, patience_secon
         condition.timeout.seconds = patience_seconds
     else:
         message.input_uri = input_uri
+        attach(message, digest)
         spec = task_message(script.task, retries=len(script.attempts) - 1, is_cached=bool(script.cache_key))
         message.task.spec.CopyFrom(spec)
         if script.cache_key:

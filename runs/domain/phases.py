@@ -144,6 +144,7 @@ class Cause(StrEnum):
     REFUSED = "refused to stop"
     HELD_UP = "held up by another action"
     FORCED = "forced"
+    REASON_ADDED = "reason added"
     CACHE_HIT = "cache hit"
 
 

@@ -28,6 +28,7 @@ from runs.domain.declared.containers import container_of
 from runs.domain.declared.plugins import why_refused
 from runs.domain.errors import Invalid
 from runs.domain.failures import Failure
+from runs.domain.inputs import digests
 from runs.domain.limits import MAX_SECONDS
 from runs.domain.names import ActionRef, RunRef
 from runs.domain.phases import TERMINAL, Kind, Phase
@@ -99,6 +100,7 @@ class NewAction:
     output_uri: str = ""
     failure: Failure | None = None
     timeout_seconds: float = 0.0  # conditions only; 0 is unlimited
+    digest: str = ""  # of its inputs
     detail: bytes = (
         b""  # the TraceAction or ConditionAction message; of a task a TaskAction, without its spec
     )
@@ -130,6 +132,7 @@ class NewRun:
     relation: str = ""  # rerun | recover | spawn | ""
     related_to: RunRef | None = None
     image: str = ""  # what it builds, when it is a build of ours
+    digest: str = ""  # of its root's inputs
 
 
 # The spec is kept twice, as key and in the facts; its arguments and variables are in there a third time.
@@ -262,6 +265,7 @@ def read_action(data: bytes | actions_service_pb2.Action) -> NewAction:
         input_uri=message.input_uri,
         run_output_base=message.run_output_base,
         group=message.group,
+        digest=digests.check_digest(digests.attached(message), f"action {ref.name!r}"),
     )
     match message.WhichOneof("spec"):
         case "task":

@@ -9,16 +9,15 @@ from typing import Literal
 
 from django.db import transaction
 
-from runs.domain.errors import Invalid
+from runs.domain.errors import Conflict, Invalid
 from runs.domain.names import ROOT, ActionRef, RunRef
 from runs.domain.phases import HELD, UNHELD, Cause, Phase
 from runs.domain.selections import Selection, check_found
-from runs.engine.book import Book, Row, open_run, record_abort
+from runs.engine.book import Book, Row, open_run
 from runs.engine.targets import list_selected, missing_run
 from runs.models import Abort, Run
 from runs.store.clock import wall_time
 
-DEFAULT_REASON = "User requested abort"
 MAX_REASON = 2000
 
 
@@ -106,7 +105,7 @@ def request_aborts(run: RunRef, selection: Selection, *, reason: str, actor: str
         finished = sum(not row.is_live for row in scope)
         reached_by = _share_out(scope, {row.id for row in selected})
         targets = book.by_id(reached_by)
-        requests = _record_aborts(book, targets, actor=actor, reason=reason or DEFAULT_REASON, at=at)
+        requests = _record_aborts(book, targets, actor=actor, reason=reason, at=at)
         stopped = sum(_reach(book, reached_by[one.target_id], one, at=at) for one in requests)
         reached = sum(map(len, reached_by.values()))
         return BulkAnswer(len(targets), reached, stopped, already_asked, finished)
@@ -138,6 +137,15 @@ def _share_out(scope: Iterable[Row], selected: Collection[int]) -> dict[int, lis
     return reached_by
 
 
+def record_abort(
+    book: Book, target: Row, *, scope: str, cause: Cause, actor: str, reason: str, at: datetime
+) -> Abort:
+    """Insert the request; whoever asks for it decides whom it reaches."""
+    return Abort.objects.create(
+        run=book.run, target_id=target.id, scope=scope, cause=cause, actor=actor, reason=reason, requested_at=at,
+    )  # fmt: skip
+
+
 def _record_aborts(
     book: Book, targets: Iterable[Row], *, actor: str, reason: str, at: datetime
 ) -> list[Abort]:
@@ -149,6 +157,30 @@ def _record_aborts(
         )
         for row in targets
     )  # fmt: skip
+
+
+def add_reason(ref: ActionRef, *, reason: str, actor: str, clock: Callable[[], datetime] = wall_time) -> None:
+    """Give the abort that reached an action the reason that it lacks, also when the action has stopped. The first one stays (law 10).
+
+    Raises NotFound, Invalid (no reason, or one that is too long), or Conflict: nobody has aborted it, somebody else has, or
+    there is a reason.
+    """
+    check_reason(reason)
+    if not reason:
+        raise Invalid("the reason is empty")
+    with transaction.atomic(), open_run(find_run_id(ref.run)) as book:
+        row = book.get(ref.name)
+        abort = Abort.objects.filter(pk=row.abort_id or 0, cause=Cause.EXTERNAL_ABORT).first()
+        if abort is None:
+            raise Conflict(f"nobody has aborted action {row.name}")
+        if abort.actor != actor:
+            raise Conflict(
+                f"{abort.actor} has aborted action {row.name}, and nobody else can give the reason"
+            )
+        if abort.reason:
+            raise Conflict(f"the reason was given already, and it stays: {abort.reason}")
+        book.set_reason(abort, reason)
+        book.note(row, cause=Cause.REASON_ADDED, actor=actor, at=clock())
 
 
 def check_reason(reason: str) -> None:
@@ -175,7 +207,6 @@ def abort_row(
         first = Abort.objects.get(pk=row.abort_id)
         return AbortAnswer("already_requested", row.phase, first.requested_at, first.actor, first.reason)
     reached = [row, *below(book, [row])]
-    reason = reason or DEFAULT_REASON
     book.flush()
     abort = record_abort(book, row, scope=scope, cause=cause, actor=actor, reason=reason, at=at)
     stopped = _reach(book, reached, abort, at=at)

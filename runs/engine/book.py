@@ -76,6 +76,7 @@ class Row:
     task_name: str
     isolation: str
     is_alone: bool
+    child_inputs: str
     updates: dict[str, Any] = field(default_factory=dict)
     stored_phase: Phase = Phase.QUEUED
     new: Action | None = None
@@ -186,8 +187,7 @@ class Book:
     def live(self) -> list[Row]:
         """All non-terminal actions of the run, in order of creation."""
         self.flush()
-        ids = Action.objects.filter(run_id=self.run.pk, phase__in=_LIVE).order_by("id")
-        self._remember(ids)
+        self._remember(Action.objects.filter(run_id=self.run.pk, phase__in=_LIVE).order_by("id"))
         return [row for row in sorted(self._rows.values(), key=lambda row: row.id) if row.is_live]
 
     def live_descendants(self, ids: Collection[int]) -> list[Row]:
@@ -282,6 +282,13 @@ class Book:
     def touch(self, row: Row) -> None:
         """Have pages read the row again: something that it shows of others has changed."""
         self._dirty[row.id] = row
+
+    def set_reason(self, abort: Abort, reason: str) -> None:
+        """Write why, and have pages read again what the abort has reached. Two statements."""
+        self.flush()
+        Abort.objects.filter(pk=abort.pk).update(reason=reason)
+        Action.objects.filter(abort_id=abort.pk).update(changed_seq=self.seq)
+        self.root_changed |= abort.scope == Abort.Scope.RUN
 
     def note(self, row: Row, *, cause: Cause, actor: str, at: datetime) -> None:
         """Record something that changed no phase."""
@@ -389,12 +396,3 @@ def open_run(run_id: int) -> Iterator[Book]:
         hints.publish(hints.run_group(run_id), book.seq)
         if book.root_changed:
             hints.publish(hints.RUNS)
-
-
-def record_abort(
-    book: Book, target: Row, *, scope: str, cause: Cause, actor: str, reason: str, at: datetime
-) -> Abort:
-    """Insert the request; `aborts` and `limits` decide whom it reaches."""
-    return Abort.objects.create(
-        run=book.run, target_id=target.id, scope=scope, cause=cause, actor=actor, reason=reason, requested_at=at,
-    )  # fmt: skip

@@ -19,6 +19,7 @@ from django.db.models import Q
 from runs.domain.declared import plugins
 from runs.domain.errors import AlreadyExists, Invalid, NotFound, RunEnded
 from runs.domain.images import is_build, label_of
+from runs.domain.inputs.siblings import with_child
 from runs.domain.names import (
     BUILDER_POOL,
     ROOT,
@@ -84,7 +85,7 @@ def create_run(new: NewRun, *, clock: Callable[[], datetime] = wall_time) -> Run
             raise AlreadyExists(f"run {name!r} exists already in {new.project}/{new.domain}") from error
         with open_run(run.pk) as book:
             action = _task_action(book, new.task, new.cache_key, at=at)
-            action.name, action.input_uri = ROOT, new.input_uri
+            action.name, action.input_uri, action.input_digest = ROOT, new.input_uri, new.digest
             if new.image:  # builds differ by what they build
                 action.short_name = f"build {label_of(new.image)}"[:MAX_LABEL]
             book.create(action, cause=Cause.ENQUEUED, actor=new.created_by, at=at)
@@ -157,12 +158,15 @@ def add_action(
     if parent.new is not None:
         book.flush()
     action.kind, action.name, action.parent_id = new.kind, new.name, parent.id
-    action.group, action.input_uri = new.group, new.input_uri
+    action.group, action.input_uri, action.input_digest = new.group, new.input_uri, new.digest
     action.created_at = action.queued_at = at
     cause = Cause.ENQUEUED
     if new.phase in TERMINAL:
         cause = Cause.FINISHED
         _end_traced(action, new, at=at)
+    told_apart = with_child(parent.child_inputs, action.task_name, new.digest)
+    if told_apart != parent.child_inputs:
+        book.set(parent, child_inputs=told_apart)
     book.create(action, cause=cause, actor=parent.name, at=at)
     if recovered is not None:
         book.move(

@@ -118,6 +118,12 @@ class Action(models.Model):
         max_length=32, blank=True, help_text="the code of the limit for which this attempt is being stopped"
     )
     input_uri = models.TextField(blank=True, help_text="full path of inputs.pb")
+    input_digest = models.TextField(
+        blank=True, default="", help_text="its simple inputs, as runs/domain/inputs/digests.py makes them"
+    )
+    child_inputs = models.TextField(
+        blank=True, default="", help_text="what tells its children apart: runs/domain/inputs/siblings.py"
+    )
     output_uri = models.TextField(blank=True, help_text="a task: directory; a trace: full file path")
     cache_key = models.CharField(
         max_length=255, blank=True, help_text="the scope in which it counts, a colon, and the client's key"

@@ -7,12 +7,13 @@ actor holds no colon.
 
 from __future__ import annotations
 
+from runs.domain.status import NO_REASON
 from runs.protocol.frames import AbortNote
 
 
 def abort_text(action: str, note: AbortNote) -> str:
     """The message of the error that an aborted action raises in its parent, wherever the parent runs."""
-    return f"Action {action} was aborted by {note.actor}: {note.reason} ({note.cause})"
+    return f"Action {action} was aborted by {note.actor}: {note.reason or NO_REASON} ({note.cause})"
 
 
 def parse_abort_text(action: str, text: str, *, requested_at: int) -> AbortNote | None:
@@ -22,4 +23,5 @@ def parse_abort_text(action: str, text: str, *, requested_at: int) -> AbortNote 
     reason, bracket, cause = rest.rpartition(" (")
     if before != f"Action {action}" or not (by and colon and bracket and cause.endswith(")")):
         return None
-    return AbortNote(cause[:-1], actor, reason, target="", requested_at=requested_at)
+    given = "" if reason == NO_REASON else reason
+    return AbortNote(cause[:-1], actor, given, target="", requested_at=requested_at)

@@ -13,6 +13,7 @@ from runs.domain import literals
 from runs.domain.addresses.pages import run_path
 from runs.domain.conditions import Question, read_question
 from runs.domain.errors import Invalid, NotFound
+from runs.domain.inputs.digests import show_digest
 from runs.domain.limits import DEADLINE, MAX_RUNTIME, QUEUED_TIMEOUT
 from runs.domain.literals import Value
 from runs.domain.names import RunRef
@@ -106,6 +107,7 @@ class Panel:
     source: Source | None
     executor: str
     slow_start: str
+    inputs: str  # the simple ones, without those that are long
     input_uri: str
     output_uri: str
     abort: AbortChain | None
@@ -182,6 +184,7 @@ def get_panel(run_id: int, name: str) -> Panel:
         source=read_source(action.source),
         executor=str(action.executor_id or "")[:8],
         slow_start=action.pool.slow_start if action.pool is not None else "",
+        inputs=show_digest(action.input_digest),
         input_uri=action.input_uri,
         output_uri=action.output_uri,
         abort=find_chain(action, status),
@@ -301,6 +304,7 @@ NOTES: dict[str, str] = {
     Cause.REFUSED: "Refused to stop",
     Cause.HELD_UP: "Could not be told to stop",
     Cause.FORCED: "Forced to stop",
+    Cause.REASON_ADDED: "Gave a reason for the abort",
 }
 
 

@@ -2,39 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import lru_cache
 from itertools import islice
 from typing import Any, NamedTuple
 
 from django.db import connection
-from django.db.models import Max, Q
+from django.db.models import Max
 
 from runs.domain.addresses.pages import action_path
 from runs.domain.conditions import Question, read_question
+from runs.domain.inputs.digests import show_digest
+from runs.domain.inputs.siblings import tell_apart
 from runs.domain.names import ActionRef, RunRef
-from runs.domain.phases import HELD, TERMINAL, Cause, Escalation, Kind, Phase
+from runs.domain.phases import HELD, TERMINAL, Escalation, Kind, Phase
 from runs.domain.status import LIMITS, display_status, status_label
 from runs.domain.timeline import AttemptSpan
 from runs.models import Action
+from runs.queries.aborts.marks import AbortMark, mark_of
 
 MAX_ERROR = 200
-
-
-@dataclass(frozen=True, slots=True)
-class AbortMark:
-    """That an action was asked to stop: by whom, why and when."""
-
-    actor: str
-    cause: Cause
-    requested_at: datetime
-
-    @property
-    def by(self) -> str:
-        """What follows *Aborted*: `by ann`, or the cause when no person asked."""
-        return f"by {self.actor}" if self.cause is Cause.EXTERNAL_ABORT else f"· {self.cause}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +75,7 @@ class ActionRow:
     when a retry waits; deadline_at: of a condition, until when it can be answered.
     was_queued_again: it may have more than one attempt; attempts: the newest of them, where they were read (runs/queries/attempts.py);
     waits: why it is queued or what it waits for, where that was read (runs/queries/waits.py); goes_on: what its end waits for.
+    digest: of its inputs; child_inputs: what tells its children apart; inputs: what tells it from its siblings, by `told_apart`.
     """
 
     id: int
@@ -118,6 +108,10 @@ class ActionRow:
     waits: str = ""
     block: Block | None = None
     goes_on: str = ""
+    task_name: str = ""
+    digest: str = ""
+    child_inputs: str = ""
+    inputs: str = ""
 
     @property
     def is_terminal(self) -> bool:
@@ -149,6 +143,16 @@ class ActionRow:
         return status_label(self.status, self.attempt, self.max_attempts, is_ending=bool(self.goes_on))
 
     @property
+    def all_inputs(self) -> str:
+        """Its simple inputs, `number=17 lr=0.0031`."""
+        return show_digest(self.digest)
+
+    @property
+    def which(self) -> str:
+        """What tells it from its siblings: inputs, or its name."""
+        return self.inputs or self.name
+
+    @property
     def limit(self) -> str:
         """The name of the limit for which it is being stopped."""
         return LIMITS.get(self.exceeded, "limit")
@@ -177,6 +181,7 @@ ROW_FIELDS = (
     "abort__actor",
     "abort__cause",
     "abort__requested_at",
+    "abort__reason",
     "exceeded",
     "escalation",
     "refusing_since",
@@ -199,6 +204,8 @@ ROW_FIELDS = (
     "executor__blocked_by__run__name",
     "goes_on",
     "run__name",
+    "input_digest",
+    "child_inputs",
 )
 
 
@@ -275,31 +282,9 @@ def get_rows(ids: Collection[int]) -> dict[int, ActionRow]:
     return rows
 
 
-def find_ids(run_id: int, names: Collection[str]) -> dict[str, int]:
-    """The ids of those of these actions that there are. One statement for each 900."""
-    ids: dict[str, int] = {}
-    wanted = iter(names)
-    while chunk := list(islice(wanted, 900)):
-        ids.update(Action.objects.filter(run_id=run_id, name__in=chunk).values_list("name", "pk"))
-    return ids
-
-
 def find_seq(run_id: int, name: str) -> int | None:
     """The number of an action's last change. One statement."""
     return Action.objects.filter(run_id=run_id, name=name).values_list("changed_seq", flat=True).first()
-
-
-def search(run_id: int, text: str) -> list[int]:
-    """The ids of the actions with this text in a name: of function, environment, action or group. One statement."""
-    match = Q(task_name__icontains=text) | Q(short_name__icontains=text) | Q(name__icontains=text)
-    found = Action.objects.filter(match | Q(group__icontains=text), run_id=run_id)
-    return list(found.values_list("pk", flat=True))
-
-
-def list_failed_by_end(run_id: int) -> list[int]:
-    """The ids of what failed or timed out, the first to end first. One statement, on the index of the run."""
-    failed = Action.objects.filter(run_id=run_id, phase__in=[Phase.FAILED, Phase.TIMED_OUT])
-    return list(failed.order_by("ended_at", "pk").values_list("pk", flat=True))
 
 
 def get_last_end(run_id: int) -> datetime | None:
@@ -312,9 +297,9 @@ def to_row(*values: Any) -> ActionRow:
     """The row of these values, one for each of ROW_FIELDS, in their order."""
     (
         id_, name, parent_id, kind, phase, short_name, task_name, group, attempt, max_attempts, created_at, started_at,
-        ended_at, error_code, error_message, actor, cause, requested_at, exceeded, escalation, refusing_since,
+        ended_at, error_code, error_message, actor, cause, requested_at, reason, exceeded, escalation, refusing_since,
         escalates_at, not_before, deadline_at, cache_status, source, detail, changed_seq, leases, queued_at, pool_id,
-        run_id, is_isolated, *blocked, goes_on, run,
+        run_id, is_isolated, *blocked, goes_on, run, digest, child_inputs,
     ) = values  # fmt: skip
     scope, _, function = task_name.rpartition(".")
     is_condition = kind == Kind.CONDITION and bool(detail)
@@ -333,7 +318,7 @@ def to_row(*values: Any) -> ActionRow:
         started_at=started_at,
         ended_at=ended_at,
         error=error_line(error_code, error_message) if error_code or error_message else "",
-        abort=AbortMark(actor or "", Cause(cause), requested_at) if cause and requested_at else None,
+        abort=mark_of(actor, cause, requested_at, reason),
         exceeded=exceeded,
         refusal=refusal_of(escalation, refusing_since, escalates_at) if refusing_since else None,
         not_before=not_before,
@@ -347,6 +332,9 @@ def to_row(*values: Any) -> ActionRow:
         was_queued_again=leases > 1 or (leases == 1 and queued_at > created_at),
         block=block_of(id_, run, Blocked(*blocked)) if phase in HELD and not is_isolated else None,
         goes_on=goes_on if phase in HELD else "",
+        task_name=task_name,
+        digest=digest,
+        child_inputs=child_inputs,
     )
 
 
@@ -371,6 +359,13 @@ def read_source(text: str) -> Source | None:
 def refusal_of(step: int, since: datetime | None, next_at: datetime | None) -> Refusal | None:
     """The refusal of these columns, or None when there is none."""
     return Refusal(since, Escalation(step), next_at) if since else None
+
+
+def told_apart(row: ActionRow, rows: Mapping[int, ActionRow]) -> ActionRow:
+    """The row with the inputs that tell it from its siblings. rows: its parent is among them, unless it is a root."""
+    if not row.digest or row.parent_id is None:
+        return row
+    return replace(row, inputs=tell_apart(rows[row.parent_id].child_inputs, row.task_name, row.digest))
 
 
 def error_line(code: str, message: str) -> str:

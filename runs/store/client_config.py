@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,6 +25,15 @@ def write() -> Path:
     path: Path = settings.HOME / "config.yaml"
     path.write_text(render())
     return path
+
+
+def command() -> str:
+    """How the flyte client is called, to reach this server: on its own machine with the configuration of the home; elsewhere people have one."""
+    return (
+        shlex.join(["flyte", "--config", str(settings.HOME / "config.yaml")])
+        if settings.IS_LOCAL
+        else "flyte"
+    )
 
 
 def read_by_client(folder: Path, environment: Mapping[str, str]) -> Path | None:

@@ -13,7 +13,7 @@ from django.db import transaction
 from runs.domain.errors import NotFound
 from runs.queries.attempts import with_attempts
 from runs.queries.long_runs import count_by_status, count_children, find_first_cause, list_children, measure
-from runs.queries.rows import get_rows
+from runs.queries.rows import ActionRow, get_rows, told_apart
 from runs.queries.runs import RunHead
 from runs.queries.waits import with_reasons
 from runs.tree import layout, render
@@ -26,7 +26,7 @@ FEWEST = 5000  # a shorter run is read as fast
 def read_first_paint(head: RunHead, *, fewest: int = FEWEST) -> RunPage | None:
     """The page of a run from its top, all of one moment; None when the run is short. Raises NotFound.
 
-    Eleven statements, one more when it is over, two more when something is queued, and two for each branch among the first rows.
+    Eleven statements, one more when it is over, one for the parent of what failed first, two more when something is queued, and two for each branch among the first rows.
     """
     with transaction.atomic():
         total, seq = measure(head.id)
@@ -40,11 +40,23 @@ def read_first_paint(head: RunHead, *, fewest: int = FEWEST) -> RunPage | None:
         also = [] if cause is None else [cause]
         read = with_reasons(with_attempts(get_rows([*(place.id for place in places), *also])))
         counts = count_by_status(head.id)
-        summary = summarise(head, read[roots[0]], counts, None if cause is None else read[cause])
-    shown = {read[place.id].name: render.render(read[place.id], place, head.created_at) for place in places}
+        summary = summarise(
+            head, read[roots[0]], counts, None if cause is None else _apart(read[cause], read)
+        )
+    # From the top on, a row's parent is above it.
+    rows = (told_apart(read[place.id], read) for place in places)
+    shown = {
+        row.name: render.render(row, place, head.created_at) for row, place in zip(rows, places, strict=True)
+    }
     window = render.Window(shown, start, max(0, total - stop))
     waits = any(read[place.id].waits for place in places)
     return RunPage(EVERYTHING, seq, start, total, None, window, summary, waits=waits)
+
+
+def _apart(row: ActionRow, read: dict[int, ActionRow]) -> ActionRow:
+    """The row with what tells it from its siblings. One statement when its parent was not read."""
+    parent = row.parent_id
+    return told_apart(row, read if parent is None or parent in read else get_rows([parent]))
 
 
 def _walk(run_id: int, root: int, most: int) -> Iterator[layout.Place]:

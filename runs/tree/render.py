@@ -1,28 +1,22 @@
-"""Rows of the tree as HTML, the same for first paint and live frames, cached for equal rows; windows and lines of a log.
+"""Rows of the tree as HTML, the same for first paint and live frames, cached for equal rows; and windows of them.
 
 A row's HTML holds no time that passes: what is open is filled in by the browser's clock.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 
 from django.template.loader import get_template
-from django.utils.html import escape
-from django.utils.safestring import SafeString, mark_safe
 
 from runs.domain.timeline import Segment, between_ms, format_duration, segments
-from runs.queries.logs import LogLine
 from runs.queries.rows import ActionRow
 from runs.tree.layout import Place
 
 # Stands where the row's place goes. It comes before all that users wrote, so the first one found is ours.
 PLACE = "data-place"
-# The mark of a line by its stream; stdout has none.
-STREAMS = {"out": "", "err": "err", "log": "log", "system": "flyteui"}
 CACHE_ROWS = 4_000  # as they were too, so that a run that changes fills it: about 10 MB
 
 
@@ -162,18 +156,3 @@ def spacer(id_: str, count: int) -> str:
 def partial(id_: str, html: str, swap: str) -> str:
     """A part of a frame. htmx finds its target by id when there is no hx-target, and escapes what a name may hold."""
     return f'<hx-partial id="{id_}" hx-swap="{swap}">{html}</hx-partial>'
-
-
-def lines_html(lines: Iterable[LogLine]) -> SafeString:
-    """A `.line` for each: the time in UTC, the stream, the text. No template: in a frame it would cost too much time."""
-    return mark_safe("".join(map(_log_line, lines)))  # noqa: S308  # what is not ours is escaped
-
-
-def _log_line(line: LogLine) -> str:
-    stream = line.stream if line.stream in STREAMS else "out"
-    at = line.at.isoformat(timespec="milliseconds")
-    again = f' title="attempt {line.attempt}"' if line.attempt > 1 else ""
-    return (
-        f'<div class="line {stream}"{again}><time datetime="{at}">{at[11:23]}</time>'
-        f"<i>{STREAMS[stream]}</i><span>{escape(line.text)}</span></div>"
-    )

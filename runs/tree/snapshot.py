@@ -14,14 +14,13 @@ from runs.queries.attempts import with_attempts
 from runs.queries.rows import (
     ActionRow,
     Node,
-    find_ids,
     get_rows,
     list_changed_nodes,
-    list_failed_by_end,
-    search,
     status_of_bits,
+    told_apart,
 )
 from runs.queries.runs import RunHead
+from runs.queries.searches import find_ids, list_failed_by_end, search
 from runs.queries.waits import with_reasons
 from runs.tree import render
 from runs.tree.causes import first_cause, next_failure
@@ -61,7 +60,9 @@ class Snapshot:
         self._failures_below: Counter[int] = Counter()
         self._rows: dict[int, ActionRow] = {}
         self._filtered: dict[RowFilter, _FilteredTree] = {}
-        self._found: dict[str, frozenset[int]] = {}  # what matches a text
+        # What matches a text, among ids up to this one.
+        self._found: dict[str, tuple[frozenset[int], int]] = {}
+        self._newest = 0
         self._summary: Summary | None = None
         self._cause: int | None = None
         self._is_cause_known = True  # nothing has failed yet
@@ -196,12 +197,12 @@ class Snapshot:
             self._begin(changed)
         if self._tree.structure != structure:
             self._filtered.clear()
-            self._found.clear()
         else:
             self._filtered = {
                 key: kept for key, kept in self._filtered.items() if not (key.statuses or key.started)
             }
         self._seq = max(node.changed_seq for node in changed)
+        self._newest = max(self._newest, changed[-1].id)
         self._summary = None
 
     def _begin(self, nodes: Sequence[Node]) -> None:
@@ -249,12 +250,18 @@ class Snapshot:
         )
         if not row_filter.text:
             return frozenset(node for node, status in self._statuses.items() if status in wanted)
-        if (found := self._found.get(row_filter.text)) is None:
+        statuses = self._statuses
+        return frozenset(node for node in self._find(row_filter.text) if statuses.get(node) in wanted)
+
+    def _find(self, text: str) -> frozenset[int]:
+        """What matches a text. Names and inputs never change, so only what is new is searched again."""
+        found, upto = self._found.get(text, (frozenset(), 0))
+        if upto < self._newest:
             if len(self._found) >= KEPT_FILTERS:
                 self._found.clear()
-            found = self._found[row_filter.text] = frozenset(search(self.head.id, row_filter.text))
-        statuses = self._statuses
-        return frozenset(node for node in found if statuses.get(node) in wanted)
+            found = found.union(search(self.head.id, text, after=upto))
+            self._found[text] = found, self._newest
+        return found
 
     def _make_page(self, filtered: _FilteredTree, start: int, stop: int, focus: str = "") -> RunPage:
         places = filtered.layout.window(start, stop)
@@ -289,9 +296,13 @@ class Snapshot:
         return render.Pin(place.index - 1, row.name, self._html(place, row, filtered.matches, " data-pinned"))
 
     def _rows_with_reasons(self, ids: Sequence[int]) -> dict[int, ActionRow]:
-        """The rows of these actions, with the reasons why they wait, which are read anew: they change without the action."""
-        self._read_rows(ids)
-        return with_reasons({one: self._rows[one] for one in ids})
+        """The rows of these actions, with what their parents know that tells them apart.
+
+        And with the reasons why they wait, which are read anew: they change without the action.
+        """
+        parents = filter(None, map(self._tree.parent, ids))
+        self._read_rows(list(dict.fromkeys([*ids, *parents])))
+        return with_reasons({one: told_apart(self._rows[one], self._rows) for one in ids})
 
     def _read_rows(self, ids: Sequence[int]) -> None:
         missing = [one for one in ids if one not in self._rows]
@@ -327,8 +338,9 @@ class Snapshot:
             self._is_cause_known = True
         if self._cause is None:
             return None
-        self._read_rows([self._cause])
-        return self._rows[self._cause]
+        parent = self._tree.parent(self._cause)
+        self._read_rows([self._cause] if parent is None else [self._cause, parent])
+        return told_apart(self._rows[self._cause], self._rows)
 
 
 class Snapshots:

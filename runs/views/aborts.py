@@ -7,11 +7,12 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from runs.domain import errors
+from runs.domain.addresses.pages import action_path
 from runs.domain.names import ROOT, ActionRef, RunRef
 from runs.domain.selections import Selection, select
 from runs.domain.status import HAD_ENDED
@@ -21,7 +22,7 @@ from runs.queries.aborts import previews
 from runs.queries.runs import get_run
 from runs.store import database
 from runs.views.errors import error_page, json_error, reader_view
-from runs.views.requests import actor_of, respond
+from runs.views.requests import actor_of, is_fragment, respond
 
 KEYS = ("phase", "group", "beside", "reason")  # the texts of a JSON body
 
@@ -58,11 +59,26 @@ async def ask_for_one(request: HttpRequest, ref: RunRef) -> dict[str, Any]:
         actor=await actor_of(request),
         force=request.POST.get("force") == "1",
     )
+    is_run = action in {"", ROOT}
     before = format_duration(answer.ended_ago_ms) if answer.ended_ago_ms is not None else ""
     return {
-        "answer": answer, "name": action or ref.name, "outcome": answer.outcome, "before": before,
+        "answer": answer, "name": action or ref.name, "is_run": is_run, "outcome": answer.outcome, "before": before,
         "had_ended": HAD_ENDED.get(answer.phase, ""),
     }  # fmt: skip
+
+
+@require_POST
+async def add_reason(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
+    """Give the abort of `action` the `reason` that it lacks; whoever has aborted it may. Answered with 204 to a script."""
+    ref = ActionRef(RunRef(project, domain, run), request.POST.get("action") or ROOT)
+    reason = request.POST.get("reason", "").strip()
+    try:
+        await database.write(aborts.add_reason, ref, reason=reason, actor=await actor_of(request))
+    except errors.FlyteUIError as error:
+        return error_page(request, error)
+    if is_fragment(request):
+        return HttpResponse(status=HTTPStatus.NO_CONTENT)
+    return HttpResponseRedirect(action_path(ref), status=HTTPStatus.SEE_OTHER)
 
 
 async def ask_for_many(request: HttpRequest, ref: RunRef, selection: Selection) -> dict[str, Any]:

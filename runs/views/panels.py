@@ -1,4 +1,4 @@
-"""The panel of one action with its tabs, its log and its report; and the fragments of a page that poll."""
+"""The panel of one action with its tabs and its report; and the fragments of a page that poll."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
 
 from runs.domain import errors
+from runs.domain.logs.places import LinePlace, read_place
 from runs.domain.names import RunRef
 from runs.queries import declared, logs, panels, reports
 from runs.queries.aborts import previews
 from runs.queries.runs import RunHead, get_run
 from runs.queries.waits import get_unclaimed
+from runs.store import client_config
 from runs.tree.snapshot import FAILURES
 from runs.views.errors import reader_view
 
@@ -55,17 +56,21 @@ class Tab:
 def panel(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
     """The panel of one action, as a fragment."""
     head = get_run(RunRef(project, domain, run))
-    context = panel_context(head, action, request.GET.get("tab", ""), request.GET.get("attempt", ""))
+    line = read_place(request.GET["line"]) if "line" in request.GET else None
+    context = panel_context(head, action, request.GET.get("tab", ""), request.GET.get("attempt", ""), line)
     return render(request, "runs/panel/_panel.html", context)
 
 
-def panel_context(head: RunHead, action: str, tab: str, attempt: str = "") -> dict[str, Any]:
-    """What runs/panel/_panel.html shows. A tab that the action has not is the overview."""
+def panel_context(
+    head: RunHead, action: str, tab: str, attempt: str = "", line: LinePlace | None = None
+) -> dict[str, Any]:
+    """What runs/panel/_panel.html shows. A tab that the action has not is the overview. line: with which the log is shown."""
     found = panels.get_panel(head.id, action)
     report = reports.find_report(found)
     tabs = make_tabs(
-        attempts=len(found.attempts), has_abort=found.abort is not None, has_report=report is not None
-    )
+        runs_code=found.question is None, attempts=len(found.attempts), has_abort=found.abort is not None,
+        has_report=report is not None,
+    )  # fmt: skip
     tab = tab if tab in {one.key for one in tabs} else OVERVIEW
     number = attempt_of(attempt) if tab == "logs" else None
     context = {
@@ -78,36 +83,41 @@ def panel_context(head: RunHead, action: str, tab: str, attempt: str = "") -> di
     }
     if found.status in FAILURES:
         context["beside"] = previews.count_beside(head.id, action)
-    return context | {"report": report} | _content(found, head, tab, number)
+    return context | {"report": report} | _content(found, head, tab, number, line)
 
 
-def _content(found: panels.Panel, head: RunHead, tab: str, attempt: int | None) -> dict[str, Any]:
+def _content(
+    found: panels.Panel, head: RunHead, tab: str, attempt: int | None, line: LinePlace | None
+) -> dict[str, Any]:
     match tab:
         case "inputs":
             return {"values": panels.read_inputs(found)}
         case "outputs":
             return {"values": panels.read_outputs(found)}
         case "logs":
-            numbers = list(dict.fromkeys(line.number for line in found.attempts))
-            return {"log": logs.read_end(found.id, attempt=attempt), "numbers": numbers}
+            numbers = list(dict.fromkeys(one.number for one in found.attempts))
+            log = (
+                logs.read_around(found.id, line, attempt=attempt)
+                if line
+                else logs.read_end(found.id, attempt=attempt)
+            )
+            return {"log": log, "numbers": numbers, "line": line}
         case "events":
             return {"events": panels.list_events(found.id)}
         case "overview":
-            commands = commands_for(head.ref.name, found.name, is_live=not found.is_terminal)
-            return {"commands": commands, "told": declared.get_declarations(found.id)}
+            commands = commands_for(head.ref.name, found)
+            is_failed = found.status in FAILURES and found.error_code
+            culprit = logs.find_culprit(found.id, found.attempt, found.error_code) if is_failed else None
+            return {"commands": commands, "told": declared.get_declarations(found.id), "culprit": culprit}
     return {}
 
 
-def make_tabs(*, attempts: int, has_abort: bool, has_report: bool) -> tuple[Tab, ...]:
-    """The tabs of an action: Abort and Report only with content, a number of attempts only from two on."""
-    tabs = [
-        Tab(OVERVIEW, "Overview"),
-        Tab("inputs", "Inputs"),
-        Tab("outputs", "Outputs"),
-        Tab("logs", "Logs"),
-        Tab("attempts", "Attempts", attempts if attempts > 1 else 0),
-        Tab("events", "Events"),
-    ]
+def make_tabs(*, runs_code: bool, attempts: int, has_abort: bool, has_report: bool) -> tuple[Tab, ...]:
+    """The tabs of an action: Abort and Report only with content, a number of attempts only from two on. A condition runs no code."""
+    tabs = [Tab(OVERVIEW, "Overview"), Tab("inputs", "Inputs"), Tab("outputs", "Outputs")]
+    if runs_code:
+        tabs += [Tab("logs", "Logs"), Tab("attempts", "Attempts", attempts if attempts > 1 else 0)]
+    tabs.append(Tab("events", "Events"))
     if has_abort:
         tabs.append(Tab("abort", "Abort"))
     if has_report:
@@ -115,14 +125,12 @@ def make_tabs(*, attempts: int, has_abort: bool, has_report: bool) -> tuple[Tab,
     return tuple(tabs)
 
 
-def commands_for(run: str, action: str, *, is_live: bool) -> tuple[str, ...]:
-    """The flyte commands that do the same from a shell."""
-    found = (
-        f"flyte get logs {run} {action}",
-        f"flyte get io {run} {action}",
-        f"flyte get action {run} {action}",
-    )
-    return (f"flyte abort {run} {action}", *found) if is_live else found
+def commands_for(run: str, panel: panels.Panel) -> tuple[str, ...]:
+    """The flyte commands that do the same from a shell. A condition has no log."""
+    verbs = ["get io", "get action"] if panel.question else ["get logs", "get io", "get action"]
+    if not panel.is_terminal:
+        verbs.insert(0, "abort")
+    return tuple(f"{client_config.command()} {verb} {run} {panel.name}" for verb in verbs)
 
 
 def attempt_of(text: str) -> int | None:
@@ -160,35 +168,6 @@ def beside(request: HttpRequest, *, project: str, domain: str, run: str, action:
     found = panels.get_panel(head.id, action)
     context = {"panel": found, "head": head, "beside": previews.count_beside(head.id, action)}
     return render(request, "runs/panel/_beside.html", context)
-
-
-@require_GET
-@reader_view
-def log_search(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
-    """The lines of the whole log that hold a text, as a fragment."""
-    attempt, text = attempt_of(request.GET.get("attempt", "")), request.GET.get("q", "")
-    if not text:
-        raise errors.Invalid("q must be the text to search for")
-    head = get_run(RunRef(project, domain, run))
-    found = logs.search_log(
-        panels.get_panel(head.id, action).id, text, attempt=attempt, stream=request.GET.get("stream", "")
-    )
-    return render(request, "runs/log/_found_lines.html", {"found": found, "text": text})
-
-
-@require_GET
-@reader_view
-def log_file(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
-    """The whole log, or that of one attempt, as a file of plain text."""
-    attempt = attempt_of(request.GET.get("attempt", ""))
-    head = get_run(RunRef(project, domain, run))
-    text = logs.read_whole_log(panels.get_panel(head.id, action).id, attempt=attempt)
-    name = f"{run}-{action}-{attempt}.log.txt" if attempt else f"{run}-{action}.log.txt"
-    headers = {
-        "Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "attachment",
-        "Cache-Control": "no-store",
-    }
-    return HttpResponse(text, content_type="text/plain; charset=utf-8", headers=headers)
 
 
 @require_GET

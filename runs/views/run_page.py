@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from runs.domain.logs.places import LinePlace, read_place
 from runs.domain.names import ROOT, RunRef
 from runs.domain.timeline import between_ms, to_ms
+from runs.queries.logs import find_line
+from runs.queries.rows import find_seq
 from runs.queries.runs import RunHead, get_neighbour, get_run
 from runs.queries.waits import get_unclaimed
 from runs.tree import minimap
@@ -25,9 +29,14 @@ from runs.views.panels import panel_context
 @require_GET
 @reader_view
 def run_page(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
-    """The run page; ?action= selects an action, ?tab= a tab of its panel; ?q=, ?look= and ?started= filter the rows."""
-    selected = request.GET.get("action", "")
-    snapshot = shared.get(get_run(RunRef(project, domain, run)))
+    """The run page; ?action= selects an action, ?tab= a tab of its panel, ?line= a line of a log, which says whose it is.
+
+    ?q=, ?look= and ?started= filter the rows.
+    """
+    head = get_run(RunRef(project, domain, run))
+    asked = _asked(head, request.GET)
+    selected = asked.action
+    snapshot = shared.get(head)
     row_filter = make_filter(
         text=request.GET.get("q", ""),
         statuses=request.GET.getlist("look"),
@@ -49,17 +58,46 @@ def run_page(request: HttpRequest, *, project: str, domain: str, run: str) -> Ht
         "seq": page.seq,
         "now_ms": to_ms(timezone.now()),
         "selected": selected,
+        "unknown_action": asked.unknown,
         "is_elsewhere": bool(first_paint and selected and selected not in page.window.rows),
         "unclaimed": get_unclaimed(snapshot.head.id) if page.summary.is_unclaimed else None,
         "older": get_neighbour(snapshot.head, older=True),
         "newer": get_neighbour(snapshot.head, older=False),
-        **(_panel(snapshot.head, selected, request) if selected else {}),
+        "is_line_gone": asked.is_line_gone,
+        **(_panel(snapshot.head, asked) if selected else {}),
     }
     return render(request, "runs/run_detail.html", context)
 
 
-def _panel(head: RunHead, selected: str, request: HttpRequest) -> dict[str, Any]:
-    return panel_context(head, selected, request.GET.get("tab", ""), request.GET.get("attempt", ""))
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """What the address says of the panel. unknown: an action that the run does not have, perhaps not yet."""
+
+    action: str
+    tab: str
+    attempt: str
+    line: LinePlace | None = None
+    is_line_gone: bool = False
+    unknown: str = ""
+
+
+def _asked(head: RunHead, query: QueryDict) -> _Asked:
+    """A line is enough: it says of which action and attempt it is, whatever else the address says."""
+    asked = _Asked(query.get("action", ""), query.get("tab", ""), query.get("attempt", ""))
+    if asked.action and find_seq(head.id, asked.action) is None:
+        asked = replace(asked, action="", unknown=asked.action)
+    if not (text := query.get("line", "")):
+        return asked
+    place = read_place(text)
+    found = find_line(head.id, place)
+    if found is None:
+        return replace(asked, action=asked.action or ROOT, tab="logs", is_line_gone=True)
+    action, attempt = found
+    return _Asked(action, "logs", asked.attempt if asked.attempt == str(attempt) else "", place)
+
+
+def _panel(head: RunHead, asked: _Asked) -> dict[str, Any]:
+    return panel_context(head, asked.action, asked.tab, asked.attempt, asked.line)
 
 
 @require_GET

@@ -1,6 +1,7 @@
 // The entry of the scripts: loads them, and defines the custom elements. The page can be read without any.
 
 import { AbortDialog } from "./dialogs/abort-dialog.js";
+import { AbortPopover } from "./dialogs/abort-popover.js";
 import { AnswerDialog } from "./dialogs/answer-dialog.js";
 import { DeleteDialog } from "./dialogs/delete-dialog.js";
 import { KeysHelp } from "./dialogs/keys-help.js";
@@ -40,6 +41,7 @@ customElements.define("time-cursor", TimeCursor);
 customElements.define("run-minimap", RunMinimap);
 customElements.define("run-list", RunList);
 customElements.define("abort-dialog", AbortDialog);
+customElements.define("abort-popover", AbortPopover);
 customElements.define("delete-dialog", DeleteDialog);
 customElements.define("answer-dialog", AnswerDialog);
 customElements.define("secret-dialog", SecretDialog);

@@ -41,8 +41,8 @@ async def test_a_tail_tells_old_lines_then_new_ones_and_ends_with_the_attempt(ap
         async for answer in stream:
             told.extend(line.message for logs in answer.logs for line in logs.lines)
             if told == ["one\n"]:
-                await database.write(print_line, "two")
-            elif told == ["one\n", "two\n"]:
+                await database.write(print_line, "\x1b[31mtwo\x1b[0m\r")
+            elif told == ["one\n", "\x1b[31mtwo\x1b[0m\r\n"]:
                 await database.write(print_line, "three\n")
                 await database.write(
                     report,
@@ -53,7 +53,7 @@ async def test_a_tail_tells_old_lines_then_new_ones_and_ends_with_the_attempt(ap
                     output_uri="file:///o",
                 )
 
-    assert told == ["one\n", "two\n", "three\n"]
+    assert told == ["one\n", "\x1b[31mtwo\x1b[0m\r\n", "three\n"], "a terminal gets it as it was printed"
 
 
 async def test_the_older_service_tells_the_same(api: API) -> None:

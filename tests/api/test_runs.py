@@ -97,6 +97,27 @@ async def test_offloaded_inputs_are_a_folder_that_the_run_refers_to(api: API) ->
     assert uris.outputs_uri == ""
 
 
+def get_digest(run: str) -> str:
+    return Action.objects.get(run__name=run, name="a0").input_digest
+
+
+async def test_the_root_has_a_digest_of_its_inputs_inline_or_uploaded(api: API) -> None:
+    await api.runs.create_run(messages.create_run())
+    assert await database.read(get_digest, "run1") == '{"n":1,"m":7}'
+
+    uploaded = await api.data.upload_inputs(
+        dataproxy_service_pb2.UploadInputsRequest(
+            project_id=messages.project_id(), task_spec=messages.task_spec(), inputs=messages.inputs(n=5)
+        )
+    )
+    request = messages.create_run("run2")
+    request.ClearField("inputs")
+    request.offloaded_input_data.CopyFrom(uploaded.offloaded_input_data)
+    await api.runs.create_run(request)
+
+    assert await database.read(get_digest, "run2") == '{"n":5}'
+
+
 def broken(**changes: object) -> run_service_pb2.CreateRunRequest:
     request = messages.create_run()
     for field, value in changes.items():

@@ -96,7 +96,7 @@ def test_its_panels_have_inputs_and_outputs_and_its_root_a_report(settings, tmp_
     assert leaf is not None
     for name, wanted in (
         (ROOT, {"corpus", "epochs", "learning_rate"}),
-        (leaf.name, {"learning_rate", "warm_up"}),
+        (leaf.name, {"number", "learning_rate", "warm_up"}),
     ):
         action = run.actions.get(name=name)
         inputs, outputs = (

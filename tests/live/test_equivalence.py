@@ -112,7 +112,13 @@ class Reader:
     def grow(self) -> None:
         parent = self.run.actions.get(name=self.random.choice(self.names()))
         self.run.refresh_from_db()
-        factories.add(self.run, f"n{Action.objects.count()}", parent=parent, short_name="late")
+        name, inputs = (
+            f"n{Action.objects.count()}",
+            {"number": self.random.randrange(3), "lr": self.random.choice([0.1, 0.1, 0.2])},
+        )
+        factories.call(
+            self.run, name, parent=parent, short_name=self.random.choice(["late", "later"]), **inputs
+        )
 
     def scroll(self) -> None:
         """Far, or a little down or up."""

@@ -15,6 +15,12 @@ def test_what_was_written_is_read_again(reason: str) -> None:
     assert parse_abort_text("c1", abort_text("c1", note), requested_at=7) == note
 
 
+def test_an_abort_without_a_reason_says_so() -> None:
+    note = AbortNote("external abort", "ann", "", "", 7)
+
+    assert abort_text("c1", note) == "Action c1 was aborted by ann: no reason given (external abort)"
+
+
 @pytest.mark.parametrize(
     "text", ["", "Action c1 was aborted", "Action c2 was aborted by a: b (c)", "anything: else (c)"]
 )

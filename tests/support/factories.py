@@ -9,6 +9,7 @@ from typing import Any
 from django.db.models import F
 from django.utils import timezone
 
+from runs.domain.inputs.siblings import with_child
 from runs.domain.names import ROOT, RunRef
 from runs.domain.phases import TERMINAL, Cause, Phase
 from runs.models import Abort, Action, ActionEvent, LogChunk, Project, Run
@@ -90,6 +91,16 @@ def add(run: Run, name: str, *, parent: Action, **fields: Any) -> Action:
     return make_action(run, name, parent=parent, **fields)
 
 
+def call(run: Run, name: str, *, parent: Action, short_name: str, **inputs: Any) -> Action:
+    """Add a child that its parent calls with these inputs, as the engine records it."""
+    digest = json.dumps(inputs)
+    kept = Action.objects.values_list("child_inputs", flat=True).get(pk=parent.pk)
+    made = add(run, name, parent=parent, short_name=short_name, input_digest=digest)
+    if (told := with_child(kept, made.task_name, digest)) != kept:
+        change(parent, child_inputs=told)
+    return made
+
+
 def make_abort(target: Action, **fields: Any) -> Abort:
     fields.setdefault("scope", Abort.Scope.ACTION)
     fields.setdefault("cause", Cause.EXTERNAL_ABORT)
@@ -98,10 +109,10 @@ def make_abort(target: Action, **fields: Any) -> Abort:
     return Abort.objects.create(run=target.run, target=target, **fields)
 
 
-def make_log(action: Action, *texts: str, stream: str = "out") -> LogChunk:
+def make_log(action: Action, *texts: str, stream: str = "out", attempt: int = 1) -> LogChunk:
     at = int(timezone.now().timestamp() * 1e6)
     lines = json.dumps([[at, stream, text] for text in texts]).encode()
-    return LogChunk.objects.create(action=action, attempt=1, lines=lines)
+    return LogChunk.objects.create(action=action, attempt=attempt, lines=lines)
 
 
 def make_event(

@@ -12,6 +12,7 @@ from flyteidl2.core import types_pb2
 from flyteidl2.workflow import run_definition_pb2
 
 from runs.domain import conditions
+from runs.domain.inputs.siblings import with_child
 from runs.domain.limits import MAX_RUNTIME
 from runs.domain.phases import Cause, Escalation, Kind, Phase
 from runs.models import Abort, Action, Run
@@ -99,8 +100,14 @@ def make_everything(name: str) -> Run:
     answered_with(run, "reviewed", "boolean", "Reviewed?", value=True)
     child("cached", Phase.SUCCEEDED, cache_status=2)
     child("recovered", Phase.RECOVERED)
+    told = ""
     for number in range(3):
-        child(f"trial{number}", Phase.RUNNING, short_name="trial", group="trials")
+        inputs = (
+            f'{{"number":{number},"corpus":"s3://corpus/web-2026-11/part-{number:05}.parquet","lr":0.0031}}'
+        )
+        one = child(f"trial{number}", Phase.RUNNING, short_name="trial", group="trials", input_digest=inputs)
+        told = with_child(told, one.task_name, inputs)
+    factories.change(root, child_inputs=told, input_digest='{"trials":3,"title":"all of them"}')
     child("waiting", Phase.QUEUED, group="trials")
     gone = child("trial9", Phase.RUNNING, short_name="trial", group="trials")
     abort = Abort.objects.get(run=run, target__name="a0-refusing")

@@ -9,6 +9,7 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
+from runs.domain.inputs.siblings import with_child
 from runs.domain.phases import TERMINAL, Cause, Phase
 from runs.models import Abort, Action, Run
 from runs.queries.runs import get_run
@@ -39,6 +40,11 @@ def random_run(seed: int) -> Run:
             ended_at=timezone.now() - timedelta(seconds=rng.randrange(20)) if phase in TERMINAL else None,
             refusing_since=timezone.now() if is_asked and rng.random() < 0.3 else None,
         )  # fmt: skip
+        if rng.random() < 0.7 and (parent := action.parent):
+            action.input_digest = f'{{"number":{rng.randrange(9)},"lr":{rng.choice([0.1, 0.2])}}}'
+            action.task_name = f"env.{rng.choice(['one', 'other'])}"
+            parent.child_inputs = with_child(parent.child_inputs, action.task_name, action.input_digest)
+            parent.save(update_fields=["child_inputs"])
         action.save()
         made.append(action)
     return run

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
+from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -73,6 +74,54 @@ def test_a_second_abort_says_who_asked_first():
     assert 'data-outcome="already_requested"' in answer.content.decode()
     assert "first" in answer.content.decode()
     assert Abort.objects.count() == 1
+
+
+def test_an_answer_names_what_is_aborted_and_how_much_is_below():
+    run = factories.make_run("2x3")
+    factories.make_action(run, "q", parent=run.actions.get(name="a0-0"), phase=Phase.QUEUED)
+    factories.make_action(run, "queued", parent=run.actions.get(name="a0"), phase=Phase.QUEUED)
+
+    assert "Aborted action queued" in words(post(action="queued"))
+    assert "Aborting action a0-0-1" in words(post(action="a0-0-1", reason="x"))
+    assert "Aborting action a0-0 and 3 below it, 1 of which stopped at once" in words(post(action="a0-0"))
+    assert "Aborting the run run1 and 4 below it" in words(post())
+
+
+def add_reason(**fields: str):
+    return Client(headers=FRAGMENT).post(f"{URL}/reason", fields)
+
+
+def test_a_reason_is_added_once_by_who_has_aborted():
+    factories.make_run("1")
+    assert "data-without-reason" in post(action="a0-0").content.decode()
+
+    assert add_reason(action="a0-0", reason=" too slow ").status_code == 204
+
+    assert Abort.objects.get().reason == "too slow"
+    late = add_reason(action="a0-0", reason="other")
+    assert late.status_code == 409
+    assert "it stays: too slow" in late.content.decode()
+    assert "data-without-reason" not in post(action="a0", reason="given").content.decode()
+
+
+def test_a_reason_that_cannot_be_added_is_refused():
+    factories.make_run("1")
+    Client().post(URL, {"action": "a0-0"}, headers={"x-flyteui-actor": "ann"})
+
+    assert add_reason(action="a0-0", reason="mine").status_code == 409
+    assert add_reason(action="a0", reason="not aborted").status_code == 409
+    assert add_reason(action="none", reason="x").status_code == 404
+    assert add_reason(action="a0-0", reason=" ").status_code == 400
+    assert Client().get(f"{URL}/reason").status_code == 405
+    assert Abort.objects.get().reason == ""
+    answer = Client().post(
+        f"{URL}/reason", {"action": "a0-0", "reason": "x"}, headers={"x-flyteui-actor": "ann"}
+    )
+    assert answer["Location"].endswith("/runs/run1?action=a0-0")
+
+
+def words(answer: HttpResponse) -> str:
+    return " ".join(re.sub(r"<[^>]*>", "", answer.content.decode()).split())
 
 
 def test_force_stops_what_was_asked_before():

@@ -14,7 +14,7 @@ from runs.domain.phases import Cause, Phase
 from runs.models import Abort, Action, Attempt, Image, LogChunk, Pool
 from runs.queries import logs
 from runs.store import storage
-from tests.support import factories
+from tests.support import factories, showcase
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -138,7 +138,7 @@ def test_the_log_of_an_ended_action_is_not_followed():
 
 
 def test_a_long_log_is_shown_by_its_end(monkeypatch: pytest.MonkeyPatch, django_assert_num_queries):
-    monkeypatch.setattr(logs, "MAX_LINES", 3)
+    monkeypatch.setattr(logs, "ON_A_PAGE", logs.Bounds(3, 10_000))
     root = factories.make_run().actions.get()
     for first in range(0, 8, 2):
         last = factories.make_log(root, f"line {first}", f"line {first + 1}")
@@ -173,20 +173,21 @@ def test_a_flood_is_told_whole_in_parts(django_assert_num_queries, lines: int, c
 def test_the_whole_log_is_searched(django_assert_num_queries):
     root = factories.make_run().actions.get()
     factories.make_log(root, "Alpha <1>", "beta")
-    factories.make_log(root, "ALPHA 2", stream="err")
+    factories.make_log(root, "\x1b[31mAL\x1b[0mPHA 2", stream="err")
 
     with django_assert_num_queries(1):
         assert logs.search_log(root.pk, "alpha", stream="err").total == 1
     text = Client().get(f"{RUN}/actions/a0/log/search?q=alpha").content.decode()
     assert "2 lines of the whole log have “alpha”" in text
     assert "Alpha &lt;1&gt;" in text
+    assert '<b data-fg="1">AL</b>PHA 2' in text
     assert "beta" not in text
     assert Client().get(f"{RUN}/actions/a0/log/search?q=").status_code == 400
 
 
 def test_the_log_can_be_had_as_a_file():
     run = factories.make_run()
-    factories.make_log(run.actions.get(), "<one>", "two")
+    factories.make_log(run.actions.get(), "<one>", "\x1b[31mthr\rtwo\x1b[0m")
 
     answer = Client().get(f"{RUN}/actions/a0/log.txt")
 
@@ -212,6 +213,35 @@ def test_an_unknown_action_is_a_fragment_that_says_so():
     assert answer.status_code == 404
     assert "none" in answer.content.decode()
     assert "<html" not in answer.content.decode()
+
+
+def test_a_page_whose_address_names_an_unknown_action_shows_the_run_and_says_so():
+    factories.make_run()
+
+    answer = Client().get(f"{RUN}?action=<none>&tab=logs")
+
+    assert answer.status_code == 200
+    text = answer.content.decode()
+    assert "This run has no action <code>&lt;none&gt;</code>." in text
+    assert 'id="action-a0"' in text
+    assert 'id="panel"' not in text
+
+
+def test_a_condition_has_no_log_and_no_attempts():
+    showcase.make_condition(factories.make_run(), "ship", "boolean", "Ship it?")
+
+    text = panel("a0-ship", "logs")
+
+    assert {"logs", "attempts"} & set(tabs_of(text)) == set()
+    assert "get logs" not in text
+
+
+@pytest.mark.parametrize(("is_local", "client"), [(True, "flyte --config {}/config.yaml"), (False, "flyte")])
+def test_a_line_for_the_shell_reaches_this_server(settings, is_local: bool, client: str):
+    settings.IS_LOCAL = is_local
+    factories.make_run()
+
+    assert f"<code>{client.format(settings.HOME)} abort run1 a0</code>" in panel("a0")
 
 
 def tabs_of(text: str) -> list[str]:
@@ -288,9 +318,9 @@ def test_the_shell_is_told_to_abort_only_what_is_live():
     run = factories.make_run()
     factories.make_action(run, "x", parent=run.actions.get(), phase=Phase.SUCCEEDED)
 
-    assert "flyte abort run1 a0" in panel("a0")
-    assert "flyte abort" not in panel("x")
-    assert "flyte get io run1 x" in panel("x")
+    assert " abort run1 a0<" in panel("a0")
+    assert " abort run1" not in panel("x")
+    assert " get io run1 x<" in panel("x")
 
 
 def test_a_report_is_served_without_any_right_of_ours(monkeypatch: pytest.MonkeyPatch):

@@ -30,7 +30,7 @@ def run() -> Run:
 
 def words(html: str) -> str:
     """The text of a piece of HTML, as one line."""
-    inline = re.sub(r"</?(span|b|code|a|time)\b[^>]*>", "", html)
+    inline = re.sub(r"</?(span|b|i|code|a|time)\b[^>]*>", "", html)
     return " ".join(unescape(re.sub(r"<[^>]*>", " ", inline)).split())
 
 
@@ -63,7 +63,7 @@ def panel(name: str, tab: str = "") -> str:
         ("a0-note", "paused", "Paused string What shall the release be called?"),
         ("a0-cached", "cached", "From cache"),
         ("a0-recovered", "recovered", "Recovered"),
-        ("a0-trial9", "aborted", "Aborted by ann"),
+        ("a0-trial9", "aborted", "Aborted: wrong data · ann"),
     ],
 )
 def test_a_row_shows_its_status_as_a_mark_and_in_words(run: Run, name: str, status: str, said: str):
@@ -166,12 +166,53 @@ def test_a_process_that_was_killed_has_no_next_step(run: Run):
 def test_the_header_says_how_the_root_stops(run: Run):
     root = Action.objects.get(parent__isnull=True)
     factories.change(root, abort=factories.make_abort(root))
-    assert "Aborting, asked just now by bob. What runs is given time" in words(
+    assert "Aborting, asked just now by bob: too slow. What runs is given time" in words(
         Client().get(RUN).content.decode()
     )
 
     factories.change(root, refusing_since=timezone.now(), escalation=Escalation.ASKED_AGAIN)
     assert "Refusing, since just now. See its panel." in words(Client().get(RUN).content.decode())
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"reason": "val_acc\nbelow 0.6"}, "Aborted: val_acc below 0.6 · bob"),
+        ({"reason": ""}, "Aborted: no reason given · bob"),
+        ({"reason": "", "cause": Cause.CANCELLED_BY_PARENT, "actor": "a0"}, "Aborted: cancelled by parent"),
+        (
+            {"reason": "main (a0) failed", "cause": Cause.PARENT_ENDED, "actor": "a0"},
+            "Aborted: main (a0) failed · parent ended",
+        ),
+    ],
+)
+def test_row_header_and_list_say_who_aborted_and_why(run: Run, fields: dict[str, str], said: str):
+    action, root = Action.objects.get(name="a0-trial0"), Action.objects.get(parent__isnull=True)
+    abort = factories.make_abort(root, **fields)
+    for one in (action, root):
+        factories.change(one, abort=abort, phase=Phase.ABORTED, ended_at=timezone.now())
+
+    assert status_of("a0-trial0") == said
+    header = Client().get(RUN).content.decode().partition('id="run-header"')[2]
+    assert f"{said}, 20" in words(header.partition('class="run-actions"')[0])
+    listed = words(Client().get(RUN.rpartition("/")[0]).content.decode())
+    assert f"{said}, 20" in listed
+
+
+def test_a_long_reason_is_cut_in_the_row_and_whole_in_the_panel(run: Run):
+    action = Action.objects.get(name="a0-trial0")
+    abort = factories.make_abort(action, reason="x" * 1900 + " the end")
+    factories.change(action, abort=abort, phase=Phase.ABORTED, ended_at=timezone.now())
+
+    assert len(row("a0-trial0")) < 3000
+    assert "the end" in panel("a0-trial0")
+
+
+def test_the_panel_says_that_no_reason_was_given(run: Run):
+    action = Action.objects.get(name="a0-trial0")
+    factories.change(action, abort=factories.make_abort(action, reason=""))
+
+    assert "Why no reason given" in words(panel("a0-trial0"))
 
 
 def test_a_cache_hit_leads_to_what_made_it(run: Run):

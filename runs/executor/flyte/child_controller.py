@@ -28,7 +28,7 @@ import pyqwest._glue
 import rich.logging
 
 from runs.executor.attempt.working_folder import WorkingFolder
-from runs.executor.flyte import credentials, handover, local_files, masked, sdk
+from runs.executor.flyte import credentials, digests, handover, local_files, masked, sdk
 from runs.executor.flyte.failures import error_of
 from runs.executor.flyte.sdk import RemoteController
 from runs.executor.flyte.waiting import CodeThread, Slot, WaitsWithoutSlot, redirect_logs
@@ -133,6 +133,7 @@ def run_entry_point(
     local_files.install()
     handover.install()
     masked.install(secrets)
+    digests.install()
     credentials.install(os.environ["_U_EP_OVERRIDE"])
     release_while_waiting_for_runs(slot)
     vars(sdk.taskrunner)["convert_from_native_to_error"] = error_of

@@ -18,7 +18,7 @@ from flyteidl2.core import literals_pb2
 from runs.domain.failures import Failure
 from runs.executor.attempt.attempt import CURRENT, Attempt, Child
 from runs.executor.attempt.children import Children
-from runs.executor.flyte import sdk
+from runs.executor.flyte import digests, sdk
 from runs.executor.flyte.aborted import ActionAbortedError
 from runs.executor.flyte.failures import read_failure
 from runs.executor.flyte.messages import enqueue_message, execution_error, find_command
@@ -106,10 +106,12 @@ class HostController(RemoteController):
 
     def _submitted(self, action: Action, failure: Failure | None = None) -> Child:
         parent = _current()
+        message = enqueue_message(action)
+        digests.add_to(message)
         return self._children.submit(
             parent,
             action.name,
-            enqueue_message(action).SerializeToString(),
+            message.SerializeToString(),
             find_command(action.task) if action.task else None,
             ends_when_accepted=action.type == "trace",
             failure=failure,

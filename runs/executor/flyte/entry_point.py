@@ -17,7 +17,7 @@ from functools import partial
 from typing import Any, Protocol, TextIO
 
 from runs.executor.attempt.working_folder import WorkingFolder
-from runs.executor.flyte import credentials, masked, seam
+from runs.executor.flyte import credentials, digests, masked, seam
 from runs.executor.flyte.waiting import AsyncFunction, CodeThread, Slot, WaitsWithoutSlot, redirect_logs
 
 try:
@@ -108,6 +108,7 @@ def run(
     if handover is not None:
         handover.install()
     masked.install(secrets)
+    digests.install()
     credentials.install(os.environ["_U_EP_OVERRIDE"])
     a0 = seam.find(MAIN)
     a0.main(args=known_arguments(a0, args), prog_name="a0", standalone_mode=False)

@@ -22,7 +22,7 @@ from runs.domain.failures import Failure
 from runs.executor.attempt.attempt import Attempt
 from runs.executor.attempt.children import Children
 from runs.executor.attempt.command import Command, checkpoint_path, raw_data_path
-from runs.executor.flyte import bundling, credentials, handover, local_files, masked, sdk
+from runs.executor.flyte import bundling, credentials, digests, handover, local_files, masked, sdk
 from runs.executor.flyte.controller import HostController
 from runs.executor.flyte.failures import error_of
 from runs.executor.flyte.messages import KIND_NAMES, instant
@@ -88,6 +88,7 @@ def install(children: Children) -> HostController:
     handover.install()
     bundling.install()
     masked.install()
+    digests.install()
     vars(sdk.controller_module)["translate_task_to_wire"] = SpecMemo(sdk.translate_task_to_wire)
     vars(taskrunner)["convert_from_native_to_error"] = error_of
     vars(taskrunner)["run_task"] = _beginning(taskrunner.run_task)

@@ -26,7 +26,6 @@ from runs.store import local_server
 
 SERVICE = "/flyteidl2.workflow.RunService/"
 TIMEOUT_SECONDS = 30.0
-REASON = "Aborted with flyteui abort"
 ACTOR = "flyteui abort"
 NO_SERVER = f" No server listens on {settings.HOST}:{settings.PORT}; what runs hears of it when one starts."
 
@@ -51,7 +50,7 @@ class Command(BaseCommand):
             action="store_true",
             help="do not wait for what refuses to stop; for a run or an action, also when it was asked to stop before",
         )
-        parser.add_argument("--reason", default=REASON, help="why; the parent and the page show it")
+        parser.add_argument("--reason", default="", help="why; the parent and the page show it")
         parser.add_argument("--project", default=settings.DEFAULT_PROJECT)
         parser.add_argument("--domain", default=settings.DOMAINS[0])
 

@@ -30,6 +30,7 @@ MEANINGS: dict[Cause, str] = {
     Cause.REFUSED: "it went on after a grace period, and the next step was taken",
     Cause.HELD_UP: "another action blocked the loop on which it had to stop",
     Cause.FORCED: "somebody would not wait for its grace periods",
+    Cause.REASON_ADDED: "who had aborted it without a reason gave one",
     Cause.CACHE_HIT: "an equal call had been made before, and its outputs were taken",
 }
 

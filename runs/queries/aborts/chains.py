@@ -9,7 +9,8 @@ from runs.domain.phases import HELD, TERMINAL, Cause, Escalation, Phase
 from runs.domain.status import LIMITS
 from runs.domain.timeline import between_ms, format_duration
 from runs.models import Abort, Action
-from runs.queries.rows import AbortMark, Refusal, refusal_of
+from runs.queries.aborts.marks import AbortMark
+from runs.queries.rows import Refusal, refusal_of
 
 HEADINGS = {
     "aborting": "Aborting",
@@ -78,7 +79,7 @@ def find_chain(action: Action, status: str) -> AbortChain | None:
         return None
     return AbortChain(
         heading=HEADINGS.get(status, "Asked to stop"),
-        mark=AbortMark(abort.actor, Cause(abort.cause), abort.requested_at),
+        mark=AbortMark(abort.actor, Cause(abort.cause), abort.requested_at, abort.reason),
         reason=abort.reason,
         limit=LIMITS.get(action.exceeded, "") if abort.target_id == action.pk else "",
         scope=abort.scope,

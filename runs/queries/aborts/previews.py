@@ -14,7 +14,9 @@ from runs.domain.phases import HELD, LIVE, TERMINAL, Phase
 from runs.domain.selections import MAX_SHOWN, Selection, check_found
 from runs.engine.targets import list_selected
 from runs.models import Action, Run
-from runs.queries.rows import AbortMark, Node, find_ids, get_rows, list_changed_nodes
+from runs.queries.aborts.marks import AbortMark
+from runs.queries.rows import Node, get_rows, list_changed_nodes
+from runs.queries.searches import find_ids
 
 
 @dataclass(frozen=True, slots=True)

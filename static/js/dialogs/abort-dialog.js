@@ -1,13 +1,12 @@
-// <abort-dialog>: every abort of the page. It shows what would stop and asks, except for a row without children: that is
-// aborted at once.
+// <abort-dialog>: aborts of many actions and from elsewhere than a row, which has <abort-popover>. It shows what would stop, and asks.
 
 import { announce } from "../page/announcer.js";
-import { DONE, post, showAnswer } from "../page/requests.js";
+import { rowOf, titleOf } from "../tree/rows.js";
+import { showAbort } from "./abort-popover.js";
 import { AskingDialog } from "./asking-dialog.js";
 
 /** The form field for each attribute of a button. */
 const FIELDS = { abort: "action", abortPhase: "phase", abortGroup: "group", abortBeside: "beside" };
-const STILL_MS = 500;
 
 export class AbortDialog extends AskingDialog {
   connectedCallback() {
@@ -21,10 +20,8 @@ export class AbortDialog extends AskingDialog {
     const button = event.target.closest("[data-abort], [data-abort-phase], [data-abort-group], [data-abort-beside]");
     if (!button || button.disabled) return;
     const [attribute, field] = Object.entries(FIELDS).find(([name]) => name in button.dataset);
-    const fields = { [field]: button.dataset[attribute] };
-    const row = button.closest("#rows > .row");
-    if (field === "action" && row && mayAbortAtOnce(row)) this.abortAtOnce(button, fields);
-    else this.open(fields); // action (empty: the run), names, phase, group or beside
+    if (field === "action" && button.closest("#rows > .row")) document.querySelector("abort-popover").pressed(button, event);
+    else this.open({ [field]: button.dataset[attribute] }); // action (empty: the run), names, phase, group or beside
   }
 
   /** @override @param {Record<string, string>} fields */
@@ -33,25 +30,27 @@ export class AbortDialog extends AskingDialog {
     return super.open(fields);
   }
 
-  /** A row without children: nothing else would stop. @param {HTMLButtonElement} button @param {Record<string, string>} fields */
-  async abortAtOnce(button, fields) {
-    button.disabled = true;
-    const answer = await post(this.dataset.url, fields);
-    if (DONE.includes(answer.outcome)) announce("Abort asked");
-    else {
-      button.disabled = answer.outcome === "already_requested";
-      showAnswer(answer);
-    }
+  waitsFor = "Counting what would stop…";
+  leaves = "Keep running";
+
+  /** @override @param {Record<string, string>} fields */
+  titleFor({ action, names, phase, group, beside }) {
+    if (names) return `Abort what is selected (${names.split(" ").length})?`;
+    if (phase) return `Abort everything that is ${phase.replaceAll("-", " ")}?`;
+    if (group) return `Abort the group ${group}?`;
+    if (beside) return `Abort everything beside ${named(beside)}?`;
+    return action ? `Abort ${named(action)}?` : "Abort the run?";
   }
 
   /** @override @param {import("../page/requests.js").Answer} answer */
   done(answer) {
-    super.done(answer);
+    showAbort(answer, this.dataset.url, answer.body.querySelector("[data-target]")?.dataset.target ?? "");
     this.dispatchEvent(new CustomEvent("abort-asked", { bubbles: true }));
   }
 }
 
-/** A click on a row that has just moved may have been meant for another. @param {HTMLElement} row */
-function mayAbortAtOnce(row) {
-  return !row.ariaExpanded && performance.now() - (row.closest("run-tree").movedAt ?? 0) > STILL_MS;
+/** What the page knows of an action. @param {string} name */
+function named(name) {
+  const row = rowOf(name);
+  return row ? titleOf(row) : name;
 }

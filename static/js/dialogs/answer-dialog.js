@@ -3,7 +3,8 @@
 import { announce } from "../page/announcer.js";
 import { offerRetry } from "../page/error-box.js";
 import { get, post } from "../page/requests.js";
-import { rowOf } from "../tree/rows.js";
+import { rowOf, titleOf } from "../tree/rows.js";
+import { waitingFor } from "./asking-dialog.js";
 
 export class AnswerDialog extends HTMLElement {
   connectedCallback() {
@@ -11,7 +12,7 @@ export class AnswerDialog extends HTMLElement {
     this.name = "";
     document.addEventListener("click", (event) => this.clicked(event));
     this.addEventListener("click", (event) => {
-      if (event.target === this.dialog || event.target.closest("[data-close]")) this.dialog.close();
+      if (event.target === this.dialog || event.target.closest("[data-close], [data-abort]")) this.dialog.close();
     });
     this.addEventListener("keydown", (event) => {
       // The Enter that opened the dialog may still be held down; it must not press Yes.
@@ -29,19 +30,24 @@ export class AnswerDialog extends HTMLElement {
   /** @param {MouseEvent} event */
   clicked(event) {
     const button = event.target.closest("[data-answer]");
-    if (!button || this.dialog.open || this.isOpening) return;
+    if (!button || this.dialog.open) return;
     this.name = button.dataset.answer;
     return this.open();
   }
 
+  /** At once, with what the row says; the form follows. */
   async open() {
-    const wasOpen = this.dialog.open;
-    this.isOpening = true;
+    const { name } = this;
+    if (!this.dialog.open) {
+      const row = rowOf(name);
+      const asked = row?.querySelector(".status > span")?.textContent.trim() ?? "";
+      this.dialog.replaceChildren(waitingFor(this.dialog, row ? titleOf(row) : name, asked || "Loading…", "Not now"));
+      this.dialog.showModal();
+      this.focusFirst();
+    }
     const answer = await this.ask();
-    this.isOpening = false;
-    if (wasOpen && !this.dialog.open) return; // it was closed meanwhile
+    if (!this.dialog.open || this.name !== name) return; // it was closed meanwhile
     this.show(answer);
-    if (!wasOpen) this.dialog.showModal();
     offerRetry(this.dialog, () => this.open());
     this.focusFirst();
   }

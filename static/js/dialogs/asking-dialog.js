@@ -1,7 +1,17 @@
-// A dialog whose form comes from the server: it says what would happen, and asks. Aborts and deletions are asked so.
+// A dialog whose form comes from the server: it says what would happen, and asks. Aborts and deletions are asked so. It opens at
+// once, and says what it is about and that it waits.
 
 import { offerRetry } from "../page/error-box.js";
 import { DONE, get, post, showAnswer } from "../page/requests.js";
+
+/** What a dialog shows until the server has answered. @param {HTMLDialogElement} dialog @param {string} title @param {string} text @param {string} close */
+export function waitingFor(dialog, title, text, close) {
+  const box = Object.assign(document.createElement("div"), { className: "waiting", ariaBusy: "true" });
+  box.innerHTML = `<h2></h2><p class="muted"></p><div class="dialog-buttons"><button type="button" class="button" data-close></button></div>`;
+  box.querySelector("h2").id = dialog.getAttribute("aria-labelledby");
+  for (const [selector, words] of Object.entries({ h2: title, p: text, button: close })) box.querySelector(selector).textContent = words;
+  return box;
+}
 
 export class AskingDialog extends HTMLElement {
   connectedCallback() {
@@ -12,24 +22,35 @@ export class AskingDialog extends HTMLElement {
       if (event.target === this.dialog || event.target.closest("[data-close]")) this.dialog.close();
     });
     this.addEventListener("keydown", (event) => {
-      if (event.key === "Enter" && (event.metaKey || event.ctrlKey)) this.querySelector("[type=submit]:enabled")?.click();
+      if (event.key !== "Enter" || !(event.metaKey || event.ctrlKey)) return;
+      this.isSure = Boolean(this.querySelector(".waiting")); // then the form is sent as soon as it is there
+      this.querySelector("[type=submit]:enabled")?.click();
     });
   }
 
   /** Show what would happen, and ask. @param {Record<string, string>} fields what is meant */
   async open(fields) {
-    if (this.dialog.open || this.isOpening) return;
+    if (this.dialog.open) return;
+    this.body.replaceChildren(waitingFor(this.dialog, this.titleFor(fields), this.waitsFor, this.leaves));
+    this.isSure = false;
+    this.dialog.showModal();
+    this.querySelector("[data-close]").focus();
     return this.ask(fields);
   }
 
+  /** What it says of these fields before the server has answered. @param {Record<string, string>} fields */
+  titleFor(fields) {
+    return fields.names?.includes(" ") ? `Delete ${fields.names.split(" ").length} runs?` : "Delete it?";
+  }
+
+  waitsFor = "Counting what would be deleted…";
+  leaves = "Keep it";
+
   /** @param {Record<string, string>} fields */
   async ask(fields) {
-    const wasOpen = this.dialog.open;
-    this.isOpening = true;
+    this.asked = fields;
     const answer = await get(`${this.dataset.url}?${new URLSearchParams(fields)}`);
-    this.isOpening = false;
-    if (wasOpen && !this.dialog.open) return; // it was closed meanwhile
-    if (!wasOpen) this.dialog.showModal();
+    if (!this.dialog.open || this.asked !== fields) return; // it was closed meanwhile
     this.show(answer, () => this.ask(fields));
   }
 
@@ -60,5 +81,7 @@ export class AskingDialog extends HTMLElement {
     this.body.replaceChildren(answer.body);
     offerRetry(this.dialog, retry);
     if (this.dialog.open) (this.querySelector("[data-retry]") ?? this.querySelector("[data-close]"))?.focus();
+    if (this.isSure) this.querySelector("[type=submit]:enabled")?.click();
+    this.isSure = false;
   }
 }

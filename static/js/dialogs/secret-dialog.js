@@ -15,6 +15,13 @@ export class SecretDialog extends AskingDialog {
     });
   }
 
+  waitsFor = "Loading…";
+
+  /** @override */
+  titleFor() {
+    return "Delete the secret?";
+  }
+
   /** @override */
   done() {
     location.reload();

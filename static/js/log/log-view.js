@@ -1,20 +1,19 @@
 // <log-view>: the log of an action, live. Its lines come with the frames of the run (tree/run-tree.js): a page has one socket,
-// and what was lost or doubled is noticed in one place (page/socket.js).
+// and what was lost or doubled is noticed in one place (page/socket.js). Of a long log the page holds a part (log-window.js).
 
 import { send } from "../page/socket.js";
+import { paintColours } from "./colours.js";
+import { fold, removeLines, toggle } from "./folds.js";
+import { isWide } from "./full-width.js";
+import { LineLinks } from "./line-links.js";
+import { LogWindow } from "./log-window.js";
 import { LogSearch } from "./search.js";
 
-const MAX_LINES = 5000;
-const SLACK_PX = 24;
+const NEAR_PX = 24;
 const WRAP = "flyteui.log-wrap";
 const NO_LOG = { kind: "log", action: 0 };
 
 const tree = () => document.querySelector("run-tree");
-
-/** @param {Element} first @param {Element} last */
-function* between(first, last) {
-  for (let line = first.nextElementSibling; line !== last; line = line.nextElementSibling) yield /** @type {HTMLElement} */ (line);
-}
 
 /** The log that the page shows, and how far: the server sends what follows. */
 export const shownLog = () => document.querySelector("log-view")?.position ?? NO_LOG;
@@ -25,16 +24,23 @@ export class LogView extends HTMLElement {
     this.jump = /** @type {HTMLButtonElement} */ (this.querySelector(".log-jump"));
     this.follows = true;
     this.unseen = 0;
+    this.window = new LogWindow(this);
+    this.links = new LineLinks(this);
     this.search = new LogSearch(this);
     this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
     this.jump.addEventListener("click", () => this.toEnd());
+    this.addEventListener("click", (event) => this.clicked(event));
     this.wrap = this.querySelector("[data-wrap]");
     this.wrap.addEventListener("click", () => this.toggleWrap());
     this.toggleAttribute("data-ui-nowrap", localStorage.getItem(WRAP) === "off");
     this.sizes = new ResizeObserver(() => this.settle());
     this.sizes.observe(this.box);
+    this.querySelector("[data-wide]").setAttribute("aria-pressed", String(isWide()));
+    paintColours(this.box);
+    fold(this.all);
     this.settle();
-    if (this.isLive) send(tree(), this.position); // else the next hello holds it
+    this.links.show("center");
+    if (this.isLive) this.tellPosition(); // else the next hello holds it
   }
 
   disconnectedCallback() {
@@ -52,9 +58,15 @@ export class LogView extends HTMLElement {
     return "live" in this.dataset;
   }
 
+  /** Up to where the page has the log, if it waits for more. */
   get position() {
     const { action, attempt, chunk, lines } = this.dataset;
-    return this.isLive ? { kind: "log", action: Number(action), attempt: Number(attempt), chunk: Number(chunk), lines: Number(lines) } : NO_LOG;
+    if (!this.isLive || this.window.hasMore) return NO_LOG;
+    return { kind: "log", action: Number(action), attempt: Number(attempt), chunk: Number(chunk), lines: Number(lines) };
+  }
+
+  tellPosition() {
+    send(tree(), this.position);
   }
 
   /** Take lines that follow ours; others are for a log that was shown before. @param {import("../../../types/page.d.ts").LogFrame} frame */
@@ -62,26 +74,46 @@ export class LogView extends HTMLElement {
     const { position } = this;
     const isNext = String(frame.since) === `${position.chunk},${position.lines}`;
     if (frame.action !== position.action || frame.attempt !== position.attempt || !isNext) return;
-    const end = this.box.querySelector(".empty-line");
-    const last = end.previousElementSibling;
-    end.insertAdjacentHTML("beforebegin", frame.html);
+    const template = document.createElement("template");
+    template.innerHTML = frame.html;
+    const count = this.insert(template.content, false);
     [this.dataset.chunk, this.dataset.lines] = frame.upto.map(String);
-    const added = [...between(last, end)];
-    if (!this.follows) this.unseen += added.length;
-    this.search.added(added);
-    this.bound();
+    if (!this.follows) this.unseen += count;
+    this.window.trimStart();
     if (frame.isOver) this.end();
     this.settle();
   }
 
-  /** Remove the first lines. Who reads further up keeps twice as many, so that they are not taken away at once. */
-  bound() {
-    const most = this.follows ? MAX_LINES : 2 * MAX_LINES;
-    const gone = this.all.slice(0, -most);
-    if (!gone.length) return;
-    for (const line of gone) line.remove();
-    this.dataset.cut = "";
+  /** Put lines before ours, or behind them. Returns how many there are. @param {ParentNode} part @param {boolean} isBefore */
+  insert(part, isBefore) {
+    const lines = /** @type {HTMLElement[]} */ ([...part.children]);
+    paintColours(part);
+    if (isBefore) this.box.querySelector(".log-cut").after(...lines);
+    else this.box.querySelector(".empty-line").before(...lines);
+    fold(lines);
+    this.search.added(lines, isBefore);
+    this.links.mark();
+    return lines.length;
+  }
+
+  /** @param {HTMLElement[]} lines the first ones, or the last */
+  drop(lines) {
+    removeLines(lines);
+    fold(this.all.slice(0, 1));
+    fold(this.all.slice(-1));
     this.search.removed();
+  }
+
+  /** What is read stays where it is, whatever comes or goes above it: also at the top, where the browser does not care for that.
+   * @param {() => void} change */
+  keepPlace(change) {
+    this.box.style.overflowAnchor = "none";
+    const { top } = this.box.getBoundingClientRect();
+    const line = this.follows ? undefined : this.all.find((one) => one.getBoundingClientRect().bottom > top);
+    const before = line?.getBoundingClientRect().top;
+    change();
+    if (line?.isConnected) this.box.scrollTop += line.getBoundingClientRect().top - before;
+    this.box.style.overflowAnchor = "";
   }
 
   end() {
@@ -90,11 +122,32 @@ export class LogView extends HTMLElement {
   }
 
   scrolled() {
-    const isAtEnd = this.box.scrollHeight - this.box.scrollTop - this.box.clientHeight < SLACK_PX;
+    const { scrollHeight, scrollTop, clientHeight } = this.box;
+    const below = scrollHeight - scrollTop - clientHeight;
+    const isAtEnd = below < NEAR_PX && !this.window.hasMore;
     // Where the box has grown or shrunk since it was settled, nobody has scrolled away from the end: it moved.
     if (isAtEnd || this.extent === this.settled) this.follows = isAtEnd;
     if (this.follows) this.unseen = 0;
     this.settle();
+    if (scrollTop < clientHeight && !this.follows) this.window.earlier().then(() => this.settle());
+    else if (below < clientHeight) this.window.later().then(() => this.settle());
+  }
+
+  /** @param {MouseEvent} event */
+  clicked(event) {
+    const head = event.target.closest(".fold");
+    if (head) this.toggle(head);
+    else if (event.target.closest("[data-earlier]")) this.window.earlier();
+    else if (event.target.closest("[data-later]")) this.window.later();
+    else if (event.target.closest("[data-link]")) this.links.choose(this.search.place);
+    else this.links.clicked(event);
+  }
+
+  /** What is read stays where it is. @param {HTMLElement} head of a fold */
+  toggle(head) {
+    this.follows = false;
+    toggle(head);
+    this.scrolled();
   }
 
   get extent() {
@@ -106,7 +159,8 @@ export class LogView extends HTMLElement {
     this.settle();
   }
 
-  toEnd() {
+  async toEnd() {
+    if (this.window.hasMore && !(await this.window.go())) return;
     this.follows = true;
     this.unseen = 0;
     this.settle();

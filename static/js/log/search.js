@@ -1,6 +1,8 @@
 // The search in a log: goes from match to match, or shows matches only. Lines that are not loaded, the server searches.
 
+import { reveal } from "./folds.js";
 import { paint, unpaint } from "./highlight.js";
+import { placeOf } from "./log-window.js";
 import { ServerSearch } from "./server-search.js";
 
 const TYPING_MS = 150;
@@ -86,26 +88,33 @@ export class LogSearch {
 
   /** Whether a line matches; its classes show it. @param {HTMLElement} line */
   mark(line) {
-    const isOther = Boolean(this.stream) && !line.classList.contains(this.stream);
+    const isOther = Boolean(this.stream) && (line.dataset.stream ?? "out") !== this.stream;
     const isHit = Boolean(this.text) && !isOther && line.lastChild.textContent.toLowerCase().includes(this.text);
     line.classList.toggle("other", isOther);
     line.classList.toggle("hit", isHit);
     return isHit;
   }
 
-  /** @param {HTMLElement[]} lines that came */
-  added(lines) {
+  /** @param {HTMLElement[]} lines that came @param {boolean} isBefore the others */
+  added(lines, isBefore) {
     if (!this.text && !this.stream) return;
-    this.hits.push(...lines.filter((line) => this.mark(line)));
+    const hits = lines.filter((line) => this.mark(line));
+    this.hits = isBefore ? [...hits, ...this.hits] : [...this.hits, ...hits];
+    if (isBefore && this.at >= 0) this.at += hits.length;
     this.settle();
   }
 
-  /** Some of the first lines went. */
+  /** Some lines went. */
   removed() {
-    const left = this.hits.filter((line) => line.isConnected);
-    this.at = Math.max(this.at - (this.hits.length - left.length), left.length ? 0 : -1);
-    this.hits = left;
+    const shown = this.hits[this.at];
+    this.hits = this.hits.filter((line) => line.isConnected);
+    this.at = Math.max(this.hits.indexOf(shown), this.hits.length ? 0 : -1);
     this.settle();
+  }
+
+  /** The place of the match that is shown. */
+  get place() {
+    return placeOf(this.hits[this.at]);
   }
 
   /** @param {number} step */
@@ -119,6 +128,7 @@ export class LogSearch {
 
   show() {
     const line = this.hits[this.at];
+    reveal(line);
     line.scrollIntoView({ block: "nearest" });
     this.log.scrolled();
   }
@@ -127,7 +137,8 @@ export class LogSearch {
     this.count.textContent = this.text ? (this.hits.length ? `${this.at + 1} of ${this.hits.length}` : "No match") : "";
     this.log.toggleAttribute("data-ui-only", this.only.ariaPressed === "true" && Boolean(this.text));
     for (const button of this.log.querySelectorAll("[data-step]")) /** @type {HTMLButtonElement} */ (button).disabled = !this.hits.length;
-    this.wholeButton.hidden = !this.text || !("cut" in this.log.dataset);
+    this.wholeButton.hidden = !this.text || !(this.log.window.isCut || this.log.window.hasMore);
+    this.log.links.button.disabled = this.at < 0;
     for (const line of this.log.querySelectorAll(".line.now")) line.classList.remove("now");
     this.hits[this.at]?.classList.add("now");
     paint(this.hits, this.text);

@@ -4,9 +4,10 @@
 /** From the element that had the focus last, up to the page. @type {HTMLElement[]} */
 let chain = [];
 
-/** The nearest id around what had the focus before a dialog: a frame may have replaced the element itself meanwhile. */
+/** The nearest id around what had the focus before a dialog or a popover: a frame may have replaced the element itself meanwhile. */
 let before = "";
 
+const OVER = "dialog, [popover], #toasts"; // what lies over the page
 const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
 
 /** @param {HTMLElement} element */
@@ -23,7 +24,7 @@ function targetIn(element) {
 function recover() {
   const [last, ...around] = chain;
   if (!last || document.activeElement !== document.body) return;
-  const opener = last.closest("dialog") && document.getElementById(before);
+  const opener = chain.some((one) => one.matches(OVER)) && document.getElementById(before);
   for (const element of opener ? [opener, ...around] : chain) {
     const target = isUsable(element) && targetIn(element);
     if (target) return target.focus({ preventScroll: true });
@@ -40,7 +41,7 @@ function recoverSoon() {
 
 document.addEventListener("focusin", (event) => {
   chain = [];
-  if (!event.target.closest("dialog")) before = event.target.closest("[id]")?.id ?? "";
+  if (!event.target.closest(OVER)) before = event.target.closest("[id]")?.id ?? "";
   for (let at = /** @type {HTMLElement | null} */ (event.target); at && at !== document.body; at = at.parentElement) chain.push(at);
 });
 document.addEventListener("pointerdown", () => (isPressed = true), true);
@@ -48,4 +49,4 @@ for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kin
 // A press beside everything takes the focus away on purpose.
 document.addEventListener("focusout", () => isPressed && (chain = []), true);
 for (const kind of ["focusout", "htmx:after:swap", "htmx:ws:after:message:incoming", "abort-asked"]) document.addEventListener(kind, recoverSoon);
-document.addEventListener("close", recoverSoon, true); // of dialogs: it does not bubble
+for (const kind of ["close", "toggle"]) document.addEventListener(kind, recoverSoon, true); // of dialogs, of popovers: neither bubbles

@@ -1,5 +1,7 @@
 // Keys of the whole run page: one character, except while one types. Those of rows are in tree/keys.js; dialogs/_run_keys_help.html lists all.
 
+import { toggleWide } from "../log/full-width.js";
+
 const filters = () => document.querySelector("run-filter");
 const keysHelp = () => document.querySelector("keys-help");
 const tree = () => document.querySelector("run-tree");
@@ -21,6 +23,7 @@ const MEANINGS = {
   "-": () => zooming().step(-1),
   0: () => zooming().reset(),
   t: () => document.querySelector("time-switch").next(),
+  g: () => toggleWide(),
   q: () => zooming().toggleQueue(),
   "[": () => neighbour("prev"),
   "]": () => neighbour("next"),

@@ -3,14 +3,20 @@
 
 const TOAST_MS = 6000;
 
-/** @param {string} html that the server rendered @param {boolean} stays until it is closed */
+/** @param {string} html that the server rendered @param {boolean} stays until it is closed @returns {HTMLElement} */
 export function toast(html, stays = false) {
   const box = document.createElement("div");
   box.className = "toast";
   box.innerHTML = `<div>${html}</div>`;
   if (stays) box.append(closeButton(box));
-  else setTimeout(() => box.remove(), TOAST_MS);
+  else goSoon(box);
   document.getElementById("toasts").append(box);
+  return box;
+}
+
+/** Not while somebody is about to use it. @param {HTMLElement} box */
+export function goSoon(box) {
+  setTimeout(() => (box.matches(":hover, :focus-within, :has(form)") ? goSoon(box) : box.remove()), TOAST_MS);
 }
 
 /** @param {HTMLElement} box */

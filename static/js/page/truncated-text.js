@@ -1,8 +1,8 @@
 // Text that is cut off is shown whole as a title, while the pointer is over it. No element owns this, so it stands alone.
 
-const MAY_BE_CUT = ".row > .status, .row > .took, .name > .label, .name > code, .crumbs [aria-current], .scope-name";
+const MAY_BE_CUT = ".row > .status, .row > .took, .name > .label, .name > .inputs, .name > code, .crumbs [aria-current], .scope-name";
 // In the table of runs the link covers the row, so its title has the text of the cells.
-const CELLS = ".status, .who, .label, code";
+const CELLS = ".status, .who, .label, .inputs, code";
 
 /** @param {Iterable<Element>} elements @returns the text of those that are cut off */
 function cutIn(elements) {

@@ -1,7 +1,10 @@
-// The panel of the selected action: loaded when it is selected, loaded again when it has changed.
+// The panel of the selected action: loaded when it is selected, loaded again when it has changed. Until it is there, it shows
+// what the row says (waiting.js).
 
+import { setWide } from "../log/full-width.js";
 import { setQuery } from "../page/persistence.js";
 import { rowOf } from "../tree/rows.js";
+import { endWaiting, showWaiting } from "./waiting.js";
 
 const pane = () => document.getElementById("panel-pane");
 
@@ -13,7 +16,8 @@ let due;
 /** @param {import("../tree/run-tree.js").RunTree} tree @param {string} name */
 export function openPanel(tree, name) {
   const tab = new URLSearchParams(location.search).get("tab") ?? "";
-  setQuery({ action: name, tab, attempt: "" });
+  setQuery({ action: name, tab, attempt: "", line: "" });
+  showWaiting(pane(), name, tab);
   pane().hidden = false;
   return load(tree, name, tab);
 }
@@ -41,7 +45,8 @@ export function refreshPanel(tree, name, frame) {
 
 export function closePanel() {
   pane().hidden = true;
-  setQuery({ action: "", tab: "", attempt: "" });
+  setWide(false);
+  setQuery({ action: "", tab: "", attempt: "", line: "" });
 }
 
 document.addEventListener("htmx:before:request", ({ detail: { ctx } }) => {
@@ -56,6 +61,7 @@ document.addEventListener("htmx:before:swap", (event) => {
 document.addEventListener("htmx:finally:request", ({ detail: { ctx } }) => {
   if (ctx !== newest) return;
   newest = undefined;
+  endWaiting(pane());
   const task = due;
   due = undefined;
   task?.();
@@ -65,7 +71,8 @@ document.addEventListener("htmx:after:swap", () => {
   const panel = document.getElementById("panel");
   if (panel && !pane().hidden) {
     const { name, tab, attempt } = panel.dataset;
-    setQuery({ action: name, tab: tab === "overview" ? "" : tab, attempt });
+    const line = document.querySelector("log-view")?.links.place ?? "";
+    setQuery({ action: name, tab: tab === "overview" ? "" : tab, attempt, line });
   }
 });
 
@@ -74,5 +81,5 @@ document.addEventListener("click", (event) => {
 });
 
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape" && event.target.closest("#panel-pane")) document.querySelector("run-tree").close();
+  if (event.key === "Escape" && !event.defaultPrevented && event.target.closest("#panel-pane")) document.querySelector("run-tree").close();
 });

@@ -45,7 +45,7 @@ function bindings(tree, row, cells, column) {
     "Shift*": () => expandBeside(tree, row),
     Enter: () => enter(tree, row, cells[column]),
     Escape: () => (tree.bulk.names.size ? tree.bulk.clear() : tree.close()),
-    c: () => row.querySelector("[data-abort]:enabled") && document.querySelector("abort-dialog").open(abortTarget(tree, row)),
+    c: () => abort(tree, row),
   };
 }
 
@@ -56,9 +56,11 @@ function enter(tree, row, cell) {
   else tree.select(nameOf(row));
 }
 
-/** What C aborts: the picked rows, or else this one. The dialog always asks. @param {HTMLElement} row */
-function abortTarget(tree, row) {
-  return tree.bulk.names.size ? { names: [...tree.bulk.names].join(" ") } : { action: nameOf(row) };
+/** Ask whether to abort the picked rows, or else this one. @param {import("./run-tree.js").RunTree} tree @param {HTMLElement} row */
+function abort(tree, row) {
+  if (!row.querySelector("[data-abort]:enabled, [data-answer]")) return;
+  if (tree.bulk.names.size) document.querySelector("abort-dialog").open({ names: [...tree.bulk.names].join(" ") });
+  else document.querySelector("abort-popover").open(row);
 }
 
 /** Pick this row and the next one. @param {import("./run-tree.js").RunTree} tree @param {HTMLElement} row */

@@ -6,6 +6,17 @@ export const nameOf = (row) => row.id.slice("action-".length);
 /** The row of an action, when it is in the page. @param {string} name */
 export const rowOf = (name) => document.getElementById(`action-${name}`);
 
+/** @param {Element} row */
+export const isRoot = (row) => nameOf(row) === "a0";
+
+/** What its name cell says of it: the task, and what tells it from its siblings; where that is nothing, the action's name.
+ * @param {Element} row */
+export function titleOf(row) {
+  const said = [...row.querySelectorAll(".name > :not(.twist, .phase-mark, .chip, code)")].map((one) => one.textContent.trim());
+  const parts = said.filter(Boolean);
+  return parts.length > 1 ? parts.join(" ") : `${parts.join("")} ${nameOf(row)}`;
+}
+
 /** The cells that are visible. @param {Element} row */
 export function cellsOf(row) {
   return [...row.querySelectorAll('[role="rowheader"], [role="gridcell"]')].filter((cell) => cell.offsetWidth > 1);

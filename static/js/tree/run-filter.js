@@ -67,6 +67,11 @@ export class RunFilter extends HTMLElement {
     this.focus();
   }
 
+  /** Whether it hides anything. */
+  get isOn() {
+    return Boolean(this.text || this.statuses.size || this.started);
+  }
+
   /** Press or release chips together. @param {string[]} statuses */
   toggle(statuses) {
     const on = statuses.some((status) => !this.statuses.has(status));
@@ -95,7 +100,7 @@ export class RunFilter extends HTMLElement {
     this.text = this.input.value.trim();
     this.settle();
     setQuery({ q: this.text, look: [...this.statuses], started: this.started ? "1" : "" });
-    this.tree.filter(this.shape, Boolean(this.text || this.statuses.size || this.started));
+    this.tree.filter(this.shape, this.isOn);
   }
 
   focus() {

@@ -13,6 +13,7 @@ import { clicked, linked } from "./clicks.js";
 import { Expansion } from "./expansion.js";
 import { Follow } from "./follow.js";
 import { Footer } from "./footer.js";
+import { HeldRow } from "./held-row.js";
 import { Jump } from "./jump.js";
 import { pressed } from "./keys.js";
 import { RowFocus } from "./row-focus.js";
@@ -32,6 +33,7 @@ export class RunTree extends HTMLElement {
     this.rowFocus = new RowFocus(this.grid, ask);
     this.rowWindow = new RowWindow(this.grid, ask, (row) => this.rowFocus.give(row));
     this.anchor = new ScrollAnchor(this.rowWindow);
+    this.held = new HeldRow(this.grid);
     this.bulk = new BulkSelection(this.querySelector(".bulk"), this.rowWindow, () => this.focusTabStop());
     this.following = new Follow(this.querySelector("[data-follow]"), this.grid, ask);
     this.jump = new Jump(ask);
@@ -66,6 +68,7 @@ export class RunTree extends HTMLElement {
     this.rowFocus.keep(this.rows);
     this.hadRows = this.order;
     this.anchor.keep();
+    this.held.keep();
   }
 
   /** @param {import("../../../types/page.d.ts").RunFrame} frame */
@@ -91,6 +94,7 @@ export class RunTree extends HTMLElement {
     // What else the page is made of has its height by now. Who has scrolled since stays there.
     if (this.selected && this.grid.scrollTop === this.openedAt) rowOf(this.selected)?.scrollIntoView({ block: "nearest" });
     this.openedAt = -1;
+    this.held.hold();
   }
 
   /** After a frame: scroll as far as rows came or went above what the reader sees. Returns how many. */

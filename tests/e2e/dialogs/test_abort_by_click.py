@@ -1,4 +1,7 @@
-"""From the click on Abort to the row that says Aborted, measured in the page. `make bench` holds it to its budget in milliseconds."""
+"""From the click on Abort that does not ask, with Shift, to the row that says Aborted, measured in the page.
+
+`make bench` holds it to its budget in milliseconds.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,7 @@ from playwright.sync_api import Page
 
 from runs.domain.phases import Phase
 from tests.support.long import long_or_short
-from tests.support.pages.run_page import open_run
+from tests.support.pages.run_page import abort_row_at_once, open_run
 from tests.support.server.server import Server, wait_until
 
 CLICKS = long_or_short(100, 20)
@@ -57,8 +60,7 @@ def click_abort_of_each(page: Page, names: Sequence[str]) -> Clicks:
     """Abort the actions one after another in a page that has CLOCK; the first WARM_UP do not count."""
     empty = []
     for name in names:
-        page.evaluate("document.querySelector('run-tree').movedAt = -1e9")
-        page.locator(f"#action-{name} [data-abort]").click()
+        abort_row_at_once(page, name)
         page.wait_for_function("(name) => name in took", arg=name)
         page.evaluate(PAUSE, PAUSE_MS)
         empty.append(float(page.evaluate(EMPTY_REQUEST)))

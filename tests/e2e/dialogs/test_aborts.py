@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
 from runs.domain.phases import Phase
-from tests.support.pages.run_page import dialog, expect_phase, open_run, row, settle, toasts
+from tests.support.pages.run_page import abort_row, dialog, expect_phase, open_run, row, toasts
 from tests.support.server.commands import in_database
 from tests.support.server.server import Server, wait_until
 
@@ -39,46 +39,20 @@ def quiet_page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def test_abort_in_a_row_without_children_asks_nothing(page: Page, server: Server, run: str):
-    victim = server.named(run, "long_sleeper")[1]["name"]
-    open_run(page, server, run)
-    settle(page)
-
-    row(page, victim).locator("[data-abort]").click()
-
-    expect_phase(page, victim, "aborted")
-    expect(dialog(page)).to_have_count(0)
-    assert server.actions(run)[victim]["actor"] == "someone at the dashboard"
-    assert server.phases(run, "long_sleeper").count(Phase.RUNNING) == 2
-    server.abort(run)
-
-
-def test_a_row_that_has_just_moved_asks_first(page: Page, server: Server, run: str):
-    victim = server.named(run, "long_sleeper")[0]["name"]
-    open_run(page, server, run)
-
-    page.evaluate("document.querySelector('run-tree').movedAt = 1e12")
-    row(page, victim).locator("[data-abort]").click()
-
-    expect(dialog(page)).to_contain_text(victim)
-    assert server.phase(run, victim) is Phase.RUNNING
-    server.abort(run)
-
-
 def test_the_dialog_counts_and_takes_a_key(page: Page, server: Server, run: str):
     first = server.named(run, "long_sleeper")[0]["name"]
     server.abort(run, first)
     server.wait_ended(run, first)
     open_run(page, server, run)
 
-    row(page, "a0").locator("[data-abort]").click()
+    page.get_by_role("button", name="Abort run…").click()
 
     expect(dialog(page)).to_contain_text("3 running: cancelled")
     expect(dialog(page)).to_contain_text("1 finished: stays as it is")
     expect(page.get_by_role("button", name="Keep running")).to_be_focused()
     page.keyboard.press("Control+Enter")
     expect(dialog(page)).to_have_count(0)
-    expect(toasts(page)).to_contain_text("3 asked")
+    expect(toasts(page)).to_contain_text(f"Aborting the run {run} and 2 below it · add a reason")
     expect_phase(page, "a0", "aborted")
     expect(page.locator("connection-status")).to_have_attribute("data-state", "ended")
 
@@ -181,7 +155,6 @@ def test_an_abort_that_comes_too_late_is_told_who_won(quiet_page: Page, server: 
     page = quiet_page
     in_database(server, "from tests.support.showcase import make_everything as m; m('raced')")
     open_run(page, server, "raced")
-    settle(page)
 
     def finish_first(route: Route) -> None:
         in_database(
@@ -193,7 +166,7 @@ def test_an_abort_that_comes_too_late_is_told_who_won(quiet_page: Page, server: 
         route.continue_()
 
     page.route("**/runs/raced/abort", finish_first)
-    row(page, "a0-trial1").locator("[data-abort]").click()
+    abort_row(page, "a0-trial1")
 
     expect(toasts(page)).to_contain_text(
         re.compile(r"a0-trial1 had succeeded .+ m?s before\. Nothing was changed")
@@ -230,9 +203,8 @@ def test_force_ends_a_real_refusal_and_its_neighbour_goes_on(page: Page, server:
     name = server.wait_running(run, "swallows", 1)[0]
     wait_until(lambda: "began" in server.output(run, name), "it refuses from now on")
     open_run(page, server, run)
-    settle(page)
 
-    row(page, name).locator("[data-abort]").click()
+    abort_row(page, name)
     expect_phase(page, name, "aborting")
     expect(row(page, name)).to_have_attribute("data-phase", "refusing")
     row(page, name).get_by_role("button", name="Force").click()

@@ -41,7 +41,7 @@ def quiet_page(browser: Browser) -> Iterator[Page]:
 
 def press_answer(page: Page, name: str) -> None:
     row(page, name).get_by_role("button", name="Answer").click()
-    expect(dialog(page)).to_have_count(1)
+    expect(dialog(page).locator(".answer-box")).to_have_count(1)
 
 
 def answer_as(server: Server, run: str, name: str, actor: str, value: str) -> None:

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Page, expect
 
 from runs.live.feed import POLL_SECONDS
 from tests.support.long import long_or_short
-from tests.support.pages.connected import until_connected
-from tests.support.pages.run_page import run_url
+from tests.support.pages.log_panel import Chat, lines, open_log, spans, until_line
 from tests.support.pages.socket import Message, Wire
-from tests.support.server.server import Server
 
 pytestmark = pytest.mark.e2e
 
 FLOOD = long_or_short(20_000, 8_000)
 MAX_LINES = 5000
-HAS_LINE = """(text) => [...document.querySelectorAll("log-view .log .line:nth-last-of-type(-n+3) span")]
-  .some((line) => line.textContent === text)"""
 # What each frame brought into the page, in order.
 COLLECT = """() => {
   window.told = [];
@@ -48,54 +42,6 @@ FROM_END = """() => {
   const { scrollHeight, scrollTop, clientHeight } = document.querySelector("log-view").box;
   return scrollHeight - scrollTop - clientHeight;
 }"""
-
-
-class Chat:
-    """A run whose root prints what it is told to."""
-
-    def __init__(self, server: Server, orders: Path) -> None:
-        orders.touch()
-        self.orders = orders
-        self.server = server
-        self.run = server.submit("tests/workflows/chatting.py", "main", "--orders", str(orders))
-        server.wait_running(self.run, "main", 1)
-        self.url = f"{run_url(server, self.run)}?action=a0&tab=logs"
-
-    def say(self, *orders: str) -> None:
-        with self.orders.open("a") as file:
-            file.write("".join(f"{order}\n" for order in orders))
-
-    def end(self) -> None:
-        self.say("end")
-        self.server.wait_ended(self.run)
-
-
-@pytest.fixture
-def chat(server: Server, tmp_path: Path) -> Iterator[Chat]:
-    """A chat of its own for each test; what still runs at the end is ended."""
-    chat = Chat(server, tmp_path / "orders")
-    yield chat
-    chat.say("end")
-
-
-def lines(page: Page) -> Locator:
-    return page.locator("log-view .log:not(.log-found) > .line")
-
-
-def spans(page: Page) -> list[str]:
-    found: list[str] = page.evaluate(
-        "() => [...document.querySelectorAll('log-view .log > .line span')].map((line) => line.textContent)"
-    )
-    return found
-
-
-def open_log(page: Page, chat: Chat) -> None:
-    page.goto(chat.url)
-    until_connected(page)
-
-
-def until_line(page: Page, text: str) -> None:
-    page.wait_for_function(HAS_LINE, arg=text)
 
 
 def test_a_line_is_on_the_page_a_moment_after_it_was_printed_and_nothing_polls(page: Page, chat: Chat):

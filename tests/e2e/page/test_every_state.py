@@ -24,7 +24,12 @@ from tests.support.server.server import ROOT
 
 DESKTOP, PHONE, NARROWEST = (1280, 800), (390, 780), (320, 640)
 # What a state is about, by a word of its name, if not the whole page.
-PARTS = {"panel,": "#panel-pane", "dialog": "dialog[open]", "run, keys": "dialog[open]"}
+PARTS = {
+    "panel,": "#panel-pane",
+    "dialog": "dialog[open]",
+    "run, keys": "dialog[open]",
+    "run, abort of": "#abort-popover",
+}
 # Django's admin is Django's.
 OURS = [state for state in STATES if not state.name.startswith("admin")]
 IS_PICTURED = os.environ.get("FLYTEUI_SCREENSHOTS") == "1"

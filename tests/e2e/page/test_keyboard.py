@@ -13,7 +13,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from runs.domain.phases import Phase
 from tests.support.pages.connected import until_connected
-from tests.support.pages.run_page import open_run, run_url
+from tests.support.pages.run_page import open_run, popover, run_url
 from tests.support.pages.states import RUNS, Places
 from tests.support.server.server import Server, wait_until
 
@@ -190,12 +190,17 @@ def test_an_abort_is_asked_for_kept_back_and_done(keys: Page, server: Server, ru
     page.keyboard.press("ArrowDown")
     expect(row(page, victim)).to_be_focused()
     page.keyboard.press("c")
-    expect(page.get_by_role("button", name="Keep running")).to_be_focused()
+    expect(popover(page).get_by_label("Reason")).to_be_focused()
+    tab_to(page, popover(page).get_by_role("button", name="Keep running"))
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_have_count(0)
     expect(row(page, victim)).to_be_focused()
     page.keyboard.press("c")
-    tab_to(page, page.locator("dialog[open] input[name=reason]"))
+    expect(popover(page).get_by_label("Reason")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).to_have_count(0)
+    expect(row(page, victim)).to_be_focused()
+    page.keyboard.press("c")
     page.keyboard.type("by keyboard")
     page.keyboard.press("Enter")
 
@@ -245,17 +250,18 @@ def test_rows_are_picked_and_aborted_together(keys: Page, server: Server, run: s
     assert server.phase(run, names[2]) is Phase.RUNNING
 
 
-def test_a_cell_aborts_its_row(keys: Page, server: Server, run: str):
+def test_a_cell_asks_for_its_row(keys: Page, server: Server, run: str):
     page = keys
     victim = server.named(run, "long_sleeper")[0]["name"]
     open_run(page, server, run)
 
     tab_to(page, row(page, "a0"))
     page.keyboard.press("ArrowDown")
-    page.evaluate("document.querySelector('run-tree').movedAt = -1e9")  # rows that moved lately ask first
     for _ in range(6):
         page.keyboard.press("ArrowRight")
     expect(row(page, victim).locator(".act")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(popover(page).get_by_label("Reason")).to_be_focused()
     page.keyboard.press("Enter")
 
     expect(row(page, victim)).to_have_attribute("data-phase", "aborted")

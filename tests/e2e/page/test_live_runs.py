@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from runs.domain.phases import Phase
-from tests.support.pages.run_page import open_run, run_url
+from tests.support.pages.run_page import open_run, popover, run_url
 from tests.support.server.server import ROOT, Server
 
 
@@ -69,10 +69,13 @@ def test_a_click_aborts_the_whole_run(page: Page, server: Server, run: str):
 def test_keep_running_keeps_it_running(page: Page, server: Server, run: str):
     open_run(page, server, run)
 
-    page.locator("[data-abort='a0']").first.click()
+    page.get_by_role("button", name="Abort run…").click()
     page.get_by_role("button", name="Keep running").click()
-
     expect(page.locator("dialog[open]")).to_have_count(0)
+    page.locator("#action-a0 [data-abort]").click()
+    page.get_by_role("button", name="Keep running").click()
+    expect(popover(page)).to_have_count(0)
+
     assert server.phase(run) is Phase.RUNNING
     server.abort(run)
 
@@ -123,8 +126,7 @@ def test_the_keyboard_alone_aborts_an_action(page: Page, server: Server, run: st
     page.keyboard.press("ArrowDown")
     expect(page.locator(f"#action-{victim}")).to_be_focused()
     page.keyboard.press("c")
-    expect(page.locator("dialog[open]")).to_be_visible()
-    page.locator("dialog[open] input[name=reason]").focus()
+    expect(popover(page).get_by_label("Reason")).to_be_focused()
     page.keyboard.type("by keyboard")
     page.keyboard.press("Enter")
 

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from runs.domain.phases import Phase
-from tests.support.pages.run_page import expect_phase, open_run, row, settle
+from tests.support.pages.run_page import abort_row, expect_phase, open_run, row
 from tests.support.server.commands import make_demo
 from tests.support.server.server import Server, wait_until
 
@@ -62,10 +62,9 @@ def test_a_row_that_cleans_up_says_since_when_and_who_asked(page: Page, server: 
     run = server.submit("tests/workflows/tidying.py", "main", "--gate", str(gate))
     (name,) = server.wait_running(run, "tidies_up", 1)
     open_run(page, server, run)
-    settle(page)
     status = row(page, name).locator(".status")
 
-    row(page, name).locator("[data-abort]").click()
+    abort_row(page, name)
 
     expect(status).to_have_text(re.compile(r"^Aborting, asked \d\.\d s ago by someone at the dashboard$"))
     first = status.inner_text()
@@ -74,7 +73,7 @@ def test_a_row_that_cleans_up_says_since_when_and_who_asked(page: Page, server: 
     expect(row(page, name).locator("[data-abort]")).to_be_disabled()
     gate.touch()
     expect_phase(page, name, "aborted")
-    expect(status).to_have_text("Aborted by someone at the dashboard")
+    expect(status).to_have_text("Aborted: no reason given · someone at the dashboard")
     assert "tidy" in server.output(run, name)
 
 

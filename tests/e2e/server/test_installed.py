@@ -19,7 +19,7 @@ from runs.domain.phases import Phase
 from tests.support import plain_http
 from tests.support.documents import Block, blocks, files
 from tests.support.nets import NET_SECONDS
-from tests.support.pages.run_page import expect_phase, open_run, row, settle
+from tests.support.pages.run_page import abort_row, expect_phase, open_run
 from tests.support.server.parts import processes_of
 from tests.support.server.server import ROOT, RUN_URL, Server, clean_environment, free_port, wait_until
 
@@ -159,9 +159,7 @@ def test_a_file_of_ones_own_runs_and_a_click_aborts_a_row(page: Page, installed:
     victim = installed.wait_running(run, "trial", 2)[0]
     open_run(page, installed, run)
 
-    settle(page)
-    row(page, victim).hover()
-    page.locator(f"#action-{victim} [data-abort]").first.click()
+    abort_row(page, victim)
 
     expect_phase(page, victim, "aborted")
     assert installed.output(run, victim).endswith("cleans up\n")

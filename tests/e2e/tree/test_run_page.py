@@ -45,12 +45,17 @@ def test_the_tab_and_the_header_say_how_the_run_is(page: Page, server: Server, t
     expect(icon).to_have_attribute("href", re.compile(r"favicons/aborting\.svg$"))
     expect(page.locator(".run-actions").get_by_role("button", name="Aborting…")).to_be_disabled()
     expect(page.locator("#run-header .note")).to_have_text(
-        re.compile(r"^Aborting, asked \d+(\.\d)? s ago by .+\. What runs is given time to clean up\.$")
+        re.compile(
+            r"^Aborting, asked \d+(\.\d)? s ago by .+: seen enough\. What runs is given time to clean up\.$"
+        )
     )
     gate.touch()
     expect(page).to_have_title(f"Aborted · tidies_up · {run}")
     expect(icon).to_have_attribute("href", re.compile(r"favicons/aborted\.svg$"))
     expect(page.locator(".run-actions [data-abort]")).to_have_count(0)
+    expect(page.locator("#run-header .note")).to_have_text(re.compile(r"^Aborted: seen enough · .+, .+$"))
+    page.locator(".crumbs > a").click()
+    expect(page.locator(f"#run-{run} .status")).to_have_text(re.compile(r"^Aborted: seen enough · .+, .+$"))
 
 
 def test_the_icon_of_each_end_is_there(page: Page, server: Server):
@@ -216,7 +221,7 @@ def test_a_page_that_is_too_old_changes_nothing_says_so_and_keeps_the_way_back(
     page.goto(f"{url}?action=a0-trial0")
     until_connected(page)
     page.locator("#panel [data-abort]").click()
-    expect(page.locator("dialog[open]")).to_be_visible()
+    expect(page.locator("dialog[open] #abort-form")).to_be_visible()
     page.evaluate(FORGET)
     page.locator("dialog[open] button[type=submit]").click()
     expect(page.locator("dialog[open]")).to_contain_text("Nothing was changed; load the page again")

@@ -19,7 +19,7 @@ from tests.support.fuzz.values import any_json, damaged, numbers, texts
 # As CSRF's cookie and form have it: 32 letters are a secret.
 TOKEN = "a" * 32
 KEYS = (
-    "tab", "attempt", "q", "stream", "name", "phase", "group", "beside", "owner", "status", "page", "action", "reason", "names",
+    "tab", "attempt", "line", "before", "after", "around", "q", "stream", "name", "phase", "group", "beside", "owner", "status", "page", "action", "reason", "names",
     "value", "answer", "force", "scope", "first", "count", "depth", "text", "looks", "panel", "next", "cursor", "message",
 )  # fmt: skip
 ADMIN = (

@@ -29,9 +29,29 @@ def toasts(page: Page) -> Locator:
     return page.locator("#toasts[role=status]")
 
 
+def popover(page: Page) -> Locator:
+    """The box in which a row's Abort asks, while it is open."""
+    return page.locator("#abort-popover:popover-open")
+
+
 def settle(page: Page) -> None:
-    """Rows that have not moved lately abort at once."""
+    """The rows are those that the reader has seen: of such, Shift aborts one without asking."""
     page.evaluate("document.querySelector('run-tree').movedAt = -1e9")
+
+
+def abort_row(page: Page, name: str, reason: str = "") -> None:
+    """As who may want to give a reason: the row's Abort, and Enter in the box that it opens."""
+    row(page, name).locator("[data-abort]").click()
+    expect(popover(page).get_by_label("Reason")).to_be_focused()
+    page.keyboard.type(reason)
+    page.keyboard.press("Enter")
+    expect(popover(page)).to_have_count(0)
+
+
+def abort_row_at_once(page: Page, name: str) -> None:
+    """As who is sure: Shift and a click."""
+    settle(page)
+    row(page, name).locator("[data-abort]").click(modifiers=["Shift"])
 
 
 def expect_phase(page: Page, name: str, phase: str) -> None:

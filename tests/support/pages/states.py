@@ -53,6 +53,14 @@ def show_dialog(selector: str) -> Callable[[Page], object]:
     return act
 
 
+def show_popover(name: str) -> Callable[[Page], object]:
+    def act(page: Page) -> None:
+        page.locator(f"#action-{name} [data-abort]").click()
+        expect(page.locator("#abort-popover:popover-open .below")).not_to_contain_text("Counting")
+
+    return act
+
+
 def show_toasts(page: Page) -> None:
     """Both kinds: one that goes by itself, one that stays until it is closed."""
     page.evaluate("""async () => {
@@ -108,6 +116,11 @@ def search_log(page: Page) -> None:
     expect(page.locator(".log-count")).to_have_text("No match")
 
 
+def widen_log(page: Page) -> None:
+    page.locator("[data-wide]").click()
+    expect(page.locator("[data-wide]")).to_have_attribute("aria-pressed", "true")
+
+
 def log_in(page: Page) -> None:
     page.fill("#id_username", ADMIN)
     page.fill("#id_password", ADMIN)
@@ -133,6 +146,8 @@ STATES = [
     State("run, nothing matches", "{scene}?q=nothing-like-it"),
     State("run, keys", "{scene}", show_dialog("[data-keys]")),
     State("run, abort dialog", "{scene}", show_dialog(".run-actions [data-abort]")),
+    State("run, abort of a row", "{scene}", show_popover("a0-trial0")),
+    State("run, abort of a branch", "{scene}", show_popover("a0")),
     State("run, delete dialog", "{ended}", show_dialog(".run-actions [data-delete]")),
     State("run, answer dialog", "{scene}", show_dialog("#action-a0-rows [data-answer]")),
     State("run, one picked", "{scene}", pick_row),
@@ -157,6 +172,7 @@ STATES = [
     State("panel, attempts", "{live}?action=a0&tab=attempts"),
     State("panel, logs", "{live}?action=a0&tab=logs"),
     State("panel, logs searched", "{live}?action=a0&tab=logs", search_log),
+    State("panel, logs in full width", "{live}?action=a0&tab=logs", widen_log),
     State("panel, several attempts", "{ended}?action=m0.t7&tab=attempts"),
     State("panel, report", "{ended}?action=a0&tab=report"),
     State("panel, a part that could not be loaded", "{scene}?action=a0-refusing", fail_to_load),

@@ -99,6 +99,7 @@ class GrowingRunProcess:
         self._say(frames.Finished(lease.key, lease.epoch, frames.now_us(), outcome))
 
     def _enqueue(self, parent: str, *, once: bool) -> None:
+        from runs.demo import files
         from runs.demo.scripts import Script, ScriptedAttempt
         from runs.demo.tasks import child_message
         from runs.protocol import frames
@@ -107,7 +108,9 @@ class GrowingRunProcess:
         if once:
             self._once.add(name)
         script = Script(name, parent, "step", "", (ScriptedAttempt(1.0),))
-        message = child_message(script, self._demo_run.ref, "", patience_seconds=0)
+        call = files.call_of(script)
+        digest = files.digest_of(call) if call else ""
+        message = child_message(script, self._demo_run.ref, "", patience_seconds=0, digest=digest)
         self._link.outbox.put(frames.Enqueue(self._demo_run.run_id, parent, message), self._answered)
 
     def _answered(self, result) -> None:

@@ -1,0 +1,57 @@
+"""Which actions of a run: those of a name, with a text, with inputs as a filter says, those that failed. Ids; rows.py has the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import islice
+
+from django.db.models import Q, QuerySet
+
+from runs.domain.inputs.conditions import InputSearch, read_search
+from runs.domain.inputs.digests import decode
+from runs.domain.phases import Phase
+from runs.models import Action
+
+
+def find_ids(run_id: int, names: Collection[str]) -> dict[str, int]:
+    """The ids of those of these actions that there are. One statement for each 900."""
+    ids: dict[str, int] = {}
+    wanted = iter(names)
+    while chunk := list(islice(wanted, 900)):
+        ids.update(Action.objects.filter(run_id=run_id, name__in=chunk).values_list("name", "pk"))
+    return ids
+
+
+def search(run_id: int, text: str, *, after: int = 0) -> list[int]:
+    """The ids of the actions with this text in a name: of function, environment, action or group; or with inputs as it says.
+
+    after: only those with a higher id.
+    One statement, one more when it says something of inputs.
+    """
+    actions = Action.objects.filter(run_id=run_id, pk__gt=after)
+    found = set(actions.filter(_named(text)).values_list("pk", flat=True))
+    wanted = read_search(text)
+    if wanted.conditions:
+        found.update(_with_inputs(actions, wanted))
+    return list(found)
+
+
+def _named(text: str) -> Q:
+    match = Q(task_name__icontains=text) | Q(short_name__icontains=text) | Q(name__icontains=text)
+    return match | Q(group__icontains=text)
+
+
+def _with_inputs(actions: QuerySet[Action], wanted: InputSearch) -> list[int]:
+    """One statement: the database finds the digests that have these inputs, and they are compared here."""
+    if wanted.words:
+        actions = actions.filter(_named(wanted.words))
+    for one in wanted.conditions:
+        actions = actions.filter(input_digest__contains=f'"{one.name}":')
+    digests = actions.values_list("pk", "input_digest")
+    return [pk for pk, digest in digests.iterator(chunk_size=5000) if wanted.matches(decode(digest))]
+
+
+def list_failed_by_end(run_id: int) -> list[int]:
+    """The ids of what failed or timed out, the first to end first. One statement, on the index of the run."""
+    failed = Action.objects.filter(run_id=run_id, phase__in=[Phase.FAILED, Phase.TIMED_OUT])
+    return list(failed.order_by("ended_at", "pk").values_list("pk", flat=True))
