@@ -279,9 +279,9 @@ def free_slots(executor: Executor) -> int:
 def lease_queued(
     executor_id: UUID, epoch: int, limit: int, *, clock: Clock = wall_time
 ) -> list[frames.Lease]:
-    """Lease up to `limit` actions that wait for this executor, oldest first.
+    """Lease up to `limit` actions that wait for this executor, oldest first, and no more than it has room for by now.
 
-    Raises LeaseLost for the epoch of an older connection: what is leased there would go into a socket that nobody reads.
+    Since its offer was read, a batch of its own may have taken a slot. Raises LeaseLost for the epoch of an older connection: what is leased there would go into a socket that nobody reads.
     """
     leases: list[frames.Lease] = []
     with transaction.atomic():
@@ -292,6 +292,7 @@ def lease_queued(
             return []
         queued: dict[int, list[int]] = defaultdict(list)
         at = clock()
+        limit = min(limit, max(0, free_slots(executor)))
         waiting = places.waiting_for(executor, at).order_by("queued_at", "pk")
         for run_id, action_id in waiting.values_list("run_id", "pk")[:limit]:
             queued[run_id].append(action_id)

@@ -23,6 +23,7 @@ _WITH_LEVELS = frozenset({"log", "err"})  # to which loggers write
 
 def lines_html(lines: Iterable[LogLine]) -> SafeString:
     """A `.line` for each: the time in UTC, which links to the line, the stream, the text. stdout has no `data-stream`.
+    The page's clock writes the time as its reader has chosen.
 
     With thousands of lines, a reader with a keyboard has the button beside the search for such a link: no stop of Tab for each.
     """
@@ -40,11 +41,11 @@ def _log_line(line: LogLine) -> str:
         about += ' data-frame="library"'
     if line.attempt > 1:
         about += f' title="attempt {line.attempt}"'
-    at = line.at.isoformat(timespec="milliseconds")
+    at = line.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     link = f' href="?line={line.place}" tabindex="-1"' if line.place else ""
     parts = _with_quiet_names(parts) if line.stream == "log" else parts
     return (
-        f'<div class="line"{about}><a{link} title="{at[:10]}">{at[11:23]}</a>'
+        f'<div class="line"{about}><a{link}><time datetime="{at}">{at[11:23]}</time></a>'
         f"<i>{mark}</i><span>{''.join(map(_part, parts))}</span></div>"
     )
 

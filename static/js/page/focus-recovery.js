@@ -31,8 +31,8 @@ function recover() {
   }
 }
 
-/** Whether a button of the pointer is down. */
-let isPressed = false;
+/** Whether a button of the pointer is down, or Tab is about to move the focus. */
+let isMoving = false;
 
 /** After what happens now, and what follows from it at once. */
 function recoverSoon() {
@@ -44,9 +44,14 @@ document.addEventListener("focusin", (event) => {
   if (!event.target.closest(OVER)) before = event.target.closest("[id]")?.id ?? "";
   for (let at = /** @type {HTMLElement | null} */ (event.target); at && at !== document.body; at = at.parentElement) chain.push(at);
 });
-document.addEventListener("pointerdown", () => (isPressed = true), true);
-for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, () => (isPressed = false), true);
-// A press beside everything takes the focus away on purpose.
-document.addEventListener("focusout", () => isPressed && (chain = []), true);
+document.addEventListener("pointerdown", () => (isMoving = true), true);
+for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, () => (isMoving = false), true);
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Tab") return;
+  isMoving = true;
+  setTimeout(() => (isMoving = false)); // the focus has moved by then
+}, true);
+// A press beside everything and Tab out of the page take the focus away on purpose.
+document.addEventListener("focusout", () => isMoving && (chain = []), true);
 for (const kind of ["focusout", "htmx:after:swap", "htmx:ws:after:message:incoming", "abort-asked"]) document.addEventListener(kind, recoverSoon);
 for (const kind of ["close", "toggle"]) document.addEventListener(kind, recoverSoon, true); // of dialogs, of popovers: neither bubbles

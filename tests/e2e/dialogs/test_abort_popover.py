@@ -32,6 +32,10 @@ PRESS = """(name) => {
 }"""
 
 
+# Of the scene: the task, and the inputs that tell it from its siblings.
+TRIAL0 = "trial number=0 corpus=s3://corpus/web-2026-11/part-00000.parquet"
+
+
 @pytest.fixture
 def run(server: Server) -> Iterator[str]:
     """A run whose three children wait to be aborted."""
@@ -67,7 +71,7 @@ def test_it_is_there_before_the_server_has_been_asked(page: Page, server: Server
 
     said = page.evaluate(PRESS, "a0-trial0")
 
-    assert said == ["Abort trial a0-trial0?", "reason"]
+    assert said == [f"Abort {TRIAL0}?", "reason"]
     button, box = box_of(page, "#action-a0-trial0 .stop"), box_of(page, "#abort-popover")
     gap = max(box["top"] - button["bottom"], button["top"] - box["bottom"])  # below it, or above
     assert 0 <= gap <= 12
@@ -253,7 +257,7 @@ def test_with_shift_a_row_that_has_just_moved_asks(page: Page, server: Server, s
     page.evaluate("document.querySelector('run-tree').movedAt = 1e12")
     row(page, "a0-trial0").locator("[data-abort]").click(modifiers=["Shift"])
 
-    expect(popover(page)).to_contain_text("Abort trial a0-trial0?")
+    expect(popover(page)).to_contain_text(f"Abort {TRIAL0}?")
     expect_phase(page, "a0-trial0", "running")
 
 
@@ -267,7 +271,7 @@ def test_with_shift_a_button_that_is_only_an_icon_asks(phone: Page, server: Serv
 
     button.click(modifiers=["Shift"])
 
-    expect(popover(page)).to_contain_text("Abort trial a0-trial0?")
+    expect(popover(page)).to_contain_text(f"Abort {TRIAL0}?")
     page.keyboard.press("Escape")
     button.tap()
     expect(popover(page)).to_have_count(1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.support.pages.states import RUNS, Places
+from tests.support.pages.states import RUNS, Places, show_toasts
 
 pytestmark = pytest.mark.e2e
 
@@ -43,3 +43,15 @@ def test_a_click_beside_everything_takes_it_away(focused: Page):
 
     focused.evaluate(TWO_FRAMES)
     expect(focused.locator("body")).to_be_focused()
+
+
+def test_tab_from_the_last_control_leaves_the_page_also_from_what_lies_over_it(focused: Page):
+    show_toasts(focused)
+    last = focused.get_by_role("button", name="Close the message")
+    last.focus()
+
+    focused.keyboard.press("Tab")
+
+    focused.evaluate(TWO_FRAMES)
+    expect(last).not_to_be_focused()
+    expect(focused.locator("#main :focus, .bar :focus")).to_have_count(0)

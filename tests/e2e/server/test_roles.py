@@ -65,7 +65,7 @@ def test_an_operator_aborts_what_a_viewer_beside_them_can_only_see(guarded: Serv
         operator.goto(guarded.url + path)
         viewer.goto(guarded.url + path)
         operator.get_by_role("button", name="Abort run…").click()
-        operator.get_by_label("Reason").fill("seen enough")
+        operator.locator("dialog[open]").get_by_label("Reason").fill("seen enough")
         expect(viewer.locator("connection-status")).to_have_attribute("data-state", "live")
         expect(viewer.locator("#rows .row").nth(3)).to_be_attached()
         assert viewer.locator(stop).count() == 0

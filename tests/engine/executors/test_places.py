@@ -15,18 +15,18 @@ from flyteidl2.actions import actions_service_pb2
 from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
-from runs.domain.names import ROOT
+from runs.domain.names import ROOT, ActionRef
 from runs.domain.phases import LIVE, TERMINAL, Phase
-from runs.domain.specs import read_task_spec
+from runs.domain.specs import read_action, read_task_spec
 from runs.engine import leases
-from runs.engine.creation import create_run
+from runs.engine.creation import create_run, enqueue
 from runs.engine.executors import places, scheduling
 from runs.models import Action, Executor, Project, Run
 from runs.protocol import frames
 from runs.protocol.frames import Key
 from tests.support.fake_executor import FakeExecutor, Stage
 from tests.support.long import long_or_short
-from tests.support.scene import DOMAIN, PROJECT, new_run, task_spec
+from tests.support.scene import DOMAIN, PROJECT, Scene, new_run, task_spec
 
 pytestmark = [pytest.mark.django_db, pytest.mark.timeout(600)]
 ROUNDS = 200
@@ -257,6 +257,21 @@ def test_slots_that_only_waiting_parents_hold_are_free_for_their_children(settin
     assert most == 3
     assert Action.objects.get(name=ROOT).phase == Phase.SUCCEEDED
     assert leases.free_slots(Executor.objects.exclude(runs=None).get()) == 2
+
+
+def test_an_offer_that_was_read_before_a_batch_took_the_slots_gives_no_more(db: None):
+    """The feed of an executor reads its offer while its batches lease what they ask for."""
+    scene = Scene(capacity=3)
+    scene.start()
+    for name in ("first", "second"):
+        enqueue(ActionRef(scene.ref, ROOT), read_action(scene.message(name)))
+    offered = leases.get_offer(scene.executor_id).count
+    scene.batch(*[scene.enqueue(f"c{number}") for number in range(3)])
+
+    given = leases.lease_queued(scene.executor_id, scene.epoch, offered)
+
+    held = Action.objects.filter(executor=scene.executor_id, phase__in=sorted(LIVE)).exclude(name=ROOT)
+    assert (offered, held.count(), len(given)) == (2, 3, 1)
 
 
 def reserve() -> list[UUID]:

@@ -49,6 +49,7 @@ def show_dialog(selector: str) -> Callable[[Page], object]:
     def act(page: Page) -> None:
         page.locator(selector).first.click()
         expect(page.locator("dialog[open]")).to_be_visible()
+        expect(page.locator("dialog[open] .waiting")).to_have_count(0)
 
     return act
 
