@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import ClassVar
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
 
 from runs.access.deeds import Deed
+from runs.admin.aborting import ask_and_abort, describe
 from runs.admin.audited import Audited, actor_of, tell
+from runs.admin.read_only import ReadOnly, ReadOnlyInline
 from runs.domain.addresses.pages import action_path, run_path
-from runs.domain.errors import FlyteUIError
-from runs.domain.names import ActionRef, RunRef
-from runs.engine.aborts import request_abort
+from runs.domain.names import ROOT, ActionRef, RunRef
+from runs.domain.phases import LIVE
 from runs.engine.executors import scheduling
 from runs.models import (
     Abort,
@@ -32,12 +31,6 @@ from runs.models import (
     Project,
     Run,
 )
-
-# Generic for the type checker only; Django's class is not.
-if TYPE_CHECKING:
-    AnyInline = admin.TabularInline[Any, Any]
-else:
-    AnyInline = admin.TabularInline
 
 admin.site.site_header = "flyteui admin"
 admin.site.site_title = "flyteui"
@@ -54,36 +47,6 @@ def link_to(thing: Model | None) -> str:
 
 def ref_of(run: Run) -> RunRef:
     return RunRef(run.project.name, run.domain, run.name)
-
-
-class ReadOnly(Audited):
-    """Read-only: history is not edited by hand."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
-        shown = [field.name for field in self.model._meta.fields if field.name not in (self.exclude or ())]
-        return [*self.readonly_fields, *shown]
-
-
-class ReadOnlyInline(AnyInline):
-    """Lines of history under their owner."""
-
-    extra = 0
-    can_delete = False
-    show_change_link = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 class EventInline(ReadOnlyInline):
@@ -110,27 +73,6 @@ class AttemptInline(ReadOnlyInline):
         "error_code",
     )
     ordering = ("lease_epoch",)
-
-
-def abort_all(request: HttpRequest, model_admin: ReadOnly, refs: list[RunRef | ActionRef]) -> None:
-    """Abort each, as the person who is logged in, and report the outcomes."""
-    outcomes: list[str] = []
-    for ref in refs:
-        try:
-            answer = request_abort(ref, reason="", actor=actor_of(request))
-        except FlyteUIError as error:
-            model_admin.message_user(request, f"{ref}: {error}", messages.ERROR)
-        else:
-            outcomes.append(answer.outcome)
-            run = ref.run if isinstance(ref, ActionRef) else ref
-            tell(request, Deed.ABORT, target=str(ref), project=run.project)
-    model_admin.message_user(request, f"Abort: {describe(outcomes)}.")
-
-
-def describe(outcomes: Iterable[str]) -> str:
-    """How often each outcome came: `2 requested, 1 already ended`."""
-    counted = Counter(outcomes).items()
-    return ", ".join(f"{count} {outcome.replace('_', ' ')}" for outcome, count in counted) or "nothing"
 
 
 @admin.register(Action)
@@ -171,10 +113,11 @@ class ActionAdmin(ReadOnly):
             '<a href="{}">{}</a>', action_path(ActionRef(ref_of(action.run), action.name)), action.name
         )
 
-    @admin.action(description="Abort selected actions, with everything below them")
-    def abort_selected(self, request: HttpRequest, queryset: QuerySet[Action]) -> None:
+    @admin.action(description="Abort selected actions, with everything below them", permissions=["operate"])
+    def abort_selected(self, request: HttpRequest, queryset: QuerySet[Action]) -> HttpResponse | None:
         found = queryset.select_related("run__project")
-        abort_all(request, self, [ActionRef(ref_of(action.run), action.name) for action in found])
+        live = [ActionRef(ref_of(action.run), action.name) for action in found if action.phase in LIVE]
+        return ask_and_abort(request, self, live, ended=len(found) - len(live))
 
 
 @admin.register(Run)
@@ -194,9 +137,12 @@ class RunAdmin(ReadOnly):
     def page(self, run: Run) -> str:
         return format_html('<a href="{}">open</a>', run_path(ref_of(run)))
 
-    @admin.action(description="Abort selected runs")
-    def abort_selected(self, request: HttpRequest, queryset: QuerySet[Run]) -> None:
-        abort_all(request, self, [ref_of(run) for run in queryset.select_related("project")])
+    @admin.action(description="Abort selected runs", permissions=["operate"])
+    def abort_selected(self, request: HttpRequest, queryset: QuerySet[Run]) -> HttpResponse | None:
+        found = queryset.select_related("project")
+        live = found.filter(actions__name=ROOT, actions__phase__in=sorted(LIVE))
+        refs = [ref_of(run) for run in live]
+        return ask_and_abort(request, self, refs, ended=len(found) - len(refs))
 
 
 @admin.register(Attempt)
@@ -266,7 +212,9 @@ class ExecutorAdmin(ReadOnly):
     search_fields = ("id", "worker", "host", "pool__key")
     actions = ("drain_selected",)
 
-    @admin.action(description="Drain selected executors: they leave once they hold nothing")
+    @admin.action(
+        description="Drain selected executors: they leave once they hold nothing", permissions=["operate"]
+    )
     def drain_selected(self, request: HttpRequest, queryset: QuerySet[Executor]) -> None:
         answers = [scheduling.drain_executor(executor.pk, actor=actor_of(request)) for executor in queryset]
         for executor in queryset:

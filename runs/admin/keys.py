@@ -16,7 +16,7 @@ from runs.access.deeds import Deed
 from runs.access.oauth import keys
 from runs.admin.audited import actor_of
 from runs.admin.by_project import ByProject
-from runs.admin.history import ReadOnly
+from runs.admin.read_only import ReadOnly
 from runs.domain.roles import Role
 from runs.models import APIKey, ProviderAccount
 

@@ -5,12 +5,11 @@ from __future__ import annotations
 from django.contrib import admin
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
-from django.http import HttpRequest
 
 from runs.access.deeds import Deed
 from runs.admin.audited import Audited
 from runs.admin.by_project import ByProject
-from runs.admin.history import ReadOnly
+from runs.admin.read_only import ReadOnly
 from runs.models import AuditEntry, Member
 
 admin.site.unregister(User)
@@ -38,9 +37,6 @@ class AuditEntryAdmin(ReadOnly):
     list_filter = ("deed", "outcome", "way", "project")
     search_fields = ("name", "subject", "behalf", "target")
     date_hierarchy = "at"
-
-    def has_change_permission(self, request: HttpRequest, obj: AuditEntry | None = None) -> bool:
-        return False
 
 
 @admin.register(User)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.conf import settings
+from django.contrib import admin
 from django.http import HttpRequest
 
 from runs.access import exposure, gate
@@ -27,10 +29,17 @@ class Reader:
 
 
 def reader(request: HttpRequest) -> dict[str, Any]:
-    """`reader` is None where nobody is signed in; `insecure` is the address that is open to everybody, or ""."""
+    """`reader` is None where nobody is signed in; `insecure` is the address that is open to everybody, or "".
+
+    `sees_admin_site` is asked only by what shows a link to it: it reads the session.
+    """
     subject: Subject | None = getattr(request, "subject", None)
     found = reader_of(subject, project_of(request)) if subject else None
-    return {"reader": found, "insecure": exposure.find_open_address()}
+    return {
+        "reader": found,
+        "insecure": exposure.find_open_address(),
+        "sees_admin_site": partial(admin.site.has_permission, request),
+    }
 
 
 def project_of(request: HttpRequest) -> str | None:
