@@ -14,7 +14,7 @@ from google.protobuf.timestamp_pb2 import Timestamp
 from runs.domain import specs
 from runs.domain.errors import Invalid
 from runs.queries.api import get_action
-from runs.queries.logs import LogLine, LogOffset, read_attempt
+from runs.queries.logs.action_log import LogLine, LogOffset, read_attempt
 from runs.store import database, hints
 from runs.store.watch import watch
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from runs.domain.phases import TERMINAL
 from runs.protocol.messages import Log
-from runs.queries.logs import LogOffset, get_phase, read_after
+from runs.queries.logs.action_log import LogOffset, get_phase, read_after
 from runs.tree.log_lines import lines_html
 
 

@@ -11,7 +11,7 @@ from django.utils.safestring import SafeString, mark_safe
 from runs.domain.logs.levels import read_level
 from runs.domain.logs.terminal import PLAIN, Part, Style, read_parts
 from runs.domain.logs.tracebacks import is_library_frame
-from runs.queries.logs import LogLine
+from runs.queries.logs.action_log import LogLine
 
 # The mark of a line by its stream; stdout has none. The stream is an attribute: `log` is also the class of the box.
 STREAMS = {"out": "", "err": "err", "log": "log", "system": "flyteui"}

@@ -10,7 +10,8 @@ from django.views.decorators.http import require_GET
 from runs.domain import errors
 from runs.domain.logs.places import LinePlace, read_place
 from runs.domain.names import RunRef
-from runs.queries import logs, panels
+from runs.queries import panels
+from runs.queries.logs import action_log
 from runs.queries.runs import get_run
 from runs.views.errors import reader_view
 from runs.views.panels import attempt_of
@@ -29,15 +30,17 @@ def log_lines(request: HttpRequest, *, project: str, domain: str, run: str, acti
     return render(request, "runs/log/_lines.html", {"log": log})
 
 
-def _read_part(action_id: int, attempt: int | None, asked: dict[str, LinePlace]) -> logs.Log:
+def _read_part(action_id: int, attempt: int | None, asked: dict[str, LinePlace]) -> action_log.Log:
     match asked:
         case {"before": place}:
-            return logs.read_before(action_id, place, attempt=attempt)
+            return action_log.read_before(action_id, place, attempt=attempt)
         case {"after": place}:
-            return logs.read_after(action_id, logs.LogOffset(place.chunk, place.number), attempt=attempt)
+            return action_log.read_after(
+                action_id, action_log.LogOffset(place.chunk, place.number), attempt=attempt
+            )
         case {"around": place}:
-            return logs.read_around(action_id, place, attempt=attempt)
-    return logs.read_end(action_id, attempt=attempt)
+            return action_log.read_around(action_id, place, attempt=attempt)
+    return action_log.read_end(action_id, attempt=attempt)
 
 
 @require_GET
@@ -48,7 +51,7 @@ def log_search(request: HttpRequest, *, project: str, domain: str, run: str, act
     if not text:
         raise errors.Invalid("q must be the text to search for")
     head = get_run(RunRef(project, domain, run))
-    found = logs.search_log(
+    found = action_log.search_log(
         panels.get_panel(head.id, action).id, text, attempt=attempt, stream=request.GET.get("stream", "")
     )
     return render(request, "runs/log/_found_lines.html", {"found": found, "text": text})
@@ -60,7 +63,7 @@ def log_file(request: HttpRequest, *, project: str, domain: str, run: str, actio
     """The whole log, or that of one attempt, as a file of plain text."""
     attempt = attempt_of(request.GET.get("attempt", ""))
     head = get_run(RunRef(project, domain, run))
-    text = logs.read_whole_log(panels.get_panel(head.id, action).id, attempt=attempt)
+    text = action_log.read_whole_log(panels.get_panel(head.id, action).id, attempt=attempt)
     name = f"{run}-{action}-{attempt}.log.txt" if attempt else f"{run}-{action}.log.txt"
     headers = {
         "Content-Disposition": content_disposition_header(as_attachment=True, filename=name) or "attachment",

@@ -12,8 +12,9 @@ from django.views.decorators.http import require_GET
 from runs.domain import errors
 from runs.domain.logs.places import LinePlace, read_place
 from runs.domain.names import RunRef
-from runs.queries import declared, logs, panels, reports
+from runs.queries import declared, panels, reports
 from runs.queries.aborts import previews
+from runs.queries.logs import action_log
 from runs.queries.runs import RunHead, get_run
 from runs.queries.waits import get_unclaimed
 from runs.store import client_config
@@ -97,9 +98,9 @@ def _content(
         case "logs":
             numbers = list(dict.fromkeys(one.number for one in found.attempts))
             log = (
-                logs.read_around(found.id, line, attempt=attempt)
+                action_log.read_around(found.id, line, attempt=attempt)
                 if line
-                else logs.read_end(found.id, attempt=attempt)
+                else action_log.read_end(found.id, attempt=attempt)
             )
             return {"log": log, "numbers": numbers, "line": line}
         case "events":
@@ -107,7 +108,9 @@ def _content(
         case "overview":
             commands = commands_for(head.ref.name, found)
             is_failed = found.status in FAILURES and found.error_code
-            culprit = logs.find_culprit(found.id, found.attempt, found.error_code) if is_failed else None
+            culprit = (
+                action_log.find_culprit(found.id, found.attempt, found.error_code) if is_failed else None
+            )
             return {"commands": commands, "told": declared.get_declarations(found.id), "culprit": culprit}
     return {}
 

@@ -13,7 +13,7 @@ from django.views.decorators.http import require_GET
 from runs.domain.logs.places import LinePlace, read_place
 from runs.domain.names import ROOT, RunRef
 from runs.domain.timeline import between_ms, to_ms
-from runs.queries.logs import find_line
+from runs.queries.logs.action_log import find_line
 from runs.queries.rows import find_seq
 from runs.queries.runs import RunHead, get_neighbour, get_run
 from runs.queries.waits import get_unclaimed

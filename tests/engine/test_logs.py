@@ -15,7 +15,7 @@ from runs.domain.names import ROOT
 from runs.engine import logs as kept
 from runs.models import Executor, LogChunk
 from runs.protocol import frames
-from runs.queries import logs
+from runs.queries.logs import action_log
 from tests.support.scene import Scene
 
 pytestmark = pytest.mark.django_db
@@ -41,11 +41,11 @@ def stored() -> int:
     return total
 
 
-def kept_lines(scene: Scene) -> list[logs.LogLine]:
+def kept_lines(scene: Scene) -> list[action_log.LogLine]:
     return [
         line
         for chunk in LogChunk.objects.order_by("pk")
-        for line in logs.parse_lines(bytes(chunk.lines), 1, chunk.pk)
+        for line in action_log.parse_lines(bytes(chunk.lines), 1, chunk.pk)
     ]
 
 
@@ -56,7 +56,7 @@ def numbers(lines: Any) -> list[int]:
 def test_a_log_within_the_bound_is_kept_whole():
     scene = play(200)
 
-    log = logs.read_whole_log(scene.action().pk)
+    log = action_log.read_whole_log(scene.action().pk)
 
     assert kept.MAX_LOG_BYTES == 10 * 1024 * 1024
     assert log.count("\n") == 200
@@ -83,31 +83,31 @@ def test_every_reader_says_once_how_much_is_left_out():
     action = scene.action()
     gone = 400 - len(numbers(kept_lines(scene)))
 
-    whole = logs.read_whole_log(action.pk).splitlines()
+    whole = action_log.read_whole_log(action.pk).splitlines()
     (system,) = [line for line in whole if " system " in line]
     assert float(system.split(" system ")[1].split(" MB ")[0]) == pytest.approx(gone * LINE / 1e6, rel=0.01)
 
-    offset = logs.LogOffset()
-    read: list[logs.LogLine] = []
-    while (more := logs.read_after(action.pk, offset)).lines:
+    offset = action_log.LogOffset()
+    read: list[action_log.LogLine] = []
+    while (more := action_log.read_after(action.pk, offset)).lines:
         offset = more.offset
         read += more.lines
     assert [line.stream for line in read].count("system") == 1
 
-    upwards = [logs.read_end(action.pk)]
+    upwards = [action_log.read_end(action.pk)]
     while upwards[-1].is_cut:
         first = next(line.place for line in upwards[-1].lines if line.place)
-        upwards.append(logs.read_before(action.pk, first))
+        upwards.append(action_log.read_before(action.pk, first))
     assert [line.stream for part in upwards for line in part.lines].count("system") == 1
 
-    offset = logs.LogOffset()
-    sent: list[logs.LogLine] = []
-    while (page := logs.read_attempt(action.pk, 1, offset)[0]).lines:
+    offset = action_log.LogOffset()
+    sent: list[action_log.LogLine] = []
+    while (page := action_log.read_attempt(action.pk, 1, offset)[0]).lines:
         offset = page.offset
         sent += page.lines
     assert [line.stream for line in sent].count("system") == 1
 
-    found = logs.search_log(action.pk, "00399")
+    found = action_log.search_log(action.pk, "00399")
     assert (found.total, found.left_out // LINE) == (1, gone)
     text = render_to_string("runs/log/_found_lines.html", {"found": found, "text": "00399"})
     assert "were left out and could not be searched" in text
@@ -115,11 +115,11 @@ def test_every_reader_says_once_how_much_is_left_out():
 
 def test_who_follows_a_log_goes_on_behind_the_gap_when_the_last_chunk_read_is_gone():
     scene = play(110)
-    seen = logs.read_end(scene.action().pk)
+    seen = action_log.read_end(scene.action().pk)
 
     for first in range(110, 600, 10):
         scene.batch(printing(scene, first, 10))
-    more = logs.read_after(scene.action().pk, seen.offset)
+    more = action_log.read_after(scene.action().pk, seen.offset)
 
     assert not LogChunk.objects.filter(pk=seen.offset.chunk).exists()
     assert more.lines[0].stream == "system"

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from runs.domain.names import ActionRef
-from runs.queries import api, filters, logs, registry
+from runs.queries import api, filters, registry
 from runs.queries.filters import ListQuery
+from runs.queries.logs import action_log
 from tests.support.factories import make_log, make_run, ref_of
 
 Count = Callable[[int], AbstractContextManager[Any]]
@@ -31,7 +32,7 @@ def test_statements_are_counted(django_assert_num_queries: Count, shape: str) ->
     with django_assert_num_queries(1):
         api.list_changed(run.pk, after=-1)
     with django_assert_num_queries(2):
-        log, is_complete = logs.read_attempt(root.id, 1, logs.LogOffset())
+        log, is_complete = action_log.read_attempt(root.id, 1, action_log.LogOffset())
     with django_assert_num_queries(2):
         filters.list_runs("flytesnacks", "development", ListQuery(), domains=["development"])
     with django_assert_num_queries(1):

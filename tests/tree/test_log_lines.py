@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from runs.queries.logs import LogLine
+from runs.queries.logs.action_log import LogLine
 from runs.tree.log_lines import lines_html
 
 AT = datetime(2026, 11, 30, 12, tzinfo=UTC)

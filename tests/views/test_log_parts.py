@@ -12,7 +12,7 @@ from runs.domain.logs.places import LinePlace
 from runs.domain.logs.tracebacks import Frame
 from runs.domain.phases import Phase
 from runs.models import Action, LogChunk
-from runs.queries import logs
+from runs.queries.logs import action_log
 from tests.support import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -30,7 +30,7 @@ def root() -> Action:
     return root
 
 
-def texts(log: logs.Log) -> list[str]:
+def texts(log: action_log.Log) -> list[str]:
     return [line.text for line in log.lines]
 
 
@@ -55,13 +55,13 @@ def place_of(html: str, text: str) -> str:
 def test_a_log_is_read_backwards_whole_in_parts(
     root: Action, django_assert_num_queries, lines: int, characters: int, attempt: int | None
 ):
-    most = logs.Bounds(lines, characters)
+    most = action_log.Bounds(lines, characters)
     read: list[str] = []
     place = None
     is_cut = True
     while is_cut:
         with django_assert_num_queries(1):
-            log = logs.read_before(root.pk, place, attempt=attempt, most=most)
+            log = action_log.read_before(root.pk, place, attempt=attempt, most=most)
         assert 0 < len(log.lines) <= lines
         read[:0] = texts(log)
         place, is_cut = log.lines[0].place, log.is_cut
@@ -73,17 +73,21 @@ def test_around_a_line_are_those_before_and_behind_it(root: Action, django_asser
     chunk = LogChunk.objects.order_by("pk")[1]
 
     with django_assert_num_queries(2):
-        log = logs.read_around(root.pk, LinePlace(chunk.pk, 3))
+        log = action_log.read_around(root.pk, LinePlace(chunk.pk, 3))
 
     assert texts(log) == SAID
     assert (log.is_cut, log.has_more) == (False, False)
-    assert texts(logs.read_around(root.pk, LinePlace(chunk.pk, 3), attempt=2)) == SAID[8:16]
+    assert texts(action_log.read_around(root.pk, LinePlace(chunk.pk, 3), attempt=2)) == SAID[8:16]
 
 
 def test_every_part_leads_to_the_next_one(root: Action, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(logs, "ON_A_PAGE", logs.Bounds(4, 1000))
-    monkeypatch.setattr(logs.read_before, "__kwdefaults__", {"attempt": None, "most": logs.Bounds(4, 1000)})
-    monkeypatch.setattr(logs.read_after, "__kwdefaults__", {"attempt": None, "most": logs.Bounds(4, 1000)})
+    monkeypatch.setattr(action_log, "ON_A_PAGE", action_log.Bounds(4, 1000))
+    monkeypatch.setattr(
+        action_log.read_before, "__kwdefaults__", {"attempt": None, "most": action_log.Bounds(4, 1000)}
+    )
+    monkeypatch.setattr(
+        action_log.read_after, "__kwdefaults__", {"attempt": None, "most": action_log.Bounds(4, 1000)}
+    )
 
     end = part("")
     assert told(end) == SAID[20:]
@@ -105,10 +109,10 @@ def test_what_is_missing_is_said_once_whichever_way_one_reads(root: Action):
     gap = "2.0 MB are left out here: of a long log, its first and its last part are kept"
 
     whole = [*SAID[:8], gap, *SAID[8:]]
-    assert texts(logs.read_end(root.pk)) == whole
-    assert texts(logs.read_before(root.pk, LinePlace(chunk.pk, 0))) == SAID[:8]
-    assert texts(logs.read_before(root.pk, LinePlace(chunk.pk, 1))) == whole[:10]
-    assert texts(logs.read_around(root.pk, LinePlace(chunk.pk, 0))) == whole
+    assert texts(action_log.read_end(root.pk)) == whole
+    assert texts(action_log.read_before(root.pk, LinePlace(chunk.pk, 0))) == SAID[:8]
+    assert texts(action_log.read_before(root.pk, LinePlace(chunk.pk, 1))) == whole[:10]
+    assert texts(action_log.read_around(root.pk, LinePlace(chunk.pk, 0))) == whole
     assert told(part(f"before={chunk.pk}.1"))[-2:] == [gap, "line 8"]
 
 
@@ -158,15 +162,17 @@ def test_the_overview_of_a_failure_names_the_own_code_of_its_attempt(root: Actio
     chunk = factories.make_log(root, *TRACEBACK[3:], stream="log", attempt=2)
 
     with django_assert_num_queries(1):
-        culprit = logs.find_culprit(root.pk, 2, "ValueError")
+        culprit = action_log.find_culprit(root.pk, 2, "ValueError")
     text = " ".join(Client().get(f"{RUN}/actions/a0").content.decode().split())
 
-    assert culprit == logs.Culprit(Frame("net.py", 18, "step", "load(<path>)"), LinePlace(chunk.pk - 1, 2))
+    assert culprit == action_log.Culprit(
+        Frame("net.py", 18, "step", "load(<path>)"), LinePlace(chunk.pk - 1, 2)
+    )
     assert f'href="?line={chunk.pk - 1}.2"' in text
     assert "net.py, line 18</a> in <code>step</code>" in text
     assert "load(&lt;path&gt;)" in text
-    assert logs.find_culprit(root.pk, 2, "KeyError") is None
-    assert logs.find_culprit(root.pk, 2, "") is None
+    assert action_log.find_culprit(root.pk, 2, "KeyError") is None
+    assert action_log.find_culprit(root.pk, 2, "") is None
 
 
 @pytest.mark.parametrize("number", [0, 8])

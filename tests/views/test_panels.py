@@ -12,7 +12,7 @@ from flyteidl2.task import common_pb2
 
 from runs.domain.phases import Cause, Phase
 from runs.models import Abort, Action, Attempt, Image, LogChunk, Pool
-from runs.queries import logs
+from runs.queries.logs import action_log
 from runs.store import storage
 from tests.support import factories, showcase
 
@@ -138,36 +138,36 @@ def test_the_log_of_an_ended_action_is_not_followed():
 
 
 def test_a_long_log_is_shown_by_its_end(monkeypatch: pytest.MonkeyPatch, django_assert_num_queries):
-    monkeypatch.setattr(logs, "ON_A_PAGE", logs.Bounds(3, 10_000))
+    monkeypatch.setattr(action_log, "ON_A_PAGE", action_log.Bounds(3, 10_000))
     root = factories.make_run().actions.get()
     for first in range(0, 8, 2):
         last = factories.make_log(root, f"line {first}", f"line {first + 1}")
 
     with django_assert_num_queries(1):
-        log = logs.read_end(root.pk)
+        log = action_log.read_end(root.pk)
 
     assert [line.text for line in log.lines] == ["line 5", "line 6", "line 7"]
-    assert (log.is_cut, log.offset) == (True, logs.LogOffset(last.pk))
+    assert (log.is_cut, log.offset) == (True, action_log.LogOffset(last.pk))
 
 
 @pytest.mark.parametrize(("lines", "characters"), [(3, 10_000), (1000, 15)])
 def test_a_flood_is_told_whole_in_parts(django_assert_num_queries, lines: int, characters: int):
-    most = logs.Bounds(lines, characters)
+    most = action_log.Bounds(lines, characters)
     root = factories.make_run().actions.get()
     said = [f"line {number}" for number in range(24)]
     for first in range(0, 24, 8):
         factories.make_log(root, *said[first : first + 8])
 
     told: list[str] = []
-    log = logs.Log((), logs.LogOffset(), has_more=True)
+    log = action_log.Log((), action_log.LogOffset(), has_more=True)
     while log.has_more:
         with django_assert_num_queries(1):
-            log = logs.read_after(root.pk, log.offset, most=most)
+            log = action_log.read_after(root.pk, log.offset, most=most)
         assert len(log.lines) <= 3
         told += [line.text for line in log.lines]
 
     assert told == said
-    assert logs.read_after(root.pk, log.offset) == logs.Log((), log.offset)
+    assert action_log.read_after(root.pk, log.offset) == action_log.Log((), log.offset)
 
 
 def test_the_whole_log_is_searched(django_assert_num_queries):
@@ -176,7 +176,7 @@ def test_the_whole_log_is_searched(django_assert_num_queries):
     factories.make_log(root, "\x1b[31mAL\x1b[0mPHA 2", stream="err")
 
     with django_assert_num_queries(1):
-        assert logs.search_log(root.pk, "alpha", stream="err").total == 1
+        assert action_log.search_log(root.pk, "alpha", stream="err").total == 1
     text = Client().get(f"{RUN}/actions/a0/log/search?q=alpha").content.decode()
     assert "2 lines of the whole log have “alpha”" in text
     assert "Alpha &lt;1&gt;" in text

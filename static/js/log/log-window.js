@@ -90,7 +90,7 @@ export class LogWindow {
     if (!gone.length) return;
     this.log.drop(gone);
     const [chunk, number] = this.place(true).split(".").map(Number);
-    // All chunks before this one, and of it the lines up to the last one: runs/queries/logs.py reads offsets so.
+    // All chunks before this one, and of it the lines up to the last one: runs/queries/logs/action_log.py reads offsets so.
     Object.assign(this.log.dataset, { chunk: String(chunk - 1), lines: String(number + 1) });
     this.detach(true);
   }
