@@ -118,6 +118,8 @@ URLS: dict[str, Rule] = {
     "run": READ,
     "minimap": READ,
     "unclaimed": READ,
+    "run-log": READ,
+    "run-log-lines": READ,
     "abort": ABORT,
     "abort-reason": ABORT,
     "aborts": ABORT,

@@ -11,11 +11,12 @@ from django.utils.safestring import SafeString, mark_safe
 
 from runs.domain.timeline import to_ms
 from runs.protocol.constants import FOR_SCRIPTS, RECONNECT_CODES
-from runs.tree.log_lines import lines_html
+from runs.tree.log_lines import lines_html, run_lines_html
 
 register = template.Library()
 register.filter("ms", to_ms)
 register.filter("lines_html", lines_html)
+register.simple_tag(run_lines_html)
 
 
 @register.filter

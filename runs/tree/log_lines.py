@@ -12,6 +12,7 @@ from runs.domain.logs.levels import read_level
 from runs.domain.logs.terminal import PLAIN, Part, Style, read_parts
 from runs.domain.logs.tracebacks import is_library_frame
 from runs.queries.logs.action_log import LogLine
+from runs.queries.logs.run_log import RunLine
 
 # The mark of a line by its stream; stdout has none. The stream is an attribute: `log` is also the class of the box.
 STREAMS = {"out": "", "err": "err", "log": "log", "system": "flyteui"}
@@ -30,11 +31,23 @@ def lines_html(lines: Iterable[LogLine]) -> SafeString:
     return mark_safe("".join(map(_log_line, lines)))  # noqa: S308  # what is not ours is escaped
 
 
-def _log_line(line: LogLine) -> str:
+def run_lines_html(lines: Iterable[RunLine], path: str) -> SafeString:
+    """The same, with the action that printed each, for the log of the run at this path. What runs still has `data-live`."""
+    return mark_safe("".join(_run_line(one, path) for one in lines))  # noqa: S308  # as above
+
+
+def _run_line(one: RunLine, path: str) -> str:
+    name = escape(one.action)
+    about = f' data-action="{name}"{" data-live" if one.is_live else ""}'
+    who = f'<a class="who" href="{path}?action={name}" tabindex="-1" title="{name}">{escape(one.label)}</a>'
+    return _log_line(one.line, path, about, who)
+
+
+def _log_line(line: LogLine, path: str = "", about: str = "", who: str = "") -> str:
     parts = read_parts(line.text)
     text = "".join(part.text for part in parts)
     mark = STREAMS.get(line.stream, "")
-    about = f' data-stream="{line.stream}"' if mark else ""
+    about += f' data-stream="{line.stream}"' if mark else ""
     if line.stream in _WITH_LEVELS and (level := read_level(text)):
         about += f' data-level="{level}"'
     if is_library_frame(text):
@@ -42,10 +55,10 @@ def _log_line(line: LogLine) -> str:
     if line.attempt > 1:
         about += f' title="attempt {line.attempt}"'
     at = line.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    link = f' href="?line={line.place}" tabindex="-1"' if line.place else ""
+    link = f' href="{path}?line={line.place}" tabindex="-1"' if line.place else ""
     parts = _with_quiet_names(parts) if line.stream == "log" else parts
     return (
-        f'<div class="line"{about}><a{link}><time datetime="{at}">{at[11:23]}</time></a>'
+        f'<div class="line"{about}><a{link}><time datetime="{at}">{at[11:23]}</time></a>{who}'
         f"<i>{mark}</i><span>{''.join(map(_part, parts))}</span></div>"
     )
 

@@ -1,22 +1,29 @@
-"""The log of one action: parts of it, what a search finds in it, and the whole of it as a file."""
+"""The log of one action: parts of it, what a search finds in it, and the whole of it as a file; and the log of a run."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
+from django.utils import timezone
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET
 
 from runs.domain import errors
+from runs.domain.logs.levels import LEVELS
 from runs.domain.logs.places import LinePlace, read_place
 from runs.domain.names import RunRef
+from runs.domain.phases import Phase
+from runs.domain.timeline import to_ms
 from runs.queries import panels
-from runs.queries.logs import action_log
-from runs.queries.runs import get_run
+from runs.queries.logs import action_log, run_log
+from runs.queries.runs import RunHead, get_run
 from runs.views.errors import reader_view
 from runs.views.panels import attempt_of
 
 PARTS = ("before", "after", "around")
+MAX_DIGITS_OF_A_CHUNK = 18
 
 
 @require_GET
@@ -70,3 +77,58 @@ def log_file(request: HttpRequest, *, project: str, domain: str, run: str, actio
         "Cache-Control": "no-store",
     }
     return HttpResponse(text, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+@require_GET
+@reader_view
+def run_log_page(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
+    """The last lines of a run, or those before a chunk; ?q=, ?task=, ?phase= and ?level= say which."""
+    head = get_run(RunRef(project, domain, run))
+    phases = [phase for phase in Phase if phase is not Phase.RECOVERED]
+    choices = {"tasks": run_log.list_tasks(head.id), "phases": phases, "levels": LEVELS[1:]}
+    times = {"origin_ms": to_ms(head.created_at), "now_ms": to_ms(timezone.now())}
+    return render(request, "runs/log/run_log.html", _run_log(head, request.GET) | choices | times)
+
+
+@require_GET
+@reader_view
+def run_log_lines(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
+    """A part of the log of a run, `before` a chunk or `after` it, as a fragment."""
+    head = get_run(RunRef(project, domain, run))
+    return render(request, "runs/log/_run_lines.html", _run_log(head, request.GET))
+
+
+def _run_log(head: RunHead, query: QueryDict) -> dict[str, Any]:
+    wanted, before, after = _wanted(query), query.get("before", ""), query.get("after", "")
+    is_live = run_log.is_live(head.id)  # read first: what is printed before an end is there by the end
+    if after:
+        log = run_log.read_after(head.id, wanted, _chunk(after))
+    else:
+        log = run_log.read_before(head.id, wanted, _chunk(before) if before else None)
+    kept = query.copy()
+    for name in ("before", "after"):
+        kept.pop(name, None)
+    return {
+        "head": head,
+        "log": log,
+        "wanted": wanted,
+        "filters": kept.urlencode(),
+        "shows_earlier": not after,
+        "follows": not before and (is_live or log.has_more),
+    }
+
+
+def _wanted(query: QueryDict) -> run_log.Wanted:
+    slug, level = query.get("phase", ""), query.get("level", "")
+    phase = next((one for one in Phase if one.slug == slug), None)
+    if slug and phase is None:
+        raise errors.Invalid(f"phase {slug[:80]!r} must be one of {', '.join(one.slug for one in Phase)}")
+    if level and level not in LEVELS:
+        raise errors.Invalid(f"level {level[:80]!r} must be one of {', '.join(LEVELS)}")
+    return run_log.Wanted(query.get("q", ""), query.get("task", ""), phase, level)
+
+
+def _chunk(text: str) -> int:
+    if not text.isdecimal() or len(text) > MAX_DIGITS_OF_A_CHUNK:
+        raise errors.Invalid(f"{text[:80]!r} must be the number of a chunk of the log")
+    return int(text)

@@ -45,7 +45,9 @@ def told(html: str) -> list[str]:
 
 
 def place_of(html: str, text: str) -> str:
-    found = re.search(rf'href="\?line=([\d.]+)"[^>]*>[^<]*</a><i></i><span>{text}</span>', html)
+    found = re.search(
+        rf'href="\?line=([\d.]+)"[^>]*><time[^>]*>[^<]*</time></a><i></i><span>{text}</span>', html
+    )
     assert found
     return found[1]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+LEVELS = ("debug", "info", "warning", "error", "critical")  # from the lowest
 # Behind it comes the message, which may hold any word.
 _WITHIN = 160
 _WORDS = {

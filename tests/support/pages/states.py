@@ -156,6 +156,8 @@ STATES = [
     State("run, a dialog that could not be loaded", "{scene}", fail_dialog),
     State("run, failed, and what failed first", "{earlier}"),
     State("run, not claimed", "{unclaimed}"),
+    State("run log", "{ended}/log"),
+    State("run log, filtered", "{live}/log?level=error"),
     State("run, collapsed", "{ended}", press("w", "ArrowDown")),
     State("run, what comes from an earlier one", "{ended}?look=cached&look=recovered"),
     State("panel, from the cache", "{ended}?action=m1.t0"),
