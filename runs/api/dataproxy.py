@@ -16,12 +16,13 @@ from flyteidl2.dataproxy import dataproxy_service_connect, dataproxy_service_pb2
 from flyteidl2.task import task_definition_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from runs.api import create_run, downloads, logs, wire
+from runs.api import downloads, logs, wire
 from runs.api.door import subject_of
 from runs.domain import cache_keys, specs
 from runs.domain.errors import AlreadyExists, Invalid, NotFound
 from runs.domain.names import check_run_name, check_scope
 from runs.domain.phases import SUCCESS, Kind
+from runs.launch.requests import write_inputs
 from runs.queries import api as queries
 from runs.queries import registry
 from runs.store import database, storage
@@ -88,7 +89,7 @@ class DataProxy(dataproxy_service_connect.DataProxyService):
         spec = await _spec(request)
         if request.base_dir:
             storage.check_inside("base_dir", request.base_dir)
-        folder = await create_run.write_inputs(request.inputs, project, domain)
+        folder = await write_inputs(request.inputs, project, domain)
         ignored = list(spec.task_template.metadata.cache_ignore_input_vars)
         return dataproxy_service_pb2.UploadInputsResponse(
             offloaded_input_data=common_run_pb2.OffloadedInputData(

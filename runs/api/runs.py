@@ -13,7 +13,6 @@ from django.conf import settings
 from flyteidl2.workflow import run_definition_pb2, run_service_connect, run_service_pb2
 
 from runs.api import wire
-from runs.api.create_run import read_request
 from runs.api.dataproxy import data_uris
 from runs.api.door import FORCE_HEADER, visible_to
 from runs.api.identity import actor_of, owner_of
@@ -25,6 +24,7 @@ from runs.domain.phases import Phase
 from runs.engine.aborts import request_abort
 from runs.engine.conditions import signal_condition
 from runs.engine.creation import create_run
+from runs.launch.requests import read_request
 from runs.queries import api as queries
 from runs.queries import filters
 from runs.queries.filters import Condition, Test

@@ -12,7 +12,6 @@ from flyteidl2.common import identifier_pb2
 from flyteidl2.common import run_pb2 as common_run_pb2
 from flyteidl2.workflow import run_service_pb2
 
-from runs.api.create_run import read_request
 from runs.domain.phases import Phase
 from runs.domain.specs import read_task_spec
 from runs.engine import locks
@@ -20,6 +19,7 @@ from runs.engine.creation import create_run
 from runs.engine.retention import deletions, packing, sweep
 from runs.engine.retention import files as retention_files
 from runs.engine.retention.sweep import Deleted
+from runs.launch.requests import read_request
 from runs.models import CacheEntry, Run
 from runs.store import packs, storage, trees
 from tests.engine.retention.conftest import MakeEnded, age, files, ref, sweep_all
