@@ -5,14 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import OuterRef, Q, QuerySet, Subquery
+from flyteidl2.task import run_pb2
 
 from runs.domain.addresses.pages import run_path
 from runs.domain.errors import NotFound
 from runs.domain.names import RunRef
+from runs.domain.phases import LABELS, Phase
 from runs.engine.targets import missing_run
-from runs.models import Project, Run
+from runs.models import Action, Project, Run
+
+MAX_RERUNS = 5  # that a page names
+# What a run is of the one that it is related to.
+RELATIONS = {"rerun": "Rerun of", "recover": "Rerun, with what succeeded, of", "spawn": "Started by"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +36,59 @@ class RunHead:
     @property
     def path(self) -> str:
         return run_path(self.ref)
+
+
+@dataclass(frozen=True, slots=True)
+class RelatedRun:
+    """A run that is named on the page of another one. path, status: "" when it was deleted."""
+
+    name: str
+    path: str = ""
+    status: str = ""
+    status_label: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Relations:
+    """words: what the run is of `source`; reruns: the newest ones of it, of which there are `more`."""
+
+    words: str = ""
+    source: RelatedRun | None = None
+    reruns: tuple[RelatedRun, ...] = ()
+    more: int = 0
+
+
+def get_relations(head: RunHead) -> Relations:
+    """Of what it is a rerun, and its reruns. Two statements; one more for what it was made of, one for how many more there are."""
+    kind, related_id, spec = Run.objects.values_list("relation", "related_to", "spec").get(pk=head.id)
+    found = list(_related(related_to=head.id, relation__in=("rerun", "recover"))[: MAX_RERUNS + 1])
+    more = 0
+    if len(found) > MAX_RERUNS:
+        reruns = Run.objects.filter(related_to=head.id, relation__in=("rerun", "recover"))
+        more = reruns.count() - MAX_RERUNS
+    source = None
+    if kind in RELATIONS:
+        name = run_pb2.RunSpec.FromString(bytes(spec)).relation.related_to.name
+        rows = _related(pk=related_id) if related_id else ()
+        source = next((_related_run(*row) for row in rows), RelatedRun(name) if name else None)
+    return Relations(
+        RELATIONS.get(kind, "") if source else "",
+        source,
+        tuple(_related_run(*row) for row in found[:MAX_RERUNS]),
+        more,
+    )
+
+
+def _related(**which: Any) -> QuerySet[Run, tuple[str, str, str, int]]:
+    """Project, domain, name and phase of runs, the newest first."""
+    root = Action.objects.filter(run=OuterRef("pk"), parent=None).values("phase")[:1]
+    runs = Run.objects.filter(**which).annotate(root_phase=Subquery(root)).order_by("-created_at", "-id")
+    return runs.values_list("project__name", "domain", "name", "root_phase")
+
+
+def _related_run(project: str, domain: str, name: str, phase: int) -> RelatedRun:
+    status = Phase(phase)
+    return RelatedRun(name, run_path(RunRef(project, domain, name)), status.slug, LABELS[status])
 
 
 def get_run(ref: RunRef) -> RunHead:

@@ -15,7 +15,7 @@ from runs.domain.names import ROOT, RunRef
 from runs.domain.timeline import between_ms, to_ms
 from runs.queries.logs.action_log import find_line
 from runs.queries.rows import find_seq
-from runs.queries.runs import RunHead, get_neighbour, get_run
+from runs.queries.runs import RunHead, get_neighbour, get_relations, get_run
 from runs.queries.waits import get_unclaimed
 from runs.tree import minimap
 from runs.tree.filter import make_filter
@@ -63,6 +63,7 @@ def run_page(request: HttpRequest, *, project: str, domain: str, run: str) -> Ht
         "unclaimed": get_unclaimed(snapshot.head.id) if page.summary.is_unclaimed else None,
         "older": get_neighbour(snapshot.head, older=True),
         "newer": get_neighbour(snapshot.head, older=False),
+        "relations": get_relations(snapshot.head),
         "is_line_gone": asked.is_line_gone,
         **(_panel(snapshot.head, asked) if selected else {}),
     }

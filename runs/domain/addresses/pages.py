@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from runs.domain.names import ActionRef, RunRef
+from runs.domain.names import ROOT, ActionRef, RunRef
 
 
 def run_list_path(project: str, domain: str) -> str:
@@ -23,3 +23,9 @@ def run_path(ref: RunRef) -> str:
 def action_path(ref: ActionRef) -> str:
     """The page of a run with this action selected."""
     return f"{run_path(ref.run)}?{urlencode({'action': ref.name})}"
+
+
+def rerun_path(ref: ActionRef) -> str:
+    """The form that runs it again; the whole run, if it is the root."""
+    query = f"?{urlencode({'action': ref.name})}" if ref.name != ROOT else ""
+    return f"{run_path(ref.run)}/rerun{query}"
