@@ -123,6 +123,7 @@ URLS: dict[str, Rule] = {
     "abort": ABORT,
     "abort-reason": ABORT,
     "aborts": ABORT,
+    "rerun": Rule(Role.EDITOR, Deed.SUBMIT),
     "aborts-preview": Rule(Role.OPERATOR),
     "panel": READ,
     "signal": SIGNAL,

@@ -16,7 +16,7 @@ from runs.domain.roles import Role, Subject, Way, has_role, projects_with
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """Who reads a page. may_operate, may_delete: in its project, or, on a page of none, in all; sees_all: something in all projects; sees_secrets: their names, in some project."""
+    """Who reads a page. may_operate, may_submit, may_delete: in its project, or, on a page of none, in all; sees_all: something in all projects; sees_secrets: their names, in some project."""
 
     name: str
     title: str
@@ -25,6 +25,7 @@ class Reader:
     sees_all: bool
     sees_secrets: bool
     may_operate: bool
+    may_submit: bool
     may_delete: bool
 
 
@@ -58,5 +59,6 @@ def reader_of(subject: Subject, project: str | None) -> Reader:
         sees_all=has_role(subject, Role.VIEWER, None),
         sees_secrets=projects_with(subject, Role.VIEWER) != frozenset(),
         may_operate=has_role(subject, Role.OPERATOR, project),
+        may_submit=has_role(subject, Role.EDITOR, project),
         may_delete=has_role(subject, Role.ADMIN, project),
     )

@@ -18,6 +18,7 @@ from runs.domain.forms.plain import fit, read, show
 from runs.domain.forms.shapes import Kind, Property, Shape, shape_of
 
 MAX_TEXT = 20_000  # characters; what is longer stays what it was
+LONG_TEXT = 80  # characters: more of them, or several lines, have an area
 MAX_GROUPS = 3  # objects in objects that have fields of their own; below that they are JSON
 PREFIX = "in."
 VARIANT = ".is"  # of the field that says which variant of a union the value is
@@ -238,7 +239,8 @@ def _unchosen(value: Any) -> Any:
 def _control(shape: Shape, original: str) -> str:
     if shape.kind in {Kind.CHOICE, Kind.BOOLEAN}:
         return "select"
-    return "area" if shape.kind in _AREAS or shape.kind is Kind.TEXT or "\n" in original else "line"
+    is_long = len(original) > LONG_TEXT or len(original.splitlines()) > 1
+    return "area" if shape.kind in _AREAS or is_long else "line"
 
 
 def _choices(shape: Shape) -> tuple[str, ...]:

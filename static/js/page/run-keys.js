@@ -24,6 +24,7 @@ const MEANINGS = {
   0: () => zooming().reset(),
   t: () => document.querySelector("time-switch").next(),
   g: () => toggleWide(),
+  r: () => runAgain(),
   q: () => zooming().toggleQueue(),
   "[": () => neighbour("prev"),
   "]": () => neighbour("next"),
@@ -33,6 +34,12 @@ for (let depth = 1; depth <= 9; depth++) MEANINGS[depth] = () => tree().openLeve
 /** The run before this one or after it, if there is one. @param {string} rel */
 function neighbour(rel) {
   /** @type {HTMLElement | null} */ (document.querySelector(`.neighbours a[rel=${rel}]`))?.click();
+}
+
+/** Where its button is, which a reader may lack. */
+function runAgain() {
+  /** @type {HTMLElement | null} */ const link = document.querySelector(".run-actions [data-rerun]");
+  if (link?.checkVisibility()) link.click();
 }
 
 /** @param {string} name */

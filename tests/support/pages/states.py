@@ -122,6 +122,14 @@ def widen_log(page: Page) -> None:
     expect(page.locator("[data-wide]")).to_have_attribute("aria-pressed", "true")
 
 
+def fill_in_wrong(page: Page) -> None:
+    """The form comes back with what is wrong at its field."""
+    page.locator('[name="in.trials"]').fill("many")
+    page.locator("[name=envs]").fill("NO_VALUE")
+    page.locator(".launch-form [type=submit]").click()
+    expect(page.get_by_role("alert")).to_be_visible()
+
+
 def log_in(page: Page) -> None:
     page.fill("#id_username", ADMIN)
     page.fill("#id_password", ADMIN)
@@ -155,6 +163,8 @@ STATES = [
     State("run, updates stopped", "{scene}?action=a0-refusing", lose_connection),
     State("run, a dialog that could not be loaded", "{scene}", fail_dialog),
     State("run, failed, and what failed first", "{earlier}"),
+    State("run, run again", "{live}/rerun"),
+    State("run, run again, wrong", "{live}/rerun", fill_in_wrong),
     State("run, not claimed", "{unclaimed}"),
     State("run log", "{ended}/log"),
     State("run log, filtered", "{live}/log?level=error"),
