@@ -25,7 +25,7 @@ MAX_REASON = 2000
 class AbortAnswer:
     """What an abort found. reached: the non-terminal actions that it reached; stopped: of these, ended at once.
 
-    forced: what still runs is not given its grace periods, whoever asked first.
+    forced: what still runs is not given its grace periods, whoever asked first. is_task: of one that could run again.
     """
 
     outcome: Literal["requested", "already_requested", "already_ended", "forced"]
@@ -36,6 +36,7 @@ class AbortAnswer:
     ended_ago_ms: int | None = None
     reached: int = 0
     stopped: int = 0
+    is_task: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +214,7 @@ def abort_row(
     return AbortAnswer(
         "requested", row.phase, at, actor, reason,
         reached=sum(1 for one in reached if one.abort_id == abort.pk), stopped=stopped,
+        is_task=row.spec_id is not None,
     )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.csrf import ensure_csrf_cookie
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from runs.domain import errors
-from runs.domain.addresses.pages import action_path
+from runs.domain.addresses.pages import action_path, rerun_path
 from runs.domain.names import ROOT, ActionRef, RunRef
 from runs.domain.selections import Selection, select
 from runs.domain.status import HAD_ENDED
@@ -63,7 +63,7 @@ async def ask_for_one(request: HttpRequest, ref: RunRef) -> dict[str, Any]:
     before = format_duration(answer.ended_ago_ms) if answer.ended_ago_ms is not None else ""
     return {
         "answer": answer, "name": action or ref.name, "is_run": is_run, "outcome": answer.outcome, "before": before,
-        "had_ended": HAD_ENDED.get(answer.phase, ""),
+        "had_ended": HAD_ENDED.get(answer.phase, ""), "again": rerun_path(ActionRef(ref, action or ROOT)),
     }  # fmt: skip
 
 

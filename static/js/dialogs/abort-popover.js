@@ -146,6 +146,16 @@ export function showAbort(answer, url, name) {
   if (target && row) target.textContent = titleOf(row);
   const box = toast(answer.body.querySelector("p").innerHTML);
   if (answer.body.querySelector("[data-without-reason]")) offerReason(box, url, name);
+  const again = answer.body.querySelector("a[data-rerun]");
+  if (again) offerRerun(box, again.getAttribute("href"));
+}
+
+/** @param {HTMLElement} box the toast @param {string} url of the form */
+function offerRerun(box, url) {
+  const offer = document.createElement("span");
+  offer.dataset.rerun = "";
+  offer.append(" · ", Object.assign(document.createElement("a"), { href: url, textContent: "run again" }));
+  box.firstElementChild.append(offer);
 }
 
 /** A condition, whose Abort is rare, and a button that is only an icon: Shift does not help there.

@@ -207,7 +207,7 @@ def test_a_reason_is_added_afterwards_by_keys_and_the_row_has_it(page: Page, ser
     first, second = (one["name"] for one in server.named(run, "long_sleeper")[:2])
     open_run(page, server, run)
     abort_row_at_once(page, first)
-    expect(toasts(page)).to_have_text(f"Aborting long_sleeper {first} · add a reason")
+    expect(toasts(page)).to_have_text(f"Aborting long_sleeper {first} · add a reason · run again")
     expect(row(page, first).locator(".status")).to_have_text(
         "Aborted: no reason given · someone at the dashboard"
     )

@@ -11,7 +11,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from runs.domain.phases import Phase
 from tests.support.pages.axe import SCHEMES, violations
-from tests.support.pages.run_page import run_url
+from tests.support.pages.run_page import abort_row_at_once, dialog, open_run, run_url, toasts
+from tests.support.server.commands import in_database
 from tests.support.server.server import Server
 
 pytestmark = pytest.mark.e2e
@@ -181,6 +182,33 @@ def test_without_javascript_on_a_phone_it_runs_again_with_variables_and_a_name(
     assert new_run(plain_page, failed) == "without-scripts"
     assert "yesterday: 400, fast" in output_of(server, "without-scripts")
     assert plain_page.locator("#main").get_by_text("Rerun of").is_visible()
+
+
+def test_what_was_just_aborted_is_run_again_from_its_toast(page: Page, server: Server):
+    run = server.submit("examples/external_abort.py", "main", "--n", "1", "--sleep_for", "3600")
+    server.wait_running(run, "long_sleeper", 1)
+    (sleeper,) = server.named(run, "long_sleeper")
+    open_run(page, server, run)
+    abort_row_at_once(page, sleeper["name"])
+    toasts(page).get_by_role("link", name="run again").click()
+
+    expect(page.get_by_role("heading", name="Run long_sleeper again")).to_be_visible()
+    expect(field(page, "sleep_for")).to_have_value("3600.0")
+    field(page, "sleep_for").fill("0.1")
+    page.keyboard.press("Enter")
+    again = new_run(page, run)
+    assert server.wait_ended(again) is Phase.SUCCEEDED
+    server.abort(run)
+
+
+def test_the_toast_about_a_condition_offers_no_rerun(page: Page, server: Server):
+    in_database(server, "from tests.support.showcase import make_everything as m; m('asking')")
+    open_run(page, server, "asking", "?action=a0-ship")
+    page.locator("#panel-pane [data-abort]").click()
+    dialog(page).locator("[type=submit]").click()
+
+    expect(toasts(page)).to_contain_text("a0-ship")
+    expect(toasts(page).get_by_role("link", name="run again")).to_have_count(0)
 
 
 def test_a_recovery_from_the_form_takes_over_what_succeeded(page: Page, server: Server, failed: str):
