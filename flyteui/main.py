@@ -23,6 +23,7 @@ COMMANDS: dict[str, dict[str, str]] = {
     },
     "See and stop": {
         "abort": "abort a run, an action, or many actions",
+        "rerun": "run a run or an action again, with changes",
         "doctor": "look for what is wrong, and say what to do",
     },
     "Keep": {

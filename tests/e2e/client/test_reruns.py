@@ -6,7 +6,8 @@ from typing import Any
 
 from runs.domain.phases import Phase
 from tests.e2e.client.test_recovery import rerun
-from tests.support.server.server import Server
+from tests.support.server.commands import manage
+from tests.support.server.server import RUN_URL, Server
 
 FILE = "tests/workflows/reruns.py"
 
@@ -52,3 +53,16 @@ def test_one_action_runs_again_as_a_run_of_its_own(server: Server):
     assert [server.wait_ended(one) for one in (same, other)] == [Phase.SUCCEEDED] * 2
     assert "9" in server.cli("get", "io", same)
     assert "25" in server.cli("get", "io", other)
+
+
+def test_our_own_command_asks_the_same_server(server: Server):
+    run = server.submit(FILE, "main", "--n", "20")
+    assert server.wait_ended(run) is Phase.FAILED
+
+    printed = manage(server, "rerun", run, "--input", "limit=1000", "--env", "MODE=fast", "--recover")
+
+    found = RUN_URL.search(printed)
+    assert found, printed
+    assert server.wait_ended(found.group(4)) is Phase.SUCCEEDED
+    assert "it: 400, fast" in server.cli("get", "io", found.group(4))
+    assert server.phases(found.group(4), "square") == [Phase.RECOVERED]
