@@ -14,6 +14,7 @@ from runs.domain.errors import Invalid
 Value = bool | int | float | str
 
 MAX_TEXT = 10_000
+MAX_COMMENT = 2_000
 MAX_INTEGER = 2**63 - 1
 TRUE = frozenset({"true", "yes", "y", "t", "1"})
 FALSE = frozenset({"false", "no", "n", "f", "0"})
@@ -42,6 +43,11 @@ class Question:
     prompt: str
     is_markdown: bool
     description: str
+
+    @property
+    def is_approval(self) -> bool:
+        """Whether it is answered with a yes or a no."""
+        return self.type == "boolean"
 
     def read(self, given: Value | Typed) -> Value:
         """The value, if it is of this condition's type; Invalid else. No number is made of another kind of number."""
@@ -75,6 +81,14 @@ def read_question(detail: bytes) -> Question:
 
 def is_possible_type(message: types_pb2.LiteralType) -> bool:
     return message.WhichOneof("type") == "simple" and message.simple in _TYPES
+
+
+def check_comment(text: str) -> str:
+    """What is said with a value, without white space around it. Raises Invalid when it is too long."""
+    comment = "\n".join(text.strip().splitlines())
+    if len(comment) > MAX_COMMENT:
+        raise Invalid(f"the comment has {len(comment):,} characters; at most {MAX_COMMENT:,} are kept")
+    return comment
 
 
 # --- what people type -------------------------------------------------------------------------------------------

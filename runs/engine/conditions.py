@@ -36,14 +36,15 @@ def signal_condition(
     *,
     actor: str,
     parent: str = "",
+    comment: str = "",
     clock: Callable[[], datetime] = wall_time,
 ) -> SignalAnswer:
-    """Give a condition its value; it SUCCEEDS, and its parent goes on. The same value again changes nothing.
+    """Give a condition its value; it SUCCEEDS, and its parent goes on. The same value again changes nothing, the comment neither.
 
-    Raises NotFound, Invalid (the value is not of the condition's type; `parent` is named and is another action), or
-    Conflict (it is no condition, has ended, or was signalled with another value).
+    Raises NotFound, Invalid (the value is not of the condition's type; the comment is too long; `parent` is named and is another
+    action), or Conflict (it is no condition, has ended, or was signalled with another value).
     """
-    at = clock()
+    at, said = clock(), conditions.check_comment(comment)
     with transaction.atomic(), open_run(find_run_id(ref.run)) as book:
         row = book.get(ref.name)
         question = _question(row)
@@ -52,8 +53,9 @@ def signal_condition(
         if not row.is_live:
             return _answer_again(row, question, value)
         book.move(
-            row, Phase.SUCCEEDED, cause=Cause.SIGNALLED, actor=actor, at=at, value=conditions.to_bytes(value)
-        )
+            row, Phase.SUCCEEDED, cause=Cause.SIGNALLED, actor=actor, at=at,
+            value=conditions.to_bytes(value), comment=said,
+        )  # fmt: skip
         return SignalAnswer(value, actor, at, is_new=True)
 
 

@@ -143,6 +143,9 @@ class Action(models.Model):
     value = models.BinaryField(
         default=b"", help_text="of a condition: the Literal that it was signalled with"
     )
+    comment = models.TextField(
+        blank=True, default="", help_text="of a condition: what was said with its value, as it was typed"
+    )
     abort = models.ForeignKey(Abort, models.SET_NULL, null=True, related_name="actions")
     delivered_at = models.DateTimeField(null=True, help_text="when the executor cancelled the asyncio task")
     forced_at = models.DateTimeField(
@@ -205,6 +208,10 @@ class Action(models.Model):
                 fields=["run", "ended_at", "id", "parent"],
                 name="action_failures",
                 condition=Q(phase__in=[Phase.FAILED, Phase.TIMED_OUT]),
+            ),
+            # What waits for somebody, in all runs (runs/queries/conditions/waiting.py).
+            models.Index(
+                fields=["created_at", "id", "run"], name="action_paused", condition=Q(phase=Phase.PAUSED)
             ),
             models.Index(fields=["due_at"], name="action_due", condition=Q(due_at__isnull=False)),
             models.Index(

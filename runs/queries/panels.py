@@ -43,11 +43,13 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The value that a condition was signalled with, by whom and when."""
+    """The value that a condition was signalled with, by whom and when, and what they said. words: the value as people say it."""
 
     text: str
+    words: str
     actor: str
     at: datetime | None
+    comment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -261,7 +263,9 @@ def _find_answer(action: Action) -> Answer | None:
     plain = literals.to_plain(literals_pb2.Literal.FromString(bytes(action.value)))
     text = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, default=str)
     event = ActionEvent.objects.filter(action_id=action.pk, cause=Cause.SIGNALLED).order_by("id").last()
-    return Answer(text, event.actor if event else "", event.at if event else action.ended_at)
+    words = ("Approved" if plain else "Rejected") if isinstance(plain, bool) else text
+    actor, at = (event.actor, event.at) if event else ("", action.ended_at)
+    return Answer(text, words, actor, at, action.comment)
 
 
 def _find_alone(action: Action) -> Alone | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runs.domain.errors import Invalid, NotFound
@@ -29,8 +30,12 @@ def find_report(panel: Panel) -> Report | None:
     """The newest report of the action's attempts, or None. No statement."""
     if panel.kind != "task":
         return None
-    folders = dict.fromkeys([panel.output_uri, *(line.output_uri for line in reversed(panel.attempts))])
-    for folder in [folder for folder in folders if folder][:MAX_LOOKED_AT]:
+    return find_in([panel.output_uri, *(line.output_uri for line in reversed(panel.attempts))])
+
+
+def find_in(folders: Iterable[str]) -> Report | None:
+    """The first report in these folders of outputs, of which some may be "". No statement."""
+    for folder in [folder for folder in dict.fromkeys(folders) if folder][:MAX_LOOKED_AT]:
         uri = storage.join(folder, FILE)
         size = _find_size(uri)
         if size is not None:

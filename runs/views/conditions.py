@@ -13,6 +13,7 @@ from runs.domain.addresses.pages import action_path
 from runs.domain.names import ActionRef, RunRef
 from runs.engine.conditions import signal_condition
 from runs.queries import panels
+from runs.queries.conditions.evidence import list_evidence
 from runs.queries.runs import get_run
 from runs.store import database
 from runs.views.errors import error_page, reader_view
@@ -21,7 +22,7 @@ from runs.views.requests import actor_of, is_fragment
 
 @require_http_methods(["GET", "POST"])
 async def signal(request: HttpRequest, *, project: str, domain: str, run: str, action: str) -> HttpResponse:
-    """GET: what the condition asks, and the form. POST: give it its value, the field `value`, as a person typed it.
+    """GET: what the condition asks, and the form. POST: give it its value, the field `value`, as a person typed it, and perhaps a `comment`.
 
     A POST is answered with 204 to a script; without one, both lead to the action.
     """
@@ -31,7 +32,8 @@ async def signal(request: HttpRequest, *, project: str, domain: str, run: str, a
     if (text := request.POST.get("value")) is None:
         return error_page(request, errors.Invalid("the field `value` is missing"))
     try:
-        await database.write(signal_condition, ref, conditions.Typed(text), actor=await actor_of(request))
+        actor, comment = await actor_of(request), request.POST.get("comment", "")
+        await database.write(signal_condition, ref, conditions.Typed(text), actor=actor, comment=comment)
     except errors.FlyteUIError as error:
         return error_page(request, error)
     if is_fragment(request):
@@ -48,7 +50,8 @@ def question(request: HttpRequest, *, ref: ActionRef) -> HttpResponse:
         raise errors.NotFound(f"action {ref.name!r} is not a condition")
     if not is_fragment(request):
         return to_action(ref)
-    return render(request, "runs/dialogs/_answer_dialog.html", {"head": head, "panel": panel})
+    context = {"head": head, "panel": panel, "evidence": list_evidence(head.id, panel)}
+    return render(request, "runs/dialogs/_answer_dialog.html", context)
 
 
 def to_action(ref: ActionRef) -> HttpResponseRedirect:

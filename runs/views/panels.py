@@ -14,6 +14,7 @@ from runs.domain.logs.places import LinePlace, read_place
 from runs.domain.names import RunRef
 from runs.queries import declared, panels, reports
 from runs.queries.aborts import previews
+from runs.queries.conditions.evidence import list_evidence
 from runs.queries.logs import action_log
 from runs.queries.runs import RunHead, get_run
 from runs.queries.waits import get_unclaimed
@@ -111,7 +112,12 @@ def _content(
             culprit = (
                 action_log.find_culprit(found.id, found.attempt, found.error_code) if is_failed else None
             )
-            return {"commands": commands, "told": declared.get_declarations(found.id), "culprit": culprit}
+            return {
+                "commands": commands,
+                "told": declared.get_declarations(found.id),
+                "culprit": culprit,
+                "evidence": list_evidence(head.id, found),
+            }
     return {}
 
 

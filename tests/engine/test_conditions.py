@@ -218,3 +218,27 @@ def test_a_signal_and_an_abort_at_once_leave_one_end():
     else:
         assert (action.phase, bytes(action.value)) == (Phase.ABORTED, b"")
         assert isinstance(results[0], Conflict)
+
+
+@pytest.mark.django_db
+def test_a_comment_is_kept_with_the_first_answer_and_with_no_other():
+    scene = play()
+    ref = ActionRef(scene.ref, "q")
+
+    signal_condition(ref, True, actor="ann", comment="  two\r\nlines ")
+    signal_condition(ref, True, actor="bob", comment="me too")
+
+    assert scene.action("q").comment == "two\nlines"
+
+
+@pytest.mark.django_db
+def test_a_comment_that_is_too_long_is_refused_and_the_condition_waits_on():
+    scene = play()
+    ref = ActionRef(scene.ref, "q")
+
+    with pytest.raises(Invalid, match="the comment has 2,001 characters; at most 2,000 are kept"):
+        signal_condition(ref, True, actor="ann", comment="c" * 2001)
+
+    assert scene.phase("q") is Phase.PAUSED
+    signal_condition(ref, True, actor="ann", comment="c" * 2000)
+    assert len(scene.action("q").comment) == 2000

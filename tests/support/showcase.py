@@ -24,6 +24,21 @@ SIMPLE = {
     "float": types_pb2.FLOAT,
     "string": types_pb2.STRING,
 }
+PROMPT = """\
+# Publish the model?
+
+The run reached **0.93** on the *held-out* set; see the [notes](https://example.com/notes/a-rather-long-address-of-a-page).
+
+| split | accuracy |
+|-------|---------:|
+| train | 0.97     |
+| test  | 0.93     |
+
+1. Read the report.
+2. Look at `confusion.png`.
+
+> Whoever approves is on call tonight.
+"""
 STACK = """\
 Task env.train (a0-refusing)
   File "train.py", line 31, in train
@@ -33,9 +48,13 @@ Task env.train (a0-refusing)
 """
 
 
-def make_condition(run: Run, name: str, kind: str, prompt: str, **fields: object) -> Action:
+def make_condition(
+    run: Run, name: str, kind: str, prompt: str, *, markdown: bool = False, **fields: object
+) -> Action:
     """A condition that waits for a value of this type."""
     message = run_definition_pb2.ConditionAction(name=name, prompt=prompt)
+    if markdown:
+        message.prompt_type = run_definition_pb2.CONDITION_PROMPT_TYPE_MARKDOWN
     message.type.simple = SIMPLE[kind]
     fields = {"phase": Phase.PAUSED, "short_name": name, "task_name": name, **fields}
     return factories.make_action(
@@ -46,7 +65,10 @@ def make_condition(run: Run, name: str, kind: str, prompt: str, **fields: object
 
 def answered_with(run: Run, name: str, kind: str, prompt: str, value: conditions.Value) -> Action:
     """A condition that somebody has answered."""
-    action = make_condition(run, name, kind, prompt, phase=Phase.SUCCEEDED, value=conditions.to_bytes(value))
+    said = "The numbers are those of last week.\nGo."
+    action = make_condition(
+        run, name, kind, prompt, phase=Phase.SUCCEEDED, value=conditions.to_bytes(value), comment=said
+    )
     factories.make_event(action, Phase.SUCCEEDED, before=Phase.PAUSED, cause=Cause.SIGNALLED, actor="carol")
     return action
 
@@ -96,6 +118,7 @@ def make_everything(name: str) -> Run:
     make_condition(run, "ship", "boolean", "Ship it?", deadline_at=now + timedelta(minutes=9))
     make_condition(run, "rows", "integer", "How many rows may be wrong?")
     make_condition(run, "rate", "float", "Which rate?")
+    make_condition(run, "long", "boolean", PROMPT, markdown=True)
     make_condition(run, "note", "string", "What shall the release be called?")
     answered_with(run, "reviewed", "boolean", "Reviewed?", value=True)
     child("cached", Phase.SUCCEEDED, cache_status=2)

@@ -12,8 +12,12 @@ from flyteidl2.core import types_pb2
 from flyteidl2.workflow import run_definition_pb2
 
 from runs.domain import conditions
+from runs.domain.names import RunRef
 from runs.domain.phases import Kind, Phase
-from runs.models import Action, ActionEvent
+from runs.models import Action, ActionEvent, Attempt
+from runs.queries import panels
+from runs.queries.conditions.evidence import list_evidence
+from runs.store import storage
 from tests.support import factories, showcase
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -91,14 +95,17 @@ def test_the_dialog_has_the_form_of_the_panel_and_ids_of_its_own(question: Actio
     assert 'id="panel-answer-error"' in panel.content.decode()
 
 
-def test_a_boolean_is_answered_with_yes_or_no():
+def test_a_boolean_is_approved_or_rejected():
     run = factories.make_run()
     showcase.make_condition(run, "ship", "boolean", "Ship <it>?")
 
     text = Client().get(f"{RUN}/actions/a0-ship/signal", headers=FRAGMENT).content.decode()
 
     assert "Ship &lt;it&gt;?" in text
-    assert re.findall(r'value="(\w+)"[^>]*>(\w+)</button>', text) == [("true", "Yes"), ("false", "No")]
+    assert re.findall(r'value="(\w+)"[^>]*>(\w+)</button>', text) == [
+        ("true", "Approve"),
+        ("false", "Reject"),
+    ]
 
 
 def test_a_dialog_that_comes_late_says_who_answered_and_what(question: Action):
@@ -132,3 +139,60 @@ def test_what_is_no_condition_asks_nothing(question: Action):
 
     assert answer.status_code == 404
     assert "is not a condition" in html.unescape(answer.content.decode())
+
+
+def test_a_comment_is_kept_and_shown_with_the_answer():
+    run = factories.make_run()
+    asked = showcase.make_condition(run, "ship", "boolean", "Ship it?")
+    url = f"{RUN}/actions/a0-ship"
+
+    Client().post(f"{url}/signal", {"value": "false", "comment": "Not <before> Monday"}, headers=FRAGMENT)
+
+    asked.refresh_from_db()
+    assert asked.comment == "Not <before> Monday"
+    text = Client().get(url, headers=FRAGMENT).content.decode()
+    assert "<b>Rejected</b> <code>false</code>" in text
+    assert "Not &lt;before&gt; Monday" in text
+
+
+def test_a_prompt_is_markdown_where_the_task_says_so():
+    run = factories.make_run()
+    showcase.make_condition(run, "one", "boolean", "**Ship** <it>?", markdown=True)
+    showcase.make_condition(run, "other", "boolean", "**Ship** <it>?")
+
+    one, other = (
+        Client().get(f"{RUN}/actions/a0-{name}/signal", headers=FRAGMENT).content.decode()
+        for name in ("one", "other")
+    )
+
+    assert "<strong>Ship</strong> &lt;it&gt;?" in one
+    assert "**Ship** &lt;it&gt;?" in other
+
+
+def test_a_question_leads_to_the_reports_and_outputs_that_there_are():
+    run = factories.make_run()
+    root = run.actions.get()
+    folder = storage.attempt_uri(storage.run_base(RunRef("flytesnacks", "development", "run1")), "a0-eval", 1)
+    done = factories.make_action(
+        run, "a0-eval", parent=root, phase=Phase.SUCCEEDED, short_name="evaluate", output_uri=folder
+    )
+    factories.make_action(
+        run, "a0-bad", parent=root, phase=Phase.FAILED, short_name="broken", output_uri=folder
+    )
+    storage.write_bytes(storage.join(folder, "report.html"), b"<p>fine</p>")
+    Attempt.objects.create(action=done, number=1, output_uri=folder)
+    showcase.make_condition(run, "ship", "boolean", "Ship it?")
+
+    text = Client().get(f"{RUN}/actions/a0-ship/signal", headers=FRAGMENT).content.decode()
+
+    links = re.findall(r'href="([^"]+)"', text)
+    assert links == [f"{RUN}?action=a0-eval&amp;tab=report", f"{RUN}?action=a0-eval&amp;tab=outputs"]
+
+
+def test_what_there_is_to_look_at_takes_three_statements(django_assert_num_queries):
+    run = factories.make_run("5")
+    showcase.make_condition(run, "ship", "boolean", "Ship it?")
+    panel = panels.get_panel(run.pk, "a0-ship")
+
+    with django_assert_num_queries(3):
+        assert list_evidence(run.pk, panel) == ()

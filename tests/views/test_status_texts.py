@@ -255,7 +255,7 @@ def test_a_retry_that_waits_says_when_it_goes_on(run: Run):
 @pytest.mark.parametrize(
     ("name", "control"),
     [
-        ("a0-ship", '<button type="submit" class="button" name="value" value="true"'),
+        ("a0-ship", '<button type="submit" class="button primary" name="value" value="true"'),
         ("a0-rows", 'inputmode="numeric" required'),
         ("a0-rate", 'inputmode="decimal" required'),
         ("a0-note", '<input name="value" data-first autocomplete="off" aria-describedby'),
@@ -271,7 +271,10 @@ def test_a_question_has_a_form_of_its_type(run: Run, name: str, control: str):
 def test_an_answered_question_says_with_what_by_whom_and_when(run: Run):
     text = words(panel("a0-reviewed"))
 
-    assert "Answered Reviewed? Value true boolean By carol At" in text
+    assert (
+        "Answered Reviewed? Answer Approved true boolean Comment The numbers are those of last week. Go. By carol At"
+        in text
+    )
     assert "<form" not in panel("a0-reviewed")
 
 

@@ -15,7 +15,7 @@ export class AnswerDialog extends HTMLElement {
       if (event.target === this.dialog || event.target.closest("[data-close], [data-abort]")) this.dialog.close();
     });
     this.addEventListener("keydown", (event) => {
-      // The Enter that opened the dialog may still be held down; it must not press Yes.
+      // The Enter that opened the dialog may still be held down; it must not press Approve.
       if (event.key === "Enter" && event.repeat) event.preventDefault();
     });
     this.addEventListener("condition-answered", () => {

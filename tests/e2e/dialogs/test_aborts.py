@@ -250,7 +250,7 @@ def test_conditions_are_answered_from_the_row_and_the_panel(page: Page, server: 
 
     row(page, names["ok"]).get_by_role("button", name="Answer").click()
     expect(dialog(page)).to_contain_text("Is it **fine**?")
-    expect(dialog(page).get_by_role("button", name="Yes")).to_be_focused()
+    expect(dialog(page).get_by_role("button", name="Approve")).to_be_focused()
     page.keyboard.press("Enter")
     expect_phase(page, names["ok"], "succeeded")
     expect(dialog(page)).to_have_count(0)

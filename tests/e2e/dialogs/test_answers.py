@@ -64,10 +64,10 @@ def test_a_boolean_is_answered_over_its_row_with_keys_alone(page: Page, server: 
     page.keyboard.press("Enter")
 
     expect(dialog(page)).to_contain_text("Ship it?")
-    expect(dialog(page).get_by_role("button", name="Yes")).to_be_focused()
+    expect(dialog(page).get_by_role("button", name="Approve")).to_be_focused()
     expect(page.locator("#panel-pane")).to_be_hidden()
     page.keyboard.press("Tab")
-    expect(dialog(page).get_by_role("button", name="No", exact=True)).to_be_focused()
+    expect(dialog(page).get_by_role("button", name="Reject")).to_be_focused()
     page.keyboard.press("Enter")
 
     expect(dialog(page)).to_have_count(0)
@@ -112,7 +112,7 @@ def test_a_held_enter_opens_the_dialog_and_answers_nothing(page: Page, server: S
     row(page, "a0-ship").get_by_role("button", name="Answer").focus()
 
     page.keyboard.down("Enter")
-    expect(dialog(page).get_by_role("button", name="Yes")).to_be_focused()
+    expect(dialog(page).get_by_role("button", name="Approve")).to_be_focused()
     sent: list[str] = []
 
     def note(request: Request) -> None:

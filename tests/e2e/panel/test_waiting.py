@@ -95,7 +95,7 @@ def test_a_panel_that_cannot_be_loaded_waits_for_nothing(failing_page: Page, pla
             "Counting", "running: cancelled",
         ),
         (
-            "#action-a0-ship [data-answer]", "**/a0-ship/signal", "ship a0-ship", "Ship it?", "Yes",
+            "#action-a0-ship [data-answer]", "**/a0-ship/signal", "ship a0-ship", "Ship it?", "Approve",
         ),
     ],
     ids=["run", "group", "phase", "condition"],
