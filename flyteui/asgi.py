@@ -23,7 +23,12 @@ django_application = get_asgi_application()
 from runs.access.checks import refuse_exposure  # noqa: E402
 from runs.api.asgi import application as connect_application  # noqa: E402
 from runs.sockets.executors import ExecutorConsumer  # noqa: E402
-from runs.sockets.pages import ExecutorListConsumer, RunConsumer, RunListConsumer  # noqa: E402
+from runs.sockets.pages import (  # noqa: E402
+    ExecutorListConsumer,
+    RunConsumer,
+    RunListConsumer,
+    WaitingConsumer,
+)
 from runs.sockets.workers import WorkerConsumer  # noqa: E402
 
 # Whatever serves this application: it must not be open to everybody.
@@ -60,6 +65,7 @@ pages = PageSockets(
             route(RunConsumer.route, RunConsumer),
             route(ExecutorListConsumer.route, ExecutorListConsumer),
             route(RunListConsumer.route, RunListConsumer),
+            route(WaitingConsumer.route, WaitingConsumer),
             everything_else(NO_SUCH_SOCKET),
         ]
     ),

@@ -79,6 +79,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACTION}/report", panels.report, name="report"),
     path("docs/", docs.docs_page, name="docs"),
     path("docs/<path:path>", docs.docs_page, name="docs-file"),
+    path("waiting/", conditions.waiting, name="waiting"),
     path("audit/", audit.audit_page, name="audit"),
     path("secrets/", secrets.secrets_page, name="secrets"),
     path("secrets/new", secrets.new_secret, name="new-secret"),

@@ -126,6 +126,7 @@ URLS: dict[str, Rule] = {
     "rerun": Rule(Role.EDITOR, Deed.SUBMIT),
     "aborts-preview": Rule(Role.OPERATOR),
     "panel": READ,
+    "waiting": LISTED,
     "signal": SIGNAL,
     "share": Rule(Role.OPERATOR, Deed.SHARE),
     "waits": READ,
@@ -170,6 +171,7 @@ URLS: dict[str, Rule] = {
 SOCKETS: dict[str, Rule] = {
     "ws/run/<int:run_id>/": READ,
     "ws/runs/<str:project>/<str:domain>/": READ,
+    "ws/waiting/": LISTED,
     "ws/executors/": READ,
     "ws/executor/": OWN,
     "ws/worker/": OWN,

@@ -33,6 +33,7 @@ STATUS_LABELS: dict[str, str] = {
 STOPPABLE = frozenset({"paused", "running", "initializing", "waiting-for-resources", "queued"})
 
 NO_REASON = "no reason given"  # what people read of an abort that has none
+NEEDS_ANSWER = "Needs an answer"  # what list and header say of a run in which a condition waits
 CACHE_HIT = 2  # Flyte's CatalogCacheStatus number
 LIMITS = {MAX_RUNTIME: "max runtime", QUEUED_TIMEOUT: "time in the queue", DEADLINE: "deadline"}
 # How the answer to an abort that came too late says what the action had come to.

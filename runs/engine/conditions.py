@@ -17,6 +17,7 @@ from runs.domain.phases import Cause, Kind, Phase
 from runs.engine.aborts import find_run_id
 from runs.engine.book import Book, Row, open_run
 from runs.models import Action, ActionEvent
+from runs.store import hints
 from runs.store.clock import wall_time
 
 
@@ -56,6 +57,7 @@ def signal_condition(
             row, Phase.SUCCEEDED, cause=Cause.SIGNALLED, actor=actor, at=at,
             value=conditions.to_bytes(value), comment=said,
         )  # fmt: skip
+        hints.publish(hints.WAITING)
         return SignalAnswer(value, actor, at, is_new=True)
 
 

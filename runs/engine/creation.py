@@ -153,6 +153,8 @@ def add_action(
         action = Action(
             run=book.run, phase=new.phase, task_name=new.title, short_name=new.title, detail=new.detail
         )
+        if new.kind is Kind.CONDITION:
+            hints.publish(hints.WAITING)
         if new.timeout_seconds:
             action.deadline_at = action.due_at = at + timedelta(seconds=new.timeout_seconds)
     if parent.new is not None:

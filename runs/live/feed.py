@@ -15,9 +15,11 @@ from typing import Any
 
 from django.utils import timezone
 
+from runs.domain.roles import Role, Subject, projects_with
 from runs.domain.timeline import to_ms
 from runs.protocol.constants import HEARTBEAT_SECONDS
 from runs.protocol.messages import Ack, Asked, Focus, Hello, Message, Select
+from runs.queries.conditions.waiting import count_waiting
 from runs.store import database, metrics
 from runs.tree.read_only import without_controls
 
@@ -34,6 +36,7 @@ class Feed(ABC):
 
     name: str  # in the numbers of /metrics
     reads_only = False  # whoever reads the page may not abort, answer or drain
+    subject: Subject | None = None  # whoever reads the page; None: nobody is told what waits for an answer
 
     def __init__(self, send: Send) -> None:
         self._send = send
@@ -48,6 +51,10 @@ class Feed(ABC):
         self._hellos = 0
         self._hellos_taken = 0
         self._gap = MIN_GAP_SECONDS
+        self._waiting: int | None = None  # how many conditions wait, as counted last
+        self._waiting_told: int | None = (
+            None  # and as the page was told; None: it has what it was loaded with
+        )
         self._frames_due = float(BURST)  # how many may go out now; one more with each gap that passes
         self._counted_at = 0.0
 
@@ -70,6 +77,7 @@ class Feed(ABC):
         if isinstance(message, Hello):
             # A page that found a gap sends another hello, and does not acknowledge the frame that it dropped.
             self._hellos += 1
+            self._waiting_told = None
             self._credit.set()
             self._greeted.set()
 
@@ -97,15 +105,18 @@ class Feed(ABC):
             self._asked.clear()
             content = await database.read(self._measured)
             self.after_compose()
+            is_known = self._waiting_told in {None, self._waiting}
             if content is not None:
                 await self._emit({"content": content, "swap": "none", **self.extras})
                 await self._pause()
-            elif time.monotonic() - self._sent_at >= self.heartbeat:
+            elif not is_known or time.monotonic() - self._sent_at >= self.heartbeat:
                 await self._emit({})
 
     def _measured(self) -> str | None:
         begun = time.thread_time()
         content = self.compose()
+        if self.subject is not None:
+            self._waiting = count_waiting(projects_with(self.subject, Role.VIEWER))
         if content is not None and self.reads_only:
             content = without_controls(content)
         if content is not None:
@@ -120,12 +131,14 @@ class Feed(ABC):
         self._credit.clear()
         self._sent_at = time.monotonic()
         self._number += 1
-        when = {
+        when: dict[str, Any] = {
             "seq": self.seq,
             "now": to_ms(timezone.now()),
             "number": self._number,
             "heartbeat": self.heartbeat,
         }
+        if self._waiting != self._waiting_told:
+            self._waiting_told = when["waiting"] = self._waiting
         await self._send(json.dumps(frame | when))
 
     async def _pause(self) -> None:

@@ -1,4 +1,4 @@
-"""The feeds of the lists: runs, and executors."""
+"""The feeds of the lists: runs, executors, and what waits for an answer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from django.template.loader import render_to_string
 from runs.live.feed import Feed, Send
 from runs.protocol.messages import Asked, Hello, List
 from runs.queries import executors, run_list
+from runs.queries.conditions.waiting import list_waiting
 from runs.tree.render import partial
 
 
@@ -51,3 +52,22 @@ class RunListFeed(Feed):
             return None
         self._html = html
         return partial("runs", html, "innerMorph")
+
+
+class WaitingFeed(Feed):
+    """The conditions of all runs that the reader may see. Answers are hinted at; aborts and timeouts are seen by the poll."""
+
+    name = "waiting"
+
+    def __init__(self, send: Send) -> None:
+        super().__init__(send)
+        self._html = ""
+
+    def compose(self) -> str | None:
+        is_new = self.takes_hello()
+        page = list_waiting(self.subject) if self.subject is not None else None
+        html = render_to_string("runs/conditions/_waiting.html", {"page": page})
+        if html == self._html and not is_new:
+            return None
+        self._html = html
+        return partial("waiting", html, "innerMorph")

@@ -35,6 +35,13 @@ def find_first_cause(run_id: int) -> int | None:
     return found[0] if found else None
 
 
+def find_first_paused(run_id: int) -> int | None:
+    """The id of the first condition that waits. One statement, on the index action_phases."""
+    paused = Action.objects.filter(run_id=run_id, phase=Phase.PAUSED).extra(select={"bits": STATUS_BITS})  # noqa: S610 -- a constant
+    found = paused.order_by("pk").values_list("pk", "bits").iterator(chunk_size=100)
+    return next((pk for pk, bits in found if status_of_bits(bits) == Phase.PAUSED.slug), None)
+
+
 def measure(run_id: int) -> tuple[int, int]:
     """How many actions a run has, and the sequence number of its last change, -1 without any. Two statements, on indexes."""
     actions = Action.objects.filter(run_id=run_id)

@@ -7,7 +7,7 @@ import shlex
 import sys
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -37,6 +37,7 @@ from runs.domain.errors import Invalid
 from runs.domain.listings import EVERYTHING, Listing, read_listing
 from runs.domain.names import ROOT
 from runs.domain.phases import Phase
+from runs.domain.status import NEEDS_ANSWER
 from runs.domain.timeline import between_ms, format_duration
 from runs.models import Action, Run
 from runs.queries.rows import ROW_FIELDS, ActionRow, to_row
@@ -93,6 +94,20 @@ class RunRow:
     root: ActionRow
     duration: str
     bar: Bar
+
+    @property
+    def needs_answer(self) -> bool:
+        """Whether a condition in it waits; the counts of its bar say so."""
+        goes_on = not (self.root.is_terminal or self.root.is_aborting)
+        return goes_on and any(part.slug == Phase.PAUSED.slug for part in self.bar.parts)
+
+    @property
+    def status(self) -> str:
+        return Phase.PAUSED.slug if self.needs_answer else self.root.status
+
+    @property
+    def status_label(self) -> str:
+        return NEEDS_ANSWER if self.needs_answer else self.root.status_label
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +190,12 @@ def _matching(project: str, domain: str, listing: Listing, now: datetime) -> Que
         runs = runs.alias(label=_label(key))
         runs = runs.filter(label__isnull=False) if value is None else runs.filter(label=value)
     if listing.phases or listing.task:
-        runs = runs.filter(Exists(_roots(listing)))
+        is_wanted = Q(Exists(_roots(listing)))
+        if Phase.PAUSED in listing.phases:
+            paused = Action.objects.filter(run=OuterRef("pk"), phase=Phase.PAUSED)
+            of_task = Q(Exists(_roots(replace(listing, phases=frozenset())))) if listing.task else Q()
+            is_wanted |= Q(Exists(paused)) & of_task
+        runs = runs.filter(is_wanted)
     return runs
 
 

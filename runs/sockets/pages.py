@@ -18,7 +18,7 @@ from runs.access import gate
 from runs.domain.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from runs.domain.roles import Role, Subject, has_role
 from runs.live.feed import Feed
-from runs.live.lists import ExecutorListFeed, RunListFeed
+from runs.live.lists import ExecutorListFeed, RunListFeed, WaitingFeed
 from runs.live.run import RunFeed
 from runs.protocol.constants import BAD_MESSAGE, FAILED, NOT_FOUND
 from runs.protocol.messages import Hello, Log, Message, decode
@@ -60,6 +60,7 @@ class FeedConsumer(AsyncWebsocketConsumer, ABC):
         try:
             self.group, self.feed = self.make_feed()
             subject = await door.admit(self.scope, self.route, self.find_project)
+            self.feed.subject = subject
             self.feed.reads_only = not has_role(subject, Role.OPERATOR, await self._project_of(subject))
         except NotFound:
             await self.refuse(NOT_FOUND)
@@ -72,6 +73,7 @@ class FeedConsumer(AsyncWebsocketConsumer, ABC):
             return
         # Join first, snapshot second: what changes in between makes a hint.
         await self.channel_layer.group_add(self.group, self.channel_name)
+        await self.channel_layer.group_add(hints.WAITING, self.channel_name)
         await self.accept()
         self.task = asyncio.create_task(self.stream())
         self.greeting = asyncio.create_task(close_without_hello(self.greeted, self.close))
@@ -92,7 +94,7 @@ class FeedConsumer(AsyncWebsocketConsumer, ABC):
             await asyncio.sleep(door.CHECK_SECONDS)
             with contextlib.suppress(Unavailable):  # then the next check
                 try:
-                    await door.admit(self.scope, self.route, self.find_project)
+                    self.feed.subject = await door.admit(self.scope, self.route, self.find_project)
                 except (Unauthenticated, Forbidden) as error:
                     await self.close(door.close_code(error))
                     return
@@ -103,7 +105,8 @@ class FeedConsumer(AsyncWebsocketConsumer, ABC):
     async def disconnect(self, code: int) -> None:
         if self.task is None or self.greeting is None:
             return
-        await self.channel_layer.group_discard(self.group, self.channel_name)
+        for group in (self.group, hints.WAITING):
+            await self.channel_layer.group_discard(group, self.channel_name)
         for task in (self.task, self.greeting, self.checks):
             if task is not None:
                 task.cancel()
@@ -199,3 +202,12 @@ class ExecutorListConsumer(FeedConsumer):
 
     def make_feed(self) -> tuple[str, Feed]:
         return hints.WORKERS, ExecutorListFeed(self.forward)
+
+
+class WaitingConsumer(FeedConsumer):
+    """The live page of what waits for an answer, in all runs that its reader may see."""
+
+    route = "ws/waiting/"
+
+    def make_feed(self) -> tuple[str, Feed]:
+        return hints.WAITING, WaitingFeed(self.forward)

@@ -1,7 +1,7 @@
 """Hints: "this run has changed", never what has changed. The only sender to the channel layer.
 
 A hint may be lost; whoever listens also polls. Groups: `run.<id>`, `runs` (some root action changed),
-`pool.<id>` (an action waits in the pool), `executor.<id>` (it is to leave), `workers` (an executor is needed),
+`waiting` (a condition asks or was answered), `pool.<id>` (an action waits in the pool), `executor.<id>` (it is to leave), `workers` (an executor is needed),
 `log.<action id>` (it has printed), `deletions` (a run was deleted, whose rows and files are left), `limits` (something is
 due by the clock before the next poll).
 """
@@ -23,6 +23,7 @@ from runs.store import watch
 from runs.store.clock import wall_time
 
 RUNS = "runs"
+WAITING = "waiting"
 WORKERS = "workers"
 DELETIONS = "deletions"
 LIMITS = "limits"

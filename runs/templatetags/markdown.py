@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import MutableMapping, Sequence
 from functools import lru_cache
-from typing import Any
+from itertools import islice
+from typing import Any, cast
 
 from django import template
 from django.utils.safestring import SafeString, mark_safe
@@ -21,6 +22,7 @@ register = template.Library()
 ABOVE = 3  # levels of headings of the page above the text
 MAX_CHARACTERS = 50_000  # a longer text is shown as it is
 MAX_LINE = 300
+BLOCKS_IN_LINE = 2
 
 
 def _render_heading(
@@ -42,7 +44,7 @@ def _render_image(
 ) -> str:
     """An image that is in the text is shown; of another one, only its words: loading it would tell its server who reads."""
     if str(tokens[at].attrs.get("src", "")).startswith("data:image/"):
-        return renderer.image(tokens, at, options, env)
+        return str(renderer.image(tokens, at, options, env))
     return renderer.renderInlineAsText(tokens[at].children or [], options, env)
 
 
@@ -59,17 +61,20 @@ def markdown(text: str) -> SafeString | str:
     """The text as HTML. Headings begin at h4, links open a page of their own."""
     if len(text) > MAX_CHARACTERS:
         return text
-    return mark_safe(_MARKDOWN.render(text))  # noqa: S308 -- made by the parser, which escapes all that is the user's
+    html = mark_safe(_MARKDOWN.render(text))  # noqa: S308 -- made by the parser, which escapes all that is the user's
+    return cast("SafeString", html)
 
 
 @register.filter
 @lru_cache(maxsize=512)
-def prompt_line(question: Question) -> str:
-    """What a condition asks, in one line, without marks of Markdown."""
+def prompt_line(question: Question | None) -> str:
+    """What a condition asks, in one line, without marks of Markdown: of a long text its heading and its first paragraph."""
+    if question is None:
+        return ""
     text = question.prompt or question.description
     if question.is_markdown and len(text) <= MAX_CHARACTERS:
         inline = (token for token in _MARKDOWN.parse(text) if token.type == "inline")
-        text = " ".join(_words(token.children or []) for token in inline)
+        text = " ".join(_words(token.children or []) for token in islice(inline, BLOCKS_IN_LINE))
     line = " ".join(text.split())
     return line if len(line) <= MAX_LINE else f"{line[: MAX_LINE - 1]}…"
 

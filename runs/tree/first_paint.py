@@ -11,8 +11,16 @@ from itertools import islice
 from django.db import transaction
 
 from runs.domain.errors import NotFound
+from runs.domain.phases import Phase
 from runs.queries.attempts import with_attempts
-from runs.queries.long_runs import count_by_status, count_children, find_first_cause, list_children, measure
+from runs.queries.long_runs import (
+    count_by_status,
+    count_children,
+    find_first_cause,
+    find_first_paused,
+    list_children,
+    measure,
+)
 from runs.queries.rows import ActionRow, get_rows, told_apart
 from runs.queries.runs import RunHead
 from runs.queries.waits import with_reasons
@@ -26,7 +34,7 @@ FEWEST = 5000  # a shorter run is read as fast
 def read_first_paint(head: RunHead, *, fewest: int = FEWEST) -> RunPage | None:
     """The page of a run from its top, all of one moment; None when the run is short. Raises NotFound.
 
-    Eleven statements, one more when it is over, one for the parent of what failed first, two more when something is queued, and two for each branch among the first rows.
+    Eleven statements, one more when it is over, one for the parent of what failed first, one when something waits for an answer, two more when something is queued, and two for each branch among the first rows.
     """
     with transaction.atomic():
         total, seq = measure(head.id)
@@ -37,11 +45,16 @@ def read_first_paint(head: RunHead, *, fewest: int = FEWEST) -> RunPage | None:
         start, stop = layout.window_around(total, 0)
         places = list(islice(_walk(head.id, roots[0], stop), stop))
         cause = find_first_cause(head.id)
-        also = [] if cause is None else [cause]
-        read = with_reasons(with_attempts(get_rows([*(place.id for place in places), *also])))
         counts = count_by_status(head.id)
+        asks = find_first_paused(head.id) if counts[Phase.PAUSED.slug] else None
+        also = [one for one in (cause, asks) if one is not None]
+        read = with_reasons(with_attempts(get_rows([*(place.id for place in places), *also])))
         summary = summarise(
-            head, read[roots[0]], counts, None if cause is None else _apart(read[cause], read)
+            head,
+            read[roots[0]],
+            counts,
+            None if cause is None else _apart(read[cause], read),
+            None if asks is None else read[asks],
         )
     # From the top on, a row's parent is above it.
     rows = (told_apart(read[place.id], read) for place in places)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from runs.domain.phases import TERMINAL
-from runs.domain.status import STATUS_LABELS, Count
+from runs.domain.phases import TERMINAL, Phase
+from runs.domain.status import NEEDS_ANSWER, STATUS_LABELS, Count
 from runs.domain.timeline import between_ms, format_duration, to_ms
 from runs.queries.rows import ActionRow, get_last_end
 from runs.queries.runs import RunHead
@@ -28,6 +28,21 @@ class Summary:
     end_ms: int | None  # offset of the last end, once nothing is live
     duration: str
     cause: ActionRow | None = None  # the first that failed, with nothing below it that did
+    asks: ActionRow | None = None  # the first condition that waits for an answer
+    asking: int = 0  # how many of them wait
+
+    @property
+    def status(self) -> str:
+        """That of the root; of a run that goes on once somebody has answered, that of the condition."""
+        return self.asks.status if self.asks and self.needs_answer else self.root.status
+
+    @property
+    def needs_answer(self) -> bool:
+        return self.asks is not None and not (self.root.is_terminal or self.root.is_aborting)
+
+    @property
+    def status_label(self) -> str:
+        return NEEDS_ANSWER if self.needs_answer else self.root.status_label
 
     @property
     def is_over(self) -> bool:
@@ -46,7 +61,11 @@ class Summary:
 
 
 def summarise(
-    head: RunHead, root: ActionRow, counts: Counter[str], cause: ActionRow | None = None
+    head: RunHead,
+    root: ActionRow,
+    counts: Counter[str],
+    cause: ActionRow | None = None,
+    asks: ActionRow | None = None,
 ) -> Summary:
     """Counts and times of the whole run. One statement when it is over."""
     origin = head.created_at
@@ -66,6 +85,8 @@ def summarise(
         end_ms=between_ms(origin, end) if end else None,
         duration=format_duration(between_ms(origin, root.ended_at)) if root.ended_at else "",
         cause=cause,
+        asks=asks,
+        asking=counts[Phase.PAUSED.slug],
     )
 
 

@@ -57,6 +57,7 @@ class Snapshot:
         self._tree = Tree()
         self._statuses: dict[int, str] = {}
         self._counts: Counter[str] = Counter()
+        self._asking: set[int] = set()  # conditions that wait
         self._failures_below: Counter[int] = Counter()
         self._rows: dict[int, ActionRow] = {}
         self._filtered: dict[RowFilter, _FilteredTree] = {}
@@ -210,6 +211,7 @@ class Snapshot:
         self._tree = Tree((node.id, node.parent_id) for node in nodes)
         self._statuses = {node.id: status_of_bits(node.status_bits) for node in nodes}
         self._counts = Counter(self._statuses.values())
+        self._asking = {node for node, status in self._statuses.items() if status == Phase.PAUSED.slug}
         self._is_cause_known = not any(self._counts[status] for status in FAILURES)
         for node_id, status in self._statuses.items():
             if status in FAILURES:
@@ -224,6 +226,7 @@ class Snapshot:
             return
         self._statuses[node.id] = status
         self._counts[status] += 1
+        (self._asking.add if status == Phase.PAUSED.slug else self._asking.discard)(node.id)
         if old is not None:
             self._counts[old] -= 1
         if status in FAILURES:
@@ -327,8 +330,10 @@ class Snapshot:
     def _summarise(self) -> Summary:
         if not (roots := self._tree.children(None)):
             raise NotFound(f"run {self.head.ref} has no root action")
-        self._read_rows(roots[:1])
-        return summarise(self.head, self._rows[roots[0]], self._counts, self._find_cause())
+        first = min(self._asking, default=None)
+        self._read_rows(roots[:1] if first is None else [*roots[:1], first])
+        root, asks = self._rows[roots[0]], None if first is None else self._rows[first]
+        return summarise(self.head, root, self._counts, self._find_cause(), asks)
 
     def _find_cause(self) -> ActionRow | None:
         """The first failure with none below it. One statement after something has failed, else none."""

@@ -1,4 +1,4 @@
-"""The dialog that answers a condition."""
+"""The page of what waits for an answer, and the dialog that answers a condition."""
 
 from __future__ import annotations
 
@@ -6,18 +6,29 @@ from http import HTTPStatus
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
-from django.views.decorators.http import require_http_methods
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_http_methods
 
 from runs.domain import conditions, errors
 from runs.domain.addresses.pages import action_path
 from runs.domain.names import ActionRef, RunRef
+from runs.domain.timeline import to_ms
 from runs.engine.conditions import signal_condition
 from runs.queries import panels
 from runs.queries.conditions.evidence import list_evidence
+from runs.queries.conditions.waiting import list_waiting
 from runs.queries.runs import get_run
 from runs.store import database
 from runs.views.errors import error_page, reader_view
-from runs.views.requests import actor_of, is_fragment
+from runs.views.requests import actor_of, is_fragment, subject_of
+
+
+@require_GET
+@reader_view
+def waiting(request: HttpRequest) -> HttpResponse:
+    """The conditions of all runs that the reader may see."""
+    context = {"page": list_waiting(subject_of(request)), "now_ms": to_ms(timezone.now())}
+    return render(request, "runs/conditions/waiting.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -43,7 +54,7 @@ async def signal(request: HttpRequest, *, project: str, domain: str, run: str, a
 
 @reader_view
 def question(request: HttpRequest, *, ref: ActionRef) -> HttpResponse:
-    """What the dialog shows: the form of the panel, or what became of the question."""
+    """What the dialog shows: the form of the panel, or what became of the question. ?within=waiting: on the page of all runs."""
     head = get_run(ref.run)
     panel = panels.get_panel(head.id, ref.name)
     if panel.question is None:
@@ -51,6 +62,7 @@ def question(request: HttpRequest, *, ref: ActionRef) -> HttpResponse:
     if not is_fragment(request):
         return to_action(ref)
     context = {"head": head, "panel": panel, "evidence": list_evidence(head.id, panel)}
+    context |= {"is_elsewhere": request.GET.get("within") == "waiting"}
     return render(request, "runs/dialogs/_answer_dialog.html", context)
 
 

@@ -8,10 +8,13 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import admin
+from django.core.exceptions import SynchronousOnlyOperation
+from django.db import DatabaseError
 from django.http import HttpRequest
 
 from runs.access import exposure, gate
 from runs.domain.roles import Role, Subject, Way, has_role, projects_with
+from runs.queries.conditions.waiting import count_waiting
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +35,27 @@ class Reader:
 def reader(request: HttpRequest) -> dict[str, Any]:
     """`reader` is None where nobody is signed in; `insecure` is the address that is open to everybody, or "".
 
-    `sees_admin_site` is asked only by what shows a link to it: it reads the session.
+    `count_waiting()`: how many conditions wait for them, asked by the template of a whole page, and so by no fragment.
+    `sees_admin_site()`: asked only by what shows a link to it, because it reads the session.
     """
     subject: Subject | None = getattr(request, "subject", None)
     found = reader_of(subject, project_of(request)) if subject else None
     return {
         "reader": found,
         "insecure": exposure.find_open_address(),
+        "count_waiting": partial(find_waiting, subject),
         "sees_admin_site": partial(admin.site.has_permission, request),
     }
+
+
+def find_waiting(subject: Subject | None) -> int:
+    """How many conditions wait for the reader. 0 for nobody, and where the database cannot be asked: on the page of an error."""
+    if subject is None:
+        return 0
+    try:
+        return count_waiting(projects_with(subject, Role.VIEWER))
+    except (SynchronousOnlyOperation, DatabaseError):
+        return 0
 
 
 def project_of(request: HttpRequest) -> str | None:

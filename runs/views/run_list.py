@@ -13,7 +13,9 @@ from django.views.decorators.http import require_GET
 from runs.domain import errors
 from runs.domain.addresses.pages import run_list_path
 from runs.domain.listings import PHASES, SORTS
+from runs.domain.phases import Phase
 from runs.domain.roles import Role, projects_with
+from runs.domain.status import NEEDS_ANSWER
 from runs.domain.timeline import to_ms
 from runs.queries.run_list import read_page
 from runs.queries.runs import list_projects
@@ -47,7 +49,7 @@ def run_list(request: HttpRequest, *, project: str, domain: str) -> HttpResponse
     found = read_page(project, domain, request.META["QUERY_STRING"], before)
     listing = found["listing"]
     context = found | {
-        "phases": [(phase, phase in listing.phases) for phase in PHASES],
+        "phases": [(phase, label_of(phase), phase in listing.phases) for phase in PHASES],
         "sorts": SORTS.items(),
         "projects": [(name, run_list_path(name, domain)) for name in projects],
         "domains": [(name, run_list_path(project, name)) for name in settings.DOMAINS],
@@ -56,3 +58,8 @@ def run_list(request: HttpRequest, *, project: str, domain: str) -> HttpResponse
     }
     status = HTTPStatus.BAD_REQUEST if found["problem"] else HTTPStatus.OK
     return render(request, "runs/run_list.html", context, status=status)
+
+
+def label_of(phase: Phase) -> str:
+    """What the chip of a phase says: that of conditions finds the runs in which one waits."""
+    return NEEDS_ANSWER if phase is Phase.PAUSED else phase.label

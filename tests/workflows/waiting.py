@@ -5,6 +5,7 @@ import os
 
 import flyte
 import flyte.errors
+import flyte.report
 
 env = flyte.TaskEnvironment(name="waiting")
 
@@ -70,3 +71,18 @@ async def asks_twice_and_survives() -> str:
     answer = await early.wait.aio()
     print(f"early is {answer} in {os.getpid()}", flush=True)
     return f"{answer} {await late.wait.aio()}"
+
+
+@env.task(report=True)
+async def evaluate(model: str) -> float:
+    await flyte.report.replace.aio(f"<h1>How good is {model}?</h1>")
+    await flyte.report.flush.aio()
+    return 0.93
+
+
+@env.task
+async def publishes(model: str) -> str:
+    accuracy = await evaluate(model)
+    asks = f"# Publish {model}?\n\nIt reached **{accuracy}**."
+    condition = await flyte.new_condition.aio("publish", prompt=asks, prompt_type="markdown", data_type=bool)
+    return "published" if await condition.wait.aio() else "kept back"

@@ -1,4 +1,5 @@
-// Answering a condition: its form, [data-signal], in the panel and in <answer-dialog>, which a row's Answer opens.
+// Answering a condition: its form, [data-signal], in the panel and in <answer-dialog>, which a row's Answer opens, or the Answer
+// of the page of all that waits.
 
 import { announce } from "../page/announcer.js";
 import { offerRetry } from "../page/error-box.js";
@@ -10,6 +11,10 @@ export class AnswerDialog extends HTMLElement {
   connectedCallback() {
     this.dialog = this.querySelector("dialog");
     this.name = "";
+    this.run = ""; // the path of its run
+    // What the button says of it, where it has no row here.
+    this.what = "";
+    this.asked = "";
     document.addEventListener("click", (event) => this.clicked(event));
     this.addEventListener("click", (event) => {
       if (event.target === this.dialog || event.target.closest("[data-close], [data-abort]")) this.dialog.close();
@@ -30,8 +35,10 @@ export class AnswerDialog extends HTMLElement {
   /** @param {MouseEvent} event */
   clicked(event) {
     const button = event.target.closest("[data-answer]");
-    if (!button || this.dialog.open) return;
-    this.name = button.dataset.answer;
+    if (!button || this.dialog.open || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault(); // a link where it is not on the page of its run
+    const { answer, run = this.dataset.run, title = "", asked = "" } = button.dataset;
+    Object.assign(this, { name: answer, run, what: title, asked });
     return this.open();
   }
 
@@ -40,8 +47,8 @@ export class AnswerDialog extends HTMLElement {
     const { name } = this;
     if (!this.dialog.open) {
       const row = rowOf(name);
-      const asked = row?.querySelector(".status > span")?.textContent.trim() ?? "";
-      this.dialog.replaceChildren(waitingFor(this.dialog, row ? titleOf(row) : name, asked || "Loading…", "Not now"));
+      const asked = row?.querySelector(".status > span")?.textContent.trim() ?? this.asked;
+      this.dialog.replaceChildren(waitingFor(this.dialog, row ? titleOf(row) : this.what || name, asked || "Loading…", "Not now"));
       this.dialog.showModal();
       this.focusFirst();
     }
@@ -53,14 +60,20 @@ export class AnswerDialog extends HTMLElement {
   }
 
   ask() {
-    return get(`${this.dataset.run}/actions/${this.name}/signal`);
+    return get(`${this.run}/actions/${this.name}/signal${this.dataset.run ? "" : "?within=waiting"}`);
   }
 
   /** When the row has no Answer any more, somebody answered, or it was aborted. Our own answer closes the dialog instead. */
   checkRow() {
     if (!this.dialog.open || this.querySelector("[aria-busy]")) return;
+    if (this.isAnswered()) this.refresh();
+  }
+
+  /** Whether its row, or its line of the page of all that waits, offers no answer any more. */
+  isAnswered() {
+    if (!this.dataset.run) return !document.querySelector(`#waiting [data-answer="${this.name}"][data-run="${this.run}"]`);
     const row = rowOf(this.name);
-    if (row && !row.querySelector("[data-answer]")) this.refresh();
+    return Boolean(row) && !row.querySelector("[data-answer]");
   }
 
   /** Show what became of the condition. While it waits, what was typed and what was wrong with it stay. */
@@ -86,7 +99,8 @@ export class AnswerDialog extends HTMLElement {
   /** The button that opened it may be gone, its row is not. */
   closed() {
     this.dialog.replaceChildren();
-    document.querySelector("run-tree").focusRow(rowOf(this.name));
+    const row = rowOf(this.name);
+    if (row) document.querySelector("run-tree").focusRow(row);
   }
 }
 

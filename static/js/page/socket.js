@@ -1,6 +1,7 @@
 // The page's socket: says hello, checks that no frame is missing, lets the element take the frame, acknowledges it.
 // hx-ws owns the socket and swaps what frames hold; connection.js decides whether the connection is lost.
 
+import { showWaiting } from "../conditions/waiting-count.js";
 import { pageClock } from "../time/live-clock.js";
 import { connected, connecting, received, updated } from "./connection.js";
 
@@ -35,6 +36,7 @@ document.addEventListener("htmx:ws:before:message:incoming", (event) => {
   connection.frame = frame;
   if (frame.number === connection.number + 1) {
     connection.number = frame.number;
+    if ("waiting" in frame) showWaiting(frame.waiting);
     if ("content" in frame) event.target.beforeFrame?.(frame);
     pageClock()?.sync(frame.now);
     return;

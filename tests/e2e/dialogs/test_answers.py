@@ -80,7 +80,7 @@ def test_a_boolean_is_answered_over_its_row_with_keys_alone(page: Page, server: 
 def test_escape_closes_the_dialog_and_the_row_has_the_focus_again(page: Page, server: Server, scene: str):
     open_run(page, server, scene)
     press_answer(page, "a0-rows")
-    expect(dialog(page).get_by_role("textbox")).to_be_focused()
+    expect(dialog(page).get_by_role("textbox", name="Value")).to_be_focused()
 
     page.keyboard.press("Escape")
 
@@ -98,10 +98,10 @@ def test_a_wrong_answer_is_explained_and_can_be_put_right(quiet_page: Page, serv
     page.keyboard.press("Enter")
 
     expect(dialog(page).get_by_role("alert")).to_contain_text("'many' is not an integer")
-    expect(dialog(page).get_by_role("textbox")).to_be_focused()
-    expect(dialog(page).get_by_role("textbox")).to_have_value("many")
+    expect(dialog(page).get_by_role("textbox", name="Value")).to_be_focused()
+    expect(dialog(page).get_by_role("textbox", name="Value")).to_have_value("many")
     expect(page.locator("#panel .form-error")).to_be_empty()
-    dialog(page).get_by_role("textbox").fill("12")
+    dialog(page).get_by_role("textbox", name="Value").fill("12")
     page.keyboard.press("Enter")
     expect(dialog(page)).to_have_count(0)
     expect_phase(page, "a0-rows", "succeeded")
@@ -182,7 +182,7 @@ def test_a_condition_is_answered_on_a_phone(narrow_page: Page, server: Server, s
     assert box["x"] >= 0
     assert box["x"] + box["width"] <= 390
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    dialog(page).get_by_role("textbox").fill("3")
+    dialog(page).get_by_role("textbox", name="Value").fill("3")
     dialog(page).get_by_role("button", name="Answer").tap()
     expect(dialog(page)).to_have_count(0)
     expect_phase(page, "a0-rows", "succeeded")

@@ -279,7 +279,7 @@ def test_a_condition_is_answered(keys: Page, server: Server):
     tab_to(page, row(page, "a0"))
     page.keyboard.press("ArrowDown")
     page.keyboard.press("Enter")
-    field = page.locator("#panel").get_by_role("textbox")
+    field = page.locator("#panel").get_by_role("textbox", name="Value")
     expect(field).to_be_visible()
     tab_to(page, field)
     page.keyboard.type("3")

@@ -62,6 +62,16 @@ def show_popover(name: str) -> Callable[[Page], object]:
     return act
 
 
+def show_answer(name: str) -> Callable[[Page], object]:
+    """The dialog of a condition, on the page of all that waits."""
+
+    def act(page: Page) -> None:
+        page.locator(f"#waiting [data-answer={name}]").click()
+        expect(page.locator("dialog[open] .answer-form")).to_be_visible()
+
+    return act
+
+
 def show_toasts(page: Page) -> None:
     """Both kinds: one that goes by itself, one that stays until it is closed."""
     page.evaluate("""async () => {
@@ -190,6 +200,10 @@ STATES = [
     State("panel, report", "{ended}?action=a0&tab=report"),
     State("panel, a part that could not be loaded", "{scene}?action=a0-refusing", fail_to_load),
     State("panel, events", "{ended}?action=a0&tab=events"),
+    State("waiting for you", "/waiting/"),
+    State("waiting for you, answer dialog", "/waiting/", show_answer("a0-long")),
+    State("waiting for you, nothing", "/waiting/", on="idle"),
+    State("panel, a prompt as Markdown", "{scene}?action=a0-long"),
     State("executors", "/executors/"),
     State("executors, none", "/executors/", on="idle"),
     State("secrets", "/secrets/"),
