@@ -37,6 +37,8 @@ export interface Frame {
   now: number;
   /** Counted for each socket, from 1. */
   number: number;
+  /** Of the list of runs: how many there are, by phase, when that has changed. */
+  counts?: Record<string, number>;
   /** How many conditions wait for the reader, when that has changed. */
   waiting?: number;
   /** The heartbeat: seconds until the next frame at the latest. */

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import Any
 from urllib.parse import parse_qs, urlencode
+from zoneinfo import ZoneInfo
 
 from runs.domain.errors import Invalid
 from runs.domain.phases import Phase
 
 SORTS = {"newest": "Newest first", "oldest": "Oldest first", "longest": "Longest first"}
+ME = "me"
 MAX_TEXT = 200
 MAX_QUERY = 4000
 # In the order of a life.
@@ -24,15 +26,29 @@ PHASES = (
 )  # fmt: skip
 _BY_SLUG = {phase.slug: phase for phase in PHASES}
 _AGE = re.compile(r"(\d{1,5})\s*([smhdw])\Z")
+_DAYS_AGO = {"today": 0, "yesterday": 1}
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Days by which a list is often filtered, one click."""
+
+    label: str
+    since: str
+    until: str = ""
+
+
+SPANS = (Span("Today", "today"), Span("Yesterday", "yesterday", "today"), Span("7 days", "7d"))
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
     """What a person asked for, as it was typed. Empty fields match everything; texts match anywhere, in any case.
 
-    q: in the run's name; task: in that of its task; who: in that of its creator; label: `key=value`, or `key` alone.
-    since, until: when it was made; an age such as `24h`, or a moment, in UTC.
+    q: what the search box says: words, each of them in the run's name, task, labels, error, inputs or creator, and comparisons of inputs.
+    task: in the name of its task; who: in that of its creator, or `me`; label: `key=value`, or `key` alone.
+    since, until: when it was made; an age such as `24h`, a moment, in UTC, or a day in the time zone `tz` (UTC if it names none).
     """
 
     phases: frozenset[Phase] = frozenset()
@@ -42,16 +58,23 @@ class Listing:
     label: str = ""
     since: str = ""
     until: str = ""
+    tz: str = ""
     sort: str = "newest"
 
     @property
     def is_filter(self) -> bool:
-        return replace(self, sort="newest") != EVERYTHING
+        return replace(self, sort="newest", tz="") != EVERYTHING
 
     @property
     def has_more(self) -> bool:
         """Whether a field is set that the page hides behind *More*."""
-        return any((self.task, self.who, self.label, self.since, self.until))
+        return any((self.task, self.who, self.label, self.since, self.until)) and not any(
+            self.has(span) for span in SPANS
+        )
+
+    def has(self, span: Span) -> bool:
+        """Whether it shows just these days."""
+        return (self.since, self.until) == (span.since, span.until)
 
     @property
     def query(self) -> str:
@@ -68,7 +91,8 @@ class Listing:
 
     def span(self, now: datetime) -> tuple[datetime | None, datetime | None]:
         """Since when and until when, as moments. Raises Invalid."""
-        return read_moment("since", self.since, now), read_moment("until", self.until, now)
+        zone = _zone(self.tz)
+        return read_moment("since", self.since, now, zone), read_moment("until", self.until, now, zone)
 
 
 _TEXTS = tuple(field.name for field in fields(Listing) if field.name not in {"phases", "sort"})
@@ -96,16 +120,28 @@ def _phase(slug: str) -> Phase:
     return _BY_SLUG[slug]
 
 
-def read_moment(field: str, text: str, now: datetime) -> datetime | None:
-    """The moment that a text means: `24h` before now, or a date, with a time or without, in UTC. Raises Invalid."""
+def _zone(name: str) -> tzinfo:
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (KeyError, ValueError, OSError):  # unknown, or no name at all
+        raise Invalid(f"there is no time zone {name[:80]!r}; its name is one such as Europe/Berlin") from None
+
+
+def read_moment(field: str, text: str, now: datetime, zone: tzinfo = UTC) -> datetime | None:
+    """The moment that a text means: `24h` before now, the begin of `today` or `yesterday` in the zone, or a date, with a time or
+    without, in UTC. Raises Invalid.
+    """
     if not text:
         return None
     try:
+        if (days := _DAYS_AGO.get(text.lower())) is not None:
+            day = now.astimezone(zone).date() - timedelta(days=days)
+            return datetime.combine(day, time(), zone).astimezone(UTC)
         if age := _AGE.match(text.lower()):
             return now - timedelta(seconds=int(age[1]) * _SECONDS[age[2]])
         at = datetime.fromisoformat(text)
     except (ValueError, OverflowError):
         raise Invalid(
-            f"{field} {text!r} is neither an age (30m, 24h, 7d) nor a moment (2026-11-22 or 2026-11-22 14:30, in UTC)"
+            f"{field} {text!r} is neither an age (30m, 24h, 7d) nor a day (today, yesterday) nor a moment (2026-11-22 or 2026-11-22 14:30, in UTC)"
         ) from None
     return at if at.tzinfo else at.replace(tzinfo=UTC)

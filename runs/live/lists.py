@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from django.template.loader import render_to_string
 
 from runs.live.feed import Feed, Send
@@ -40,6 +42,7 @@ class RunListFeed(Feed):
         self._scope = project, domain
         self._query = ""
         self._html = ""
+        self._counts: Mapping[str, int] | None = None
 
     def apply(self, message: Asked) -> None:
         if isinstance(message, Hello | List):
@@ -47,10 +50,16 @@ class RunListFeed(Feed):
 
     def compose(self) -> str | None:
         is_new = self.takes_hello()
-        html = render_to_string("runs/list/_run_table.html", run_list.read_page(*self._scope, self._query))
-        if html == self._html and not is_new:
-            return None
-        self._html = html
+        me = self.subject.owner if self.subject is not None else ""
+        page = run_list.read_page(*self._scope, self._query, me=me)
+        html = render_to_string("runs/list/_run_table.html", page)
+        counts = page["counts"].by_phase
+        are_new = is_new or counts != self._counts
+        self.extras = {"counts": dict(counts)} if are_new else {}
+        is_same = html == self._html and not is_new
+        self._html, self._counts = html, counts
+        if is_same:
+            return "" if are_new else None
         return partial("runs", html, "innerMorph")
 
 

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import shlex
 import sys
 import threading
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.db import connection
 from django.db.models import (
     Count,
     DurationField,
-    Exists,
     ExpressionWrapper,
     F,
-    Func,
     OuterRef,
     Q,
     QuerySet,
     Subquery,
-    TextField,
     Value,
 )
 from django.db.models.functions import Coalesce, Least
@@ -40,6 +35,8 @@ from runs.domain.phases import Phase
 from runs.domain.status import NEEDS_ANSWER
 from runs.domain.timeline import between_ms, format_duration
 from runs.models import Action, Run
+from runs.queries.listing.counts import NO_COUNTS, count_runs
+from runs.queries.listing.matching import matching
 from runs.queries.rows import ROW_FIELDS, ActionRow, to_row
 from runs.queries.waits import with_reasons
 from runs.store import client_config
@@ -112,27 +109,41 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True)
 class RunList:
-    """Runs in the order of the listing; next: the cursor of those that follow, or empty."""
+    """Runs in the order of the listing. next, previous: the cursors of those that follow and of those that precede, or empty."""
 
     rows: tuple[RunRow, ...]
     next: str
+    previous: str = ""
 
 
 NO_RUNS = RunList((), "")
 
 
 def list_runs(
-    project: str, domain: str, listing: Listing = EVERYTHING, *, now: datetime, before: str = ""
+    project: str,
+    domain: str,
+    listing: Listing = EVERYTHING,
+    *,
+    now: datetime,
+    before: str = "",
+    after: str = "",
+    me: str = "",
 ) -> RunList:
-    """The first runs that match, or those after the cursor. Three statements, two more when some are queued. Raises Invalid.
+    """The first runs that match; those that follow the cursor `before`; or those that precede the cursor `after`, which are the first
+    ones where fewer than a page precede it. me: whose `who=me` are.
 
-    In the order of time it reads the index run_listing until a page is full, and reads each root by action_identity.
+    Three statements, two more when some are queued, one more when inputs are compared. Raises Invalid. In the order of time it reads the index run_listing until a page is full, and reads each root by action_identity.
     In the order of duration it reads all that match.
     """
-    runs = _matching(project, domain, listing, now)
+    runs = matching(project, domain, listing, now, me)
     order = _longest if listing.sort == "longest" else _by_time
-    found, cursors = order(runs, listing, before, now)
-    page = found[:PAGE_SIZE]
+    found, cursors = order(runs, listing, after or before, now, is_back=bool(after))
+    has_more = len(found) > PAGE_SIZE
+    if after and not has_more:
+        return list_runs(project, domain, listing, now=now, me=me)
+    page, cursors = found[:PAGE_SIZE], cursors[:PAGE_SIZE]
+    if after:
+        page, cursors = page[::-1], cursors[::-1]
     ids = [run.pk for run in page]
     roots = Action.objects.filter(run__in=ids, name=ROOT).values_list("run_id", *ROW_FIELDS)
     root_of = {run_id: to_row(*rest) for run_id, *rest in roots}
@@ -142,19 +153,27 @@ def list_runs(
     rows = tuple(
         _run_row(run, root_rows[root_of[run.pk].id], bars[run.pk], path) for run in page if run.pk in root_of
     )
-    return RunList(rows, cursors[len(page) - 1] if len(found) > PAGE_SIZE else "")
+    is_followed, is_preceded = has_more or bool(after), has_more if after else bool(before)
+    return RunList(
+        rows,
+        cursors[-1] if cursors and is_followed else "",
+        cursors[0] if cursors and is_preceded else "",
+    )
 
 
-def read_page(project: str, domain: str, query: str, before: str = "") -> dict[str, Any]:
-    """Context of runs/list/_run_table.html: the runs that a query asks for, or what is wrong with it."""
-    listing, runs, problem = EVERYTHING, NO_RUNS, ""
+def read_page(
+    project: str, domain: str, query: str, before: str = "", *, after: str = "", me: str = ""
+) -> dict[str, Any]:
+    """Context of runs/list/_run_table.html: the runs that a query asks for and how many there are, or what is wrong with it."""
+    listing, runs, counts, problem = EVERYTHING, NO_RUNS, NO_COUNTS, ""
     try:
-        listing = read_listing(query)
-        runs = list_runs(project, domain, listing, now=timezone.now(), before=before)
+        listing, now = read_listing(query), timezone.now()
+        runs = list_runs(project, domain, listing, now=now, before=before, after=after, me=me)
+        counts = count_runs(project, domain, listing, now=now, me=me)
     except Invalid as error:
         problem = error.message
     return {
-        "project": project, "domain": domain, "listing": listing, "runs": runs, "problem": problem,
+        "project": project, "domain": domain, "listing": listing, "runs": runs, "counts": counts, "problem": problem,
         "config": client_config.render(project, domain), "command": command_here(project, domain),
     }  # fmt: skip
 
@@ -174,61 +193,16 @@ def command_here(project: str, domain: str) -> str:
     )
 
 
-def _matching(project: str, domain: str, listing: Listing, now: datetime) -> QuerySet[Run]:
-    runs = Run.objects.filter(project__name=project, domain=domain).defer("spec")
-    since, until = listing.span(now)
-    if since:
-        runs = runs.filter(created_at__gte=since)
-    if until:
-        runs = runs.filter(created_at__lt=until)
-    if listing.q:
-        runs = runs.filter(name__icontains=listing.q)
-    if listing.who:
-        runs = runs.filter(created_by__icontains=listing.who)
-    if listing.label:
-        key, value = listing.label_pair
-        runs = runs.alias(label=_label(key))
-        runs = runs.filter(label__isnull=False) if value is None else runs.filter(label=value)
-    if listing.phases or listing.task:
-        is_wanted = Q(Exists(_roots(listing)))
-        if Phase.PAUSED in listing.phases:
-            paused = Action.objects.filter(run=OuterRef("pk"), phase=Phase.PAUSED)
-            of_task = Q(Exists(_roots(replace(listing, phases=frozenset())))) if listing.task else Q()
-            is_wanted |= Q(Exists(paused)) & of_task
-        runs = runs.filter(is_wanted)
-    return runs
-
-
-def _roots(listing: Listing) -> QuerySet[Action]:
-    """The root of a run of the outer query, if it matches."""
-    roots = Action.objects.filter(run=OuterRef("pk"), name=ROOT)
-    if listing.phases:
-        roots = roots.filter(phase__in=sorted(listing.phases))
-    if listing.task:
-        roots = roots.filter(Q(task_name__icontains=listing.task) | Q(short_name__icontains=listing.task))
-    return roots
-
-
-def _label(key: str) -> Func:
-    """The value of a label, or NULL. A key may hold dots and be a number, so it is never taken for a path."""
-    if connection.vendor == "sqlite":
-        path = Value(f"$.{json.dumps(key)}")
-        return Func(F("labels"), path, function="JSON_EXTRACT", output_field=TextField())
-    return Func(
-        F("labels"), Value(key), template="(%(expressions)s)", arg_joiner=" ->> ", output_field=TextField()
-    )
-
-
 Found = tuple[
     list[Run], list[str]
 ]  # runs, one more than a page holds when there are more; and the cursor after each
 
 
-def _by_time(runs: QuerySet[Run], listing: Listing, before: str, now: datetime) -> Found:
-    is_newest = listing.sort == "newest"
-    if before:
-        microseconds, run_id = _read_cursor(before, 2)
-        at = _moment(microseconds, before)
+def _by_time(runs: QuerySet[Run], listing: Listing, cursor: str, now: datetime, *, is_back: bool) -> Found:
+    is_newest = (listing.sort == "newest") is not is_back
+    if cursor:
+        microseconds, run_id = _read_cursor(cursor, 2)
+        at = _moment(microseconds, cursor)
         beyond = Q(created_at__lte=at) if is_newest else Q(created_at__gte=at)
         passed = Q(created_at=at, id__gte=run_id) if is_newest else Q(created_at=at, id__lte=run_id)
         runs = runs.filter(beyond).exclude(passed)
@@ -237,20 +211,23 @@ def _by_time(runs: QuerySet[Run], listing: Listing, before: str, now: datetime) 
     return found, [f"{_microseconds(run.created_at)}-{run.pk}" for run in found]
 
 
-def _longest(runs: QuerySet[Run], listing: Listing, before: str, now: datetime) -> Found:
+def _longest(runs: QuerySet[Run], listing: Listing, cursor: str, now: datetime, *, is_back: bool) -> Found:
     """Durations of live runs grow, so all pages of one query use the time at which the first was read; the cursor carries it."""
     at, took, run_id = now, None, 0
-    if before:
-        at_us, took_us, run_id = _read_cursor(before, 3)
-        at, took = _moment(at_us, before), timedelta(microseconds=took_us)
+    if cursor:
+        at_us, took_us, run_id = _read_cursor(cursor, 3)
+        at, took = _moment(at_us, cursor), timedelta(microseconds=took_us)
     ended = Subquery(Action.objects.filter(run=OuterRef("pk"), name=ROOT).values("ended_at")[:1])
     until = Least(Coalesce(ended, Value(at)), Value(at))
     runs = runs.filter(created_at__lte=at).annotate(
         took=ExpressionWrapper(until - F("created_at"), output_field=DurationField())
     )
-    if took is not None:
+    if took is not None and is_back:
+        runs = runs.filter(Q(took__gt=took) | Q(took=took, id__gt=run_id))
+    elif took is not None:
         runs = runs.filter(Q(took__lt=took) | Q(took=took, id__lt=run_id))
-    found: list[Any] = list(runs.order_by("-took", "-id")[: PAGE_SIZE + 1])
+    order = ("took", "id") if is_back else ("-took", "-id")
+    found: list[Any] = list(runs.order_by(*order)[: PAGE_SIZE + 1])
     return found, [f"{_microseconds(at)}-{run.took // MICROSECOND}-{run.pk}" for run in found]
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_GET
 
 from runs.domain import errors
 from runs.domain.addresses.pages import run_list_path
-from runs.domain.listings import PHASES, SORTS
+from runs.domain.listings import ME, PHASES, SORTS, SPANS
 from runs.domain.phases import Phase
 from runs.domain.roles import Role, projects_with
 from runs.domain.status import NEEDS_ANSWER
@@ -39,21 +39,25 @@ def home(request: HttpRequest) -> HttpResponse:
 @require_GET
 @reader_view
 def run_list(request: HttpRequest, *, project: str, domain: str) -> HttpResponse:
-    """The runs that the query asks for (runs/domain/listings.py); ?before= is the cursor of a later page."""
+    """The runs that the query asks for (runs/domain/listings.py); ?before= is the cursor of a later page, ?after= of an earlier one."""
     projects = list_projects(projects_with(subject_of(request), Role.VIEWER))
     if project not in projects and project != settings.DEFAULT_PROJECT:
         raise errors.NotFound(f"project {project!r} does not exist")
     if domain not in settings.DOMAINS:
         raise errors.NotFound(f"domain {domain!r} does not exist; there are {', '.join(settings.DOMAINS)}")
-    before = request.GET.get("before", "")
-    found = read_page(project, domain, request.META["QUERY_STRING"], before)
+    before, after = request.GET.get("before", ""), request.GET.get("after", "")
+    query, me = request.META["QUERY_STRING"], subject_of(request).owner
+    found = read_page(project, domain, query, before, after=after, me=me)
     listing = found["listing"]
+    numbers = found["counts"].by_phase
     context = found | {
-        "phases": [(phase, label_of(phase), phase in listing.phases) for phase in PHASES],
+        "phases": [(one, label_of(one), one in listing.phases, numbers.get(one.slug, 0)) for one in PHASES],
+        "spans": [(span, listing.has(span)) for span in SPANS],
+        "is_mine": listing.who == ME,
         "sorts": SORTS.items(),
         "projects": [(name, run_list_path(name, domain)) for name in projects],
         "domains": [(name, run_list_path(project, name)) for name in settings.DOMAINS],
-        "is_first": not before,
+        "is_first": not (before or found["runs"].previous),
         "now_ms": to_ms(timezone.now()),
     }
     status = HTTPStatus.BAD_REQUEST if found["problem"] else HTTPStatus.OK

@@ -1,6 +1,7 @@
 // <run-list>: the list of runs. Its filter applies as one types; checked runs can be aborted or deleted together.
 
 import { announce } from "../page/announcer.js";
+import { isWord, pressChips, setSpan, showCounts } from "./chips.js";
 import { send } from "../page/socket.js";
 
 const WAIT_MS = 250;
@@ -13,8 +14,13 @@ export class RunList extends HTMLElement {
     this.picked = new Set();
     this.anchor = "";
     this.list.hello = () => ({ kind: "hello", since: -1, query: queryOf(this.form) });
-    this.list.afterFrame = () => this.settle();
+    this.list.afterFrame = (/** @type {import("../../../types/page.d.ts").Frame} */ frame) => {
+      if (frame.counts) showCounts(this.form, frame.counts);
+      this.settle();
+    };
     this.form.addEventListener("input", () => this.applyLater());
+    this.form.addEventListener("click", (event) => setSpan(this.form, event) && this.apply());
+    this.form.addEventListener("keydown", (event) => event.key === " " && setSpan(this.form, event) && this.apply());
     this.form.addEventListener("submit", (event) => this.submitted(event));
     this.list.addEventListener("click", (event) => this.clicked(event));
     this.bar.addEventListener("click", (event) => this.pressed(event));
@@ -37,6 +43,7 @@ export class RunList extends HTMLElement {
 
   /** Ask for the runs that match; over HTTP when the socket is not open, as on later pages. */
   apply() {
+    pressChips(this.form);
     const query = queryOf(this.form);
     const url = query ? `?${query}` : location.pathname;
     if (!send(this.list, { kind: "list", query })) return location.assign(url);
@@ -108,15 +115,15 @@ export class RunList extends HTMLElement {
 
   announceCount() {
     this.isAsked = false;
-    const count = this.list.querySelectorAll("tbody tr").length;
-    announce(count === 1 ? "1 run" : `${count} runs`);
+    announce(this.list.querySelector(".total")?.textContent.trim() ?? "No run matches");
   }
 }
 
 /** The query of the form, without what is empty or default. @param {HTMLFormElement} form */
-function queryOf(form) {
+export function queryOf(form) {
   const fields = /** @type {[string, string][]} */ ([...new FormData(form)]);
-  const set = fields.filter(([name, value]) => value.trim() && !(name === "sort" && value === "newest"));
+  const days = fields.some(([name, value]) => (name === "since" || name === "until") && isWord(value));
+  const set = fields.filter(([name, value]) => value.trim() && !(name === "sort" && value === "newest") && (name !== "tz" || days));
   return new URLSearchParams(set).toString();
 }
 

@@ -55,7 +55,7 @@ def test_a_filter_applies_as_one_types_lives_on_and_stays_in_the_url(page: Page,
     server.wait_ended(run)
     open_page(page, runs_url(server))
 
-    page.get_by_label("Name of the run contains").press_sequentially(run[:12])
+    page.get_by_label("Search runs").press_sequentially(run[:12])
     expect(page.locator("tbody tr")).to_have_count(1)
     expect(page).to_have_url(re.compile(rf"\?q={run[:12]}$"))
     page.get_by_role("checkbox", name="Failed").focus()
@@ -215,7 +215,7 @@ def test_without_a_script_the_filter_is_a_form(page: Page, server: Server):
     plain = browser.new_context(java_script_enabled=False).new_page()
     plain.goto(runs_url(server))
 
-    plain.get_by_label("Name of the run contains").fill("nothing")
+    plain.get_by_label("Search runs").fill("nothing")
     plain.get_by_role("button", name="Filter").click()
 
     expect(plain.locator("#no-match")).to_be_visible()

@@ -337,4 +337,4 @@ def test_the_skip_link_leads_past_the_bar(keys: Page, places: Places, browser: B
     page.keyboard.press("Enter")
     expect(page.locator("main")).to_be_focused()
     page.keyboard.press("Tab")
-    expect(page.get_by_label("Name of the run contains")).to_be_focused()
+    expect(page.get_by_label("Search runs")).to_be_focused()

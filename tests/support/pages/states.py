@@ -149,6 +149,7 @@ def log_in(page: Page) -> None:
 
 STATES = [
     State("runs", "{runs}"),
+    State("runs, views", "{runs}?phase=running", click("saved-views summary")),
     State("runs, filters open", "{runs}", click(".more-filters > summary")),
     State("runs, one picked", "{runs}", lambda page: page.locator("#runs tbody .pick input").first.check()),
     State("runs, abort dialog", "{runs}", pick_and_ask),

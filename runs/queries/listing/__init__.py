@@ -1,0 +1,1 @@
+"""Which runs a list shows, and how many there are."""
