@@ -59,6 +59,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(RUNS.removesuffix("/runs") + "/delete", deletions.delete_runs, name="delete-runs"),
     path(RUNS.removesuffix("/runs") + "/deletions", deletions.deletions, name="deletions"),
     path(RUN, run_page.run_page, name="run"),
+    path(f"{RUN}/first-failure", run_page.first_failure, name="first-failure"),
     path(f"{RUN}/minimap", run_page.minimap_fragment, name="minimap"),
     path(f"{RUN}/log", logs.run_log_page, name="run-log"),
     path(f"{RUN}/log/lines", logs.run_log_lines, name="run-log-lines"),

@@ -116,6 +116,7 @@ URLS: dict[str, Rule] = {
     "delete-runs": DELETE,
     "deletions": DELETE,
     "run": READ,
+    "first-failure": READ,
     "minimap": READ,
     "unclaimed": READ,
     "run-log": READ,

@@ -13,10 +13,10 @@ from django.db import transaction
 from runs.domain.errors import NotFound
 from runs.domain.phases import Phase
 from runs.queries.attempts import with_attempts
+from runs.queries.failures.causes import find_cause
 from runs.queries.long_runs import (
     count_by_status,
     count_children,
-    find_first_cause,
     find_first_paused,
     list_children,
     measure,
@@ -34,7 +34,7 @@ FEWEST = 5000  # a shorter run is read as fast
 def read_first_paint(head: RunHead, *, fewest: int = FEWEST) -> RunPage | None:
     """The page of a run from its top, all of one moment; None when the run is short. Raises NotFound.
 
-    Eleven statements, one more when it is over, one for the parent of what failed first, one when something waits for an answer, two more when something is queued, and two for each branch among the first rows.
+    Twelve statements, one more for each level through which the error of the root came and one for where it came from, one more when it is over, one for the parent of what failed first, one when something waits for an answer, two more when something is queued, and two for each branch among the first rows.
     """
     with transaction.atomic():
         total, seq = measure(head.id)
@@ -44,7 +44,7 @@ def read_first_paint(head: RunHead, *, fewest: int = FEWEST) -> RunPage | None:
             raise NotFound(f"run {head.ref} has no root action")
         start, stop = layout.window_around(total, 0)
         places = list(islice(_walk(head.id, roots[0], stop), stop))
-        cause = find_first_cause(head.id)
+        cause = find_cause(head.id)
         counts = count_by_status(head.id)
         asks = find_first_paused(head.id) if counts[Phase.PAUSED.slug] else None
         also = [one for one in (cause, asks) if one is not None]

@@ -45,6 +45,11 @@ class Summary:
         return NEEDS_ANSWER if self.needs_answer else self.root.status_label
 
     @property
+    def is_caught(self) -> bool:
+        """Whether what failed did no harm: the run has succeeded all the same."""
+        return self.root.phase in {Phase.SUCCEEDED, Phase.RECOVERED}
+
+    @property
     def is_over(self) -> bool:
         return self.end_ms is not None
 

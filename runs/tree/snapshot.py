@@ -11,6 +11,7 @@ from runs.domain.errors import NotFound
 from runs.domain.phases import Phase
 from runs.domain.status import STATUS_LABELS
 from runs.queries.attempts import with_attempts
+from runs.queries.failures.causes import find_passing_on, find_raiser
 from runs.queries.rows import (
     ActionRow,
     Node,
@@ -57,6 +58,9 @@ class Snapshot:
         self._tree = Tree()
         self._statuses: dict[int, str] = {}
         self._counts: Counter[str] = Counter()
+        self._passes_on: dict[
+            int, bool
+        ] = {}  # of failures with failures below them: whether they are those of a child
         self._asking: set[int] = set()  # conditions that wait
         self._failures_below: Counter[int] = Counter()
         self._rows: dict[int, ActionRow] = {}
@@ -136,12 +140,13 @@ class Snapshot:
     ) -> RunPage:
         """The window around the next failure after this action's row; as `page_from` when nothing that matches failed.
 
-        Closed branches above it are open in the page that is returned. Raises NotFound.
+        What only passes on the error of a child is left out, unless nothing else matches. Closed branches above it are open in the page that is returned. Raises NotFound.
         """
         with self._lock:
             self._refresh()
             filtered = self._apply_filter(row_filter)
             failed = self._failed if filtered.matches is None else self._failed & filtered.matches
+            failed = self._without_passing_on(failed) or failed
             current = find_ids(self.head.id, [after]).get(after) if after else None
             node = next_failure(self._tree, failed, current if current in self._statuses else None, back=back)
             return self._page_open_to(filtered, node, first, count, focus)
@@ -174,6 +179,14 @@ class Snapshot:
     @property
     def _failed(self) -> set[int]:
         return {node for node, status in self._statuses.items() if status in FAILURES}
+
+    def _without_passing_on(self, failed: set[int]) -> set[int]:
+        """Those that failed by themselves. One statement where one with a failure below it is new, else none: an error does not change."""
+        new = [node for node in failed if self._failures_below[node] and node not in self._passes_on]
+        if new:
+            found = find_passing_on(new)
+            self._passes_on.update((node, node in found) for node in new)
+        return {node for node in failed if not self._passes_on.get(node)}
 
     def _closed_above(self, filtered: _FilteredTree, node: int) -> frozenset[str]:
         closed = [one for one in self._tree.ancestors(node) if filtered.layout.is_closed(one)]
@@ -336,10 +349,12 @@ class Snapshot:
         return summarise(self.head, root, self._counts, self._find_cause(), asks)
 
     def _find_cause(self) -> ActionRow | None:
-        """The first failure with none below it. One statement after something has failed, else none."""
+        """Where the root's error was raised, else the first failure with none below it. A few statements after something has failed, else none."""
         if not self._is_cause_known:
-            by_end = list_failed_by_end(self.head.id)
-            self._cause = first_cause(by_end, self._failed, self._failures_below.__getitem__)
+            self._cause = find_raiser(self.head.id)
+            if self._cause is None:
+                by_end = list_failed_by_end(self.head.id)
+                self._cause = first_cause(by_end, self._failed, self._failures_below.__getitem__)
             self._is_cause_known = True
         if self._cause is None:
             return None

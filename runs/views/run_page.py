@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from typing import Any
+from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -13,6 +14,7 @@ from django.views.decorators.http import require_GET
 from runs.domain.logs.places import LinePlace, read_place
 from runs.domain.names import ROOT, RunRef
 from runs.domain.timeline import between_ms, to_ms
+from runs.queries.failures.causes import find_cause, find_place
 from runs.queries.logs.action_log import find_line
 from runs.queries.rows import find_seq
 from runs.queries.runs import RunHead, get_neighbour, get_relations, get_run
@@ -99,6 +101,19 @@ def _asked(head: RunHead, query: QueryDict) -> _Asked:
 
 def _panel(head: RunHead, asked: _Asked) -> dict[str, Any]:
     return panel_context(head, asked.action, asked.tab, asked.attempt, asked.line)
+
+
+@require_GET
+@reader_view
+def first_failure(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
+    """Leads to the traceback of what failed first, in its log; where its log has none to its panel, without a failure to the run."""
+    head = get_run(RunRef(project, domain, run))
+    cause = find_cause(head.id)
+    if cause is None:
+        return HttpResponseRedirect(head.path)
+    name, line = find_place(head.id, cause)
+    query = {"action": name} | ({"tab": "logs", "line": str(line)} if line else {})
+    return HttpResponseRedirect(f"{head.path}?{urlencode(query)}")
 
 
 @require_GET

@@ -79,5 +79,5 @@ def test_the_number_of_statements_grows_with_the_branches_seen_and_not_with_the_
     head = get_run(factories.ref_of(run))
     assert Action.objects.filter(run=run).count() == 361
 
-    with django_assert_num_queries(11 + 2 * 27):
+    with django_assert_num_queries(12 + 2 * 27):
         read_first_paint(head, fewest=0)
