@@ -28,6 +28,12 @@ ASYNC_DOORS = frozenset({"sync_to_async", "database_sync_to_async"})
 SQL_THAT_SETS_PHASE = re.compile(r"\bset\b[^;]*\bphase\b\"?\s*=", re.IGNORECASE)
 JS_FUNCTION = re.compile(r"\s*(async\s+)?(function\b|(\([^)]*\)|\w+)\s*=>)")
 LONGEST_FILE = 400
+# Below `:has()`, a tag that each row has: all rows are styled again whenever what `:has()` looks for may have changed anywhere.
+HAS_BEFORE_TAG = re.compile(
+    r":has\([^{}]*\)[^{},]*[\s>~+](?:div|span|b|i|p)(?::[\w-]+(?:\([^)]*\))?)*\s*(?=[,{])"
+)
+# Each element that comes or goes anywhere in the page may be what it looks for.
+HAS_ANYWHERE = re.compile(r"\bbody:has\((?!\s*>)")
 
 
 def phase_writes(source: str) -> list[str]:
@@ -202,3 +208,13 @@ def too_long(source: str) -> list[str]:
 
 def walk(source: str) -> Iterator[ast.AST]:
     return ast.walk(ast.parse(source))
+
+
+def wide_has(source: str) -> list[str]:
+    """Selectors with `:has()` that let the browser style all rows again when one of them changes."""
+    return [
+        f"{number}: {found[0].strip()}"
+        for number, line in enumerate(source.splitlines(), start=1)
+        for pattern in (HAS_BEFORE_TAG, HAS_ANYWHERE)
+        for found in pattern.finditer(line)
+    ]

@@ -157,3 +157,28 @@ def test_a_second_door_to_the_orm_is_found(source: str) -> None:
 
 def test_a_long_file_is_found() -> None:
     assert rules.too_long("pass\n" * 401) == ["401 lines, more than 400: split it by idea"]
+
+
+@pytest.mark.parametrize(
+    ("selector", "offence"),
+    [
+        (".run-table th:has(> .labels) > div:first-child {", ":has(> .labels) > div:first-child"),
+        (".status:has(> .why) > b, .why > i {", ":has(> .why) > b"),
+        ("body:has(.bulk:not([hidden])) .toasts {", "body:has("),
+    ],
+)
+def test_a_has_selector_that_restyles_all_rows_is_found(selector: str, offence: str) -> None:
+    assert rules.wide_has(selector) == [f"1: {offence}"]
+
+
+@pytest.mark.parametrize(
+    "selector",
+    [
+        ".run-table th:has(> .labels) > .run-line {",
+        ".status > b:has(~ .why), .why > i {",
+        "body:has(> .insecure) {",
+        ".row:has(> .status > .why) > div.status {",
+    ],
+)
+def test_a_has_selector_with_a_narrow_subject_is_no_offence(selector: str) -> None:
+    assert rules.wide_has(selector) == []

@@ -60,3 +60,9 @@ def test_browser_tests_wait_for_functions() -> None:
 
 def test_files_are_short() -> None:
     assert offences(rules.too_long, python_files(*PRODUCT, "tests", "benchmarks", "examples", "manage")) == []
+
+
+def test_no_has_selector_restyles_all_rows() -> None:
+    sheets = (path for path in files_under(ROOT / "static" / "css") if path.suffix == ".css")
+
+    assert offences(rules.wide_has, sheets) == []
