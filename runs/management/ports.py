@@ -6,7 +6,6 @@ import socket
 from contextlib import suppress
 from pathlib import Path
 
-import httpx
 import platformdirs
 from django.conf import settings
 from django.core.management.base import CommandError
@@ -53,6 +52,8 @@ def _who_listens() -> str:
 
 def _is_flyteui() -> bool:
     """Whether what listens answers as our health check does."""
+    import httpx  # here, because it takes long to load and a port is seldom taken
+
     with suppress(httpx.HTTPError), local_server.client(ASK_SECONDS) as client:
         answer = client.get("/healthz")
         return (

@@ -8,11 +8,10 @@ import signal
 import ssl
 import sys
 import time
+import urllib.parse
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-
-import httpx
 
 from runs.protocol.constants import HEARTBEAT_FD
 
@@ -21,6 +20,8 @@ STEADY_SECONDS = 10.0  # a process that lived this long starts again without del
 CHECK_SECONDS = 1.0
 SILENT_SECONDS = 30.0  # without a heartbeat, after which a process is taken for frozen
 START_SECONDS = 120.0  # until the first one
+ASK_SECONDS = 2.0
+READY_POLL_SECONDS = 0.05
 SLEPT_SECONDS = 5.0  # by which a check may be late; beyond that, this process or the machine has slept
 
 
@@ -93,9 +94,12 @@ async def supervise(
     *,
     ready_url: str,
     on_ready: Callable[[], None],
-    verify: ssl.SSLContext | bool = True,
+    verify: ssl.SSLContext | None = None,
 ) -> int:
-    """Run the roles until SIGINT or SIGTERM; returns the exit code. Roles are stopped last to first."""
+    """Run the roles until SIGINT or SIGTERM; returns the exit code. Roles are stopped last to first.
+
+    ready_url: answers with 200 once on_ready may be called; verify: how its certificate is checked, if it is https.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -152,11 +156,29 @@ async def kill_when_frozen(
     role.kill()
 
 
-async def _announce_ready(url: str, on_ready: Callable[[], None], verify: ssl.SSLContext | bool) -> None:
-    async with httpx.AsyncClient(timeout=2, verify=verify, trust_env=False) as client:
-        while True:
-            with suppress(httpx.HTTPError):
-                if (await client.get(url)).status_code == httpx.codes.OK:
-                    break
-            await asyncio.sleep(0.05)
+async def _announce_ready(url: str, on_ready: Callable[[], None], verify: ssl.SSLContext | None) -> None:
+    while True:
+        if await is_ok(url, verify):
+            break
+        await asyncio.sleep(READY_POLL_SECONDS)
     await asyncio.to_thread(on_ready)
+
+
+async def is_ok(url: str, verify: ssl.SSLContext | None = None) -> bool:
+    """Whether a GET of the URL is answered with 200, within ASK_SECONDS.
+
+    Not by httpx, which takes as long to load as a third of Django, and of whose answer one number would be used.
+    """
+    parts = urllib.parse.urlsplit(url)
+    secure = (verify or ssl.create_default_context()) if parts.scheme == "https" else None
+    request = f"GET {parts.path or '/'} HTTP/1.1\r\nHost: {parts.netloc}\r\nConnection: close\r\n\r\n"
+    with suppress(OSError):  # a timeout, too
+        async with asyncio.timeout(ASK_SECONDS):
+            reader, writer = await asyncio.open_connection(parts.hostname, parts.port, ssl=secure)
+            try:
+                writer.write(request.encode())
+                _, _, rest = (await reader.readline()).partition(b" ")
+            finally:
+                writer.close()
+        return rest.startswith(b"200")
+    return False

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ssl
+from typing import TYPE_CHECKING
 
-import httpx
 from django.conf import settings
 
 from runs.protocol.pinning import pinned_to
+
+if TYPE_CHECKING:
+    import httpx
 
 SOCKETS = f"ws{settings.LOCAL_URL.removeprefix('http')}"
 
@@ -25,6 +28,9 @@ def verification() -> ssl.SSLContext:
 
 def client(timeout_seconds: float, headers: dict[str, str] | None = None) -> httpx.Client:
     """An HTTP client of the server, with these headers; no proxy of the environment is between the two."""
+    # Here, because `flyteui up` and the worker need none, and would take a tenth longer to start.
+    import httpx
+
     return httpx.Client(
         base_url=settings.LOCAL_URL,
         timeout=timeout_seconds,

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from runs.management.supervisor import Role, kill_when_frozen
+from runs.management.supervisor import Role, is_ok, kill_when_frozen
 from runs.protocol.constants import HEARTBEAT_FD
 
 SECONDS = 20
@@ -88,3 +88,30 @@ async def test_a_process_without_heartbeats_is_left_alone():
     assert process.returncode is None
     plain.kill()
     await process.wait()
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_ready"),
+    [
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok\n", True),
+        (b"HTTP/1.1 503 Service Unavailable\r\n\r\n", False),
+        (b"HTTP/1.1 404 200\r\n\r\n", False),
+        (b"", False),
+    ],
+)
+async def test_a_server_is_ready_when_it_answers_with_200(answer: bytes, is_ready: bool):
+    asked: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.append(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answer)
+        writer.close()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with asyncio.timeout(SECONDS):
+        assert await is_ok(f"http://127.0.0.1:{port}/readyz") == is_ready
+    server.close()
+
+    assert asked == [f"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nConnection: close\r\n\r\n".encode()]
+    assert not await is_ok(f"http://127.0.0.1:{port}/readyz"), "nobody listens there now"
