@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import shutil
 import socket
 import threading
 from collections.abc import Iterator
@@ -17,7 +18,8 @@ from asgiref.sync import SyncToAsync
 from django.db import connections
 
 from runs.store import database
-from tests.support.server.server import remove_migrated
+from tests.support.long import long_or_short
+from tests.support.server.server import migrated_database, remove_migrated
 
 if TYPE_CHECKING:
     from tests.support.made_up_provider import MadeUpProvider
@@ -26,7 +28,7 @@ TESTS = Path(__file__).parent
 E2E_TIMEOUT_SECONDS = 300
 
 # Examples share two cores with other tests, so the time of one says nothing about the code.
-hypothesis.settings.register_profile("shared-machine", deadline=None)
+hypothesis.settings.register_profile("shared-machine", deadline=None, max_examples=long_or_short(100, 30))
 hypothesis.settings.load_profile("shared-machine")
 
 
@@ -36,6 +38,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(E2E_TIMEOUT_SECONDS))
+        elif hypothesis.is_hypothesis_test(getattr(item, "obj", None)):
+            item.add_marker(pytest.mark.long)
         elif "bench" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.processes)
 
@@ -48,13 +52,22 @@ def pytest_unconfigure() -> None:
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None) -> None:
     """Put the SQLite test database in a file: in memory, two connections cannot race as they do in production.
 
-    On a PostgreSQL that others use too, each process has one of its own.
+    It begins as a copy of one that has been migrated, once for all processes. On a PostgreSQL that others use too, each process has
+    one of its own.
     """
     for connection in connections.all():
         if connection.vendor == "sqlite":
-            connection.settings_dict["TEST"]["NAME"] = str(Path(os.environ["FLYTEUI_HOME"]) / "test.sqlite3")
+            file = Path(os.environ["FLYTEUI_HOME"]) / "test.sqlite3"
+            shutil.copy(migrated_database(), file)
+            connection.settings_dict["TEST"]["NAME"] = str(file)
         else:
             connection.settings_dict["TEST"]["NAME"] = f"test_flyteui_{os.getpid()}"
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb() -> bool:
+    """Whether the test database is taken as it is found, and stays: the copy goes with the folder that it is in."""
+    return all(connection.vendor == "sqlite" for connection in connections.all())
 
 
 @pytest.fixture(scope="session")
