@@ -11,7 +11,7 @@ from runs.domain.logs.places import LinePlace
 from runs.domain.names import ROOT
 from runs.domain.phases import Phase
 from runs.models import Action
-from runs.queries.logs import find_culprit
+from runs.queries.logs.action_log import find_culprit
 from runs.queries.long_runs import find_first_cause
 from runs.store.bulk import chunks
 
