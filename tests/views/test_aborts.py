@@ -177,7 +177,7 @@ def test_the_form_counts_what_stays_and_what_was_asked_before():
 
     assert '<b class="num">3</b> running' in text
     assert '<b class="num">1</b> finished: stays as it is' in text
-    assert '<b class="num">1</b> asked already' in text
+    assert '<b class="num">1</b> being aborted already' in text
 
 
 def test_the_form_is_for_names_a_phase_or_a_group_too():
@@ -201,7 +201,7 @@ def test_a_selection_with_nothing_left_to_stop_cannot_be_asked():
 
     text = form(names="x")
 
-    assert "There is nothing left to stop" in text
+    assert "Nothing to abort" in text
     assert 'aria-keyshortcuts="Meta+Enter Control+Enter" disabled' in text
 
 
@@ -216,7 +216,7 @@ def test_a_selection_is_asked_and_the_answer_counts():
 
     text = re.sub(r"<[^>]*>", "", " ".join(answer.content.decode().split()))
     assert 'data-outcome="requested"' in answer.content.decode()
-    assert "2 asked, 1 of them stopped at once; 1 had ended already; 1 was asked before." in text
+    assert "Aborting 2 actions, 1 stopped at once; 1 had ended already; 1 was being aborted already." in text
     assert set(Abort.objects.filter(reason="too slow").values_list("target__name", flat=True)) == {
         "a0-0-0", "q",
     }  # fmt: skip
@@ -229,7 +229,7 @@ def test_a_selection_that_had_ended_says_so():
     answer = post(names="done")
 
     assert 'data-outcome="nothing"' in answer.content.decode()
-    assert "Nobody was asked" in answer.content.decode()
+    assert "Nothing to abort" in answer.content.decode()
 
 
 @pytest.mark.parametrize(

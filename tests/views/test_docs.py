@@ -64,6 +64,7 @@ def test_nothing_else_is(client: Client, site: Path, path: str):
     assert "root:" not in answer.content.decode()
 
 
+@pytest.mark.django_db
 def test_a_checkout_without_a_site_says_how_to_build_it(client: Client, settings: Any, tmp_path: Path):
     settings.SITE = tmp_path / "nowhere"
 

@@ -66,9 +66,7 @@ def test_each_run_is_aborted_and_what_was_found_is_counted(browser: Client, runs
     assert answer.status_code == 200
     assert 'data-outcome="requested"' in answer.content.decode()
     said = words(answer.content.decode())
-    assert (
-        "2 runs asked: 4 actions, 2 of them stopped at once; 1 had ended already; 1 does not exist." in said
-    )
+    assert "Aborting 2 runs with 4 actions, 2 stopped at once; 1 had ended already; 1 does not exist." in said
     assert set(Abort.objects.values_list("run__name", "scope", "actor", "reason")) == {
         ("running", "run", "ann", "wrong data"),
         ("waiting", "run", "ann", "wrong data"),
@@ -82,7 +80,7 @@ def test_asking_again_changes_nothing(browser: Client, runs: list[Run]):
 
     said = words(browser.post(ABORTS, {"names": "running", "reason": "second"}).content.decode())
 
-    assert "No run was asked; 1 was asked before." in said
+    assert "Nothing to abort; 1 was being aborted already." in said
     assert Abort.objects.get().reason == "first"
 
 
@@ -129,7 +127,7 @@ def test_it_works_without_a_script(runs: list[Run]):
 
     assert 'class="bar"' in form
     assert 'name="names" value="running waiting"' in form
-    assert "2 runs asked" in words(answer)
+    assert "Aborting 2 runs" in words(answer)
     assert f'<a href="{RUNS}">Back to the runs</a>' in answer
 
 

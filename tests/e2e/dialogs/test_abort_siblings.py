@@ -49,7 +49,7 @@ def test_the_siblings_of_a_failed_action_are_cancelled_and_nothing_else(
     dialog.get_by_role("textbox").fill("its sibling failed")
     dialog.get_by_role("button", name="Abort", exact=True).click()
 
-    expect(page.locator("#toasts")).to_contain_text("2 asked")
+    expect(page.locator("#toasts")).to_contain_text("Aborting 2 actions")
     for one in siblings:
         expect(page.locator(f"#action-{one['name']}")).to_have_attribute("data-phase", "aborted")
         assert "got CancelledError: its sibling failed" in server.output(run, one["name"])

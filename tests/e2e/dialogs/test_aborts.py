@@ -73,7 +73,7 @@ def test_picked_rows_are_aborted_together(page: Page, server: Server, run: str):
     dialog(page).locator("input[name=reason]").fill("two of them")
     dialog(page).get_by_role("button", name="Abort", exact=True).click()
 
-    expect(toasts(page)).to_contain_text("2 asked")
+    expect(toasts(page)).to_contain_text("Aborting 2 actions")
     expect(bar).to_be_hidden()
     expect_phase(page, names[0], "aborted")
     expect_phase(page, names[2], "aborted")
@@ -129,7 +129,7 @@ def test_a_chip_aborts_all_of_a_phase_and_never_the_root(page: Page, server: Ser
     expect(dialog(page)).to_contain_text("3 running")
     dialog(page).get_by_role("button", name="Abort", exact=True).click()
 
-    expect(toasts(page)).to_contain_text("3 asked")
+    expect(toasts(page)).to_contain_text("Aborting 3 actions")
     for action in server.named(run, "long_sleeper"):
         expect_phase(page, action["name"], "aborted")
     expect_phase(page, "a0", "succeeded")
@@ -145,7 +145,7 @@ def test_a_group_is_aborted_from_one_of_its_rows(page: Page, server: Server):
     expect(dialog(page)).to_contain_text("1 waiting: will not start")
     dialog(page).get_by_role("button", name="Abort", exact=True).click()
 
-    expect(toasts(page)).to_contain_text("4 asked, 1 of them stopped at once; 1 had ended already.")
+    expect(toasts(page)).to_contain_text("Aborting 4 actions, 1 stopped at once; 1 had ended already.")
     expect_phase(page, "a0-waiting", "aborted")
     # Nobody holds it, so nobody says that it has stopped: the page does not claim it either.
     expect_phase(page, "a0-trial0", "aborting")

@@ -37,7 +37,7 @@ def test_selected_runs_are_aborted_and_their_tasks_are_cancelled(page: Page, ser
     dialog.locator("input[name=reason]").fill("wrong data")
     dialog.locator("button[type=submit]").click()
 
-    expect(page.locator("#toasts")).to_contain_text("2 runs asked: 6 actions")
+    expect(page.locator("#toasts")).to_contain_text("Aborting 2 runs with 6 actions")
     expect(page.locator(".bulk")).to_be_hidden()
     for run in (first, second):
         assert server.wait_ended(run) is Phase.ABORTED
@@ -126,7 +126,14 @@ def test_an_executor_is_drained_with_a_click_and_leaves_when_it_holds_nothing(pa
     expect(line.locator(".load-line")).to_have_text(re.compile(r"\d+ of 20,000"))
     expect(line.locator(".link relative-time")).to_have_text(re.compile(r"ago|now"))
 
-    line.get_by_role("button", name="Drain").click()
+    line.get_by_role("button", name="Drain executor").click()
+    asks = page.locator("form:popover-open")
+    expect(asks).to_contain_text("leaves when the 1 action that it holds has ended")
+    expect(asks.get_by_role("button", name="Keep it")).to_be_focused()
+    page.keyboard.press("Escape")
+    expect(asks).to_have_count(0)
+    line.get_by_role("button", name="Drain executor").click()
+    asks.get_by_role("button", name="Drain", exact=True).click()
 
     expect(page.locator("#toasts")).to_contain_text("takes nothing new")
     expect(line.locator(".state")).to_contain_text("Draining")
