@@ -117,7 +117,12 @@ def _input(
         value = plain_of(before, of_type) if before is not None else MISSING
         if value is not MISSING:
             json.dumps(value.value if isinstance(value, Chosen) else value)
-    except (Invalid, TypeError, ValueError):  # not of its type, or with what JSON does not have
+    except (
+        Invalid,
+        TypeError,
+        ValueError,
+        RecursionError,
+    ):  # not of its type, or with what JSON does not have
         return _Answer(Field(PREFIX + name, name, shape.title, "kept", hint="It cannot be shown here."))
     wanted = Property(name, shape, is_required=before is None)
     return _field(PREFIX + name, wanted, value, posted)

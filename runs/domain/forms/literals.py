@@ -78,8 +78,7 @@ def _simple(value: Any, kind: int) -> Literal:
         case types_pb2.NONE:
             return Literal(scalar=Scalar(none_type=literals_pb2.Void()))
         case types_pb2.STRUCT:
-            data = msgspec.msgpack.encode(value)
-            return Literal(scalar=Scalar(binary=literals_pb2.Binary(value=data, tag=_MSGPACK)))
+            return Literal(scalar=Scalar(binary=literals_pb2.Binary(value=_packed(value), tag=_MSGPACK)))
         case types_pb2.DATETIME:
             return Literal(scalar=Scalar(primitive=literals_pb2.Primitive(datetime=read_time(value))))
         case types_pb2.DURATION:
@@ -87,6 +86,15 @@ def _simple(value: Any, kind: int) -> Literal:
         case types_pb2.FLOAT:
             return literal(float(value))
     return literal(value)
+
+
+def _packed(value: Any) -> bytes:
+    try:
+        return msgspec.msgpack.encode(value)
+    except OverflowError as error:
+        raise Invalid("a number in this does not fit into 64 bits") from error
+    except RecursionError as error:
+        raise Invalid("this is nested too deep") from error
 
 
 def _union(value: Any, of_type: types_pb2.LiteralType, before: Literal | None) -> Literal:

@@ -126,7 +126,8 @@ def union_of(variants: Sequence[Shape]) -> Shape:
 
 def _struct(message: types_pb2.LiteralType) -> Shape:
     schema = json_format.MessageToDict(message.metadata)
-    found = schema_shape(schema, schema.get("$defs", schema.get("definitions", {})))
+    definitions = schema.get("$defs", schema.get("definitions"))
+    found = schema_shape(schema, definitions if isinstance(definitions, Mapping) else {})
     return found if found.kind is Kind.OBJECT else Shape(Kind.JSON, "dict")
 
 
@@ -169,7 +170,7 @@ def _object(schema: Mapping[str, Any], definitions: Mapping[str, Any], depth: in
     if not isinstance(declared := schema.get("properties"), Mapping):
         items = schema_shape(more, definitions, depth + 1)
         return Shape(Kind.MAP, f"dict[str, {items.title}]", items=items)
-    required = schema.get("required", [])
+    required = named if isinstance(named := schema.get("required"), list) else []
     properties = tuple(
         _property(name, one, definitions, depth, is_required=name in required)
         for name, one in sorted(declared.items())
