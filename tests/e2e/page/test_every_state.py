@@ -7,7 +7,6 @@ makes them the same each time.
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import subprocess
@@ -19,7 +18,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.pages.axe import OF_COLOURS, OPTIONS, SCHEMES, violations
-from tests.support.pages.states import STATES, Places, State
+from tests.support.pages.states import IS_PICTURED, STATES, Places, State
 from tests.support.server.server import ROOT
 
 DESKTOP, PHONE, NARROWEST = (1280, 800), (390, 780), (320, 640)
@@ -30,9 +29,10 @@ PARTS = {
     "run, keys": "dialog[open]",
     "run, abort of": "#abort-popover",
 }
+# What is around a part is looked at in states of the whole page, and with a part of each kind in these.
+WHOLE = {"panel, live", "run, abort dialog", "run, abort of a row"}
 # Django's admin is Django's.
 OURS = [state for state in STATES if not state.name.startswith("admin")]
-IS_PICTURED = os.environ.get("FLYTEUI_SCREENSHOTS") == "1"
 PICTURES = {
     "runs": "runs", "runs, none": "empty", "run, ended": "run", "run, abort dialog": "abort", "run, delete dialog": "delete",
     "panel, refusing": "action", "executors": "executors",
@@ -129,16 +129,16 @@ def resize(page: Page, size: tuple[int, int]) -> None:
 
 
 def test_axe_finds_no_violation(shown: Page, state: State):
-    """Light and dark, on a desktop and on a phone. What is around a panel or a dialog is another state, and is looked at once here."""
+    """Light and dark, on a desktop and on a phone: of a state of a panel or a dialog, that part."""
     part = next((selector for word, selector in PARTS.items() if word in state.name), "html")
+    part = "html" if state.name in WHOLE else part
     found = []
     for scheme in SCHEMES:
         shown.emulate_media(color_scheme=scheme)
         for size in (DESKTOP, PHONE):
             resize(shown, size)
             options = OPTIONS if scheme == "light" else OF_COLOURS
-            within = "html" if (scheme, size) == ("light", DESKTOP) else part
-            found += [f"{scheme}, {size[0]} px: {line}" for line in violations(shown, options, within)]
+            found += [f"{scheme}, {size[0]} px: {line}" for line in violations(shown, options, part)]
 
     assert not found, "\n".join(found)
 
