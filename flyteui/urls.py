@@ -59,6 +59,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(RUNS.removesuffix("/runs") + "/delete", deletions.delete_runs, name="delete-runs"),
     path(RUNS.removesuffix("/runs") + "/deletions", deletions.deletions, name="deletions"),
     path(RUN, run_page.run_page, name="run"),
+    path(f"{RUN}/state", run_page.run_state, name="run-state"),
     path(f"{RUN}/first-failure", run_page.first_failure, name="first-failure"),
     path(f"{RUN}/minimap", run_page.minimap_fragment, name="minimap"),
     path(f"{RUN}/log", logs.run_log_page, name="run-log"),

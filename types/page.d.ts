@@ -18,6 +18,7 @@ import type { RunMinimap } from "../static/js/time/run-minimap.js";
 import type { RunList } from "../static/js/list/run-list.js";
 import type { KeysHelp } from "../static/js/dialogs/keys-help.js";
 import type { SplitPane } from "../static/js/page/split-pane.js";
+import type { WatchRun } from "../static/js/watch/watch-run.js";
 import type { RunTree } from "../static/js/tree/run-tree.js";
 
 /** What hx-ws knows of the socket of an element. */
@@ -88,6 +89,7 @@ export interface HtmxRequest {
 
 declare global {
   interface HTMLElementTagNameMap {
+    "watch-run": WatchRun;
     "abort-dialog": AbortDialog;
     "abort-popover": AbortPopover;
     "delete-dialog": DeleteDialog;

@@ -117,6 +117,7 @@ URLS: dict[str, Rule] = {
     "deletions": DELETE,
     "run": READ,
     "first-failure": READ,
+    "run-state": READ,
     "minimap": READ,
     "unclaimed": READ,
     "run-log": READ,

@@ -12,10 +12,12 @@ from flyteidl2.task import run_pb2
 
 from runs.domain.addresses.pages import run_path
 from runs.domain.errors import NotFound
-from runs.domain.names import RunRef
+from runs.domain.names import ROOT, RunRef
 from runs.domain.phases import LABELS, Phase
+from runs.domain.status import NEEDS_ANSWER
 from runs.engine.targets import missing_run
 from runs.models import Action, Project, Run
+from runs.queries.rows import ROW_FIELDS, to_row
 
 MAX_RERUNS = 5  # that a page names
 # What a run is of the one that it is related to.
@@ -97,6 +99,26 @@ def get_run(ref: RunRef) -> RunHead:
     if (head := _head(run)) is None:
         raise missing_run(ref)
     return head
+
+
+@dataclass(frozen=True, slots=True)
+class RunState:
+    """What a run that one watches is told by: the slug of its status, its label, its task, its error, whether it has ended."""
+
+    status: str
+    label: str
+    task: str
+    error: str
+    is_over: bool
+
+
+def get_state(head: RunHead) -> RunState:
+    """Two statements."""
+    root = to_row(*Action.objects.values_list(*ROW_FIELDS).get(run_id=head.id, name=ROOT))
+    goes_on = not (root.is_terminal or root.is_aborting)
+    if goes_on and Action.objects.filter(run_id=head.id, phase=Phase.PAUSED).exists():
+        return RunState(Phase.PAUSED.slug, NEEDS_ANSWER, root.label, "", is_over=False)
+    return RunState(root.status, root.status_label, root.label, root.error, root.is_terminal)
 
 
 def get_run_by_id(run_id: int) -> RunHead:

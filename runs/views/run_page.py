@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
@@ -17,7 +17,7 @@ from runs.domain.timeline import between_ms, to_ms
 from runs.queries.failures.causes import find_cause, find_place
 from runs.queries.logs.action_log import find_line
 from runs.queries.rows import find_seq
-from runs.queries.runs import RunHead, get_neighbour, get_relations, get_run
+from runs.queries.runs import RunHead, get_neighbour, get_relations, get_run, get_state
 from runs.queries.waits import get_unclaimed
 from runs.tree import minimap
 from runs.tree.filter import make_filter
@@ -114,6 +114,15 @@ def first_failure(request: HttpRequest, *, project: str, domain: str, run: str) 
     name, line = find_place(head.id, cause)
     query = {"action": name} | ({"tab": "logs", "line": str(line)} if line else {})
     return HttpResponseRedirect(f"{head.path}?{urlencode(query)}")
+
+
+@require_GET
+@reader_view
+def run_state(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
+    """What the run has come to, for the scripts of whoever watches it."""
+    state = get_state(get_run(RunRef(project, domain, run)))
+    found = {"status": state.status, "label": state.label, "task": state.task, "error": state.error}
+    return JsonResponse(found | {"isOver": state.is_over}, headers={"Cache-Control": "no-store"})
 
 
 @require_GET

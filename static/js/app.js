@@ -32,6 +32,7 @@ import { TimeCursor } from "./time/time-cursor.js";
 import { RelativeTime, TimeSwitch } from "./time/time-switch.js";
 import { RunFilter } from "./tree/run-filter.js";
 import { RunTree } from "./tree/run-tree.js";
+import { WatchRun } from "./watch/watch-run.js";
 
 customElements.define("relative-time", RelativeTime);
 customElements.define("live-clock", LiveClock);
@@ -44,6 +45,7 @@ customElements.define("time-cursor", TimeCursor);
 customElements.define("run-minimap", RunMinimap);
 customElements.define("run-list", RunList);
 customElements.define("saved-views", SavedViews);
+customElements.define("watch-run", WatchRun);
 customElements.define("abort-dialog", AbortDialog);
 customElements.define("abort-popover", AbortPopover);
 customElements.define("delete-dialog", DeleteDialog);

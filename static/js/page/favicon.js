@@ -9,8 +9,12 @@ const ICONS = {
 /** The server's page has a neutral icon; this replaces it on the page of a run, now and after each frame. Alone in a
  * module, short as it is: nothing else on the page has to do with the tab. */
 export function showFavicon() {
+  setFavicon(document.getElementById("run-summary")?.dataset.status);
+}
+
+/** @param {string | undefined} status of the run that the page shows */
+export function setFavicon(status) {
   const link = document.querySelector("[data-favicon]");
-  const status = document.getElementById("run-summary")?.dataset.status;
   if (!link || !status) return;
   const href = `${link.dataset.base}${ICONS[status] ?? "queued"}.svg`;
   if (link.getAttribute("href") !== href) link.setAttribute("href", href);

@@ -223,7 +223,7 @@ def test_without_a_script_the_filter_is_a_form(page: Page, server: Server):
     plain.goto(runs_url(server))
 
     plain.get_by_label("Search runs").fill("nothing")
-    plain.get_by_role("button", name="Filter").click()
+    plain.get_by_role("button", name="Search").click()
 
     expect(plain.locator("#no-match")).to_be_visible()
     expect(plain).to_have_url(re.compile(r"q=nothing"))
