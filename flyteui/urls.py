@@ -25,6 +25,7 @@ from runs.views import (
     secrets,
 )
 from runs.views.sign_in import oauth, oidc, password
+from runs.views.tasks import code
 
 RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"
 RUN = f"{RUNS}/<str:run>"
@@ -78,6 +79,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACTION}/log/lines", logs.log_lines, name="log-lines"),
     path(f"{ACTION}/log/search", logs.log_search, name="log-search"),
     path(f"{ACTION}/log.txt", logs.log_file, name="log-file"),
+    path(f"{ACTION}/code", code.code_page, name="code"),
+    path(f"{ACTION}/code.tgz", code.code_archive, name="code-archive"),
     path(f"{ACTION}/report", panels.report, name="report"),
     path("docs/", docs.docs_page, name="docs"),
     path("docs/<path:path>", docs.docs_page, name="docs-file"),

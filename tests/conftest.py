@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 import hypothesis
 import pytest
 from asgiref.sync import SyncToAsync
+from django.conf import settings
+from django.core.management.commands import flush
 from django.db import connections
 
 from runs.store import database
@@ -30,6 +32,20 @@ E2E_TIMEOUT_SECONDS = 300
 # Examples share two cores with other tests, so the time of one says nothing about the code.
 hypothesis.settings.register_profile("shared-machine", deadline=None, max_examples=long_or_short(100, 30))
 hypothesis.settings.load_profile("shared-machine")
+
+# A test client has middleware of its own, which would look at every static file as it starts; so it looks when one is asked for.
+settings.WHITENOISE_AUTOREFRESH = True
+
+
+def _forget_content_types(*_: object, **__: object) -> None:
+    from django.contrib.contenttypes.models import ContentType
+
+    ContentType.objects.clear_cache()
+
+
+# After each test that commits, Django empties the tables and then makes the permissions of all models anew, which takes a fifth of
+# the time of such tests. What needs one makes it.
+flush.emit_post_migrate_signal = _forget_content_types
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

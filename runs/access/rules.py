@@ -137,6 +137,8 @@ URLS: dict[str, Rule] = {
     "log-search": READ,
     "log-file": READ,
     "report": READ,
+    "code": READ,
+    "code-archive": READ,
     # An executor serves runs of any project.
     "executors": READ,
     "drain": Rule(Role.OPERATOR, Deed.DRAIN),

@@ -25,6 +25,7 @@ import "./page/truncated-text.js";
 import { SheetHandle } from "./panel/bottom-sheet.js";
 import "./panel/panel.js";
 import "./panel/tabs.js";
+import "./tasks/code.js";
 import { LiveClock } from "./time/live-clock.js";
 import { RunMinimap } from "./time/run-minimap.js";
 import { TimeAxis } from "./time/time-axis.js";

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -27,13 +27,19 @@ TOLD: list[Any] = sorted(TERMINAL - {Phase.ABORTED})  # what a trace may come to
 
 
 def task_spec(
-    name: str = "env.main", *, bundle: str = "file:///bundle.tgz", retries: int = 0, kind: str = "python"
+    name: str = "env.main",
+    *,
+    bundle: str = "file:///bundle.tgz",
+    flag: str = "--tgz",
+    loader: Sequence[str] = (),
+    retries: int = 0,
+    kind: str = "python",
 ) -> bytes:
-    """A TaskSpec as the client would send it, as small as it may be."""
+    """A TaskSpec as the client would send it, as small as it may be. loader: what finds the task in the bundle."""
     spec = task_definition_pb2.TaskSpec(short_name=name.rpartition(".")[2])
     spec.task_template.id.name, spec.task_template.type = name, kind
     spec.task_template.metadata.retries.retries = retries
-    spec.task_template.container.args.extend(["a0", "--tgz", bundle])
+    spec.task_template.container.args.extend(["a0", flag, bundle, *loader])
     return spec.SerializeToString(deterministic=True)
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import pytest
+from django.apps import apps
+from django.contrib.auth.management import create_permissions
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
@@ -98,6 +100,7 @@ def test_abort_selected_asks_only_of_what_runs(admin: Client):
 
 def test_who_may_only_look_is_offered_no_abort():
     looker = User.objects.create_user("looker", is_staff=True)
+    create_permissions(apps.get_app_config("runs"), verbosity=0)
     looker.user_permissions.add(Permission.objects.get(codename="view_action"))
     client = Client()
     client.force_login(looker)

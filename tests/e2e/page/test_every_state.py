@@ -7,6 +7,7 @@ makes them the same each time.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.support.pages.axe import OF_COLOURS, OPTIONS, SCHEMES, violations
-from tests.support.pages.states import IS_PICTURED, STATES, Places, State
+from tests.support.pages.states import STATES, Places, State
 from tests.support.server.server import ROOT
 
 DESKTOP, PHONE, NARROWEST = (1280, 800), (390, 780), (320, 640)
@@ -33,6 +34,7 @@ PARTS = {
 WHOLE = {"panel, live", "run, abort dialog", "run, abort of a row"}
 # Django's admin is Django's.
 OURS = [state for state in STATES if not state.name.startswith("admin")]
+IS_PICTURED = os.environ.get("FLYTEUI_SCREENSHOTS") == "1"
 PICTURES = {
     "runs": "runs", "runs, none": "empty", "run, ended": "run", "run, abort dialog": "abort", "run, delete dialog": "delete",
     "panel, refusing": "action", "executors": "executors",

@@ -304,6 +304,9 @@ def test_an_executor_is_drained_and_the_theme_switched(keys: Page, server: Serve
     drain = page.get_by_role("button", name=f"Drain executor {held_by[:8]}")
     tab_to(page, drain)
     page.keyboard.press("Enter")
+    expect(page.get_by_role("button", name="Keep it")).to_be_focused()
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
 
     expect(page.locator(f"[id^='executor-{held_by[:8]}'] .state")).to_contain_text("Draining")
     expect(drain).to_have_count(0)

@@ -193,7 +193,11 @@ def test_the_admin_aborts_what_is_selected(page: Page, server: Server, run: str)
     page.locator(f".action-select[value='{victim['id']}']").check()
     page.locator("select[name=action]").select_option("abort_selected")
     page.locator("button[name=index]").click()
+    expect(page.get_by_label("Reason")).to_be_focused()
+    page.keyboard.type("no longer needed")
+    page.get_by_role("button", name="Abort", exact=True).click()
 
     expect(page.locator(".messagelist")).to_be_visible()
     assert server.wait_ended(run, victim["name"]) is Phase.ABORTED
-    assert server.actions(run)[victim["name"]]["actor"] == "ann"
+    stored = server.actions(run)[victim["name"]]
+    assert (stored["actor"], stored["reason"]) == ("ann", "no longer needed")

@@ -60,7 +60,7 @@ def sign_in(browser: Browser, server: Server, name: str, path: str = "/executors
 def test_an_operator_aborts_what_a_viewer_beside_them_can_only_see(guarded: Server, browser: Browser):
     viewer, operator = (sign_in(browser, guarded, name) for name in ("vera", "otto"))
     admin = sign_in(browser, guarded, "root", "/audit/")
-    stop = "#rows .row button, .run-actions button, #rows .row input"
+    stop = "#rows .row button, .run-actions > button, #rows .row input"
     with live_demo(guarded) as path:
         operator.goto(guarded.url + path)
         viewer.goto(guarded.url + path)

@@ -162,7 +162,8 @@ def test_a_machine_is_prepared_for_a_service_and_for_executors_of_another_user(t
         cmp our-authority.pem <(tail -c $(stat -c %s our-authority.pem) /etc/flyteui/authorities.pem) && echo same
         stat --format %U /srv/flyteui-storage
         readlink -f /etc/systemd/system/multi-user.target.wants/flyteui.service || true
-        touch /srv/flyteui-storage/of-the-server && command -v getfacl > /dev/null && getfacl -pc /srv/flyteui-storage/of-the-server
+        touch /srv/flyteui-storage/of-the-server
+        if command -v getfacl > /dev/null; then getfacl -pc /srv/flyteui-storage/of-the-server; fi
     """,
     )
 

@@ -79,5 +79,5 @@ def test_the_link_of_a_run_has_the_error_that_its_row_cuts(still_page: Page, pla
     still_page.locator("#run-scene a").hover()
 
     expect(still_page.locator("#run-scene a")).to_have_attribute(
-        "title", re.compile("^trials=3.*\nRunning.*ValueError: x+$")
+        "title", re.compile("^trials=3.*\nNeeds an answer.*ValueError: x+$")
     )

@@ -11,6 +11,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from contextlib import suppress
 from typing import IO
 
 from runs.executor.link.config import ExecutorConfig
@@ -46,8 +47,10 @@ class ForkedExecutor:
         return await asyncio.shield(self._code)
 
     def send_signal(self, number: int) -> None:
+        """As asyncio's: nothing happens to a process that has ended, though its zygote has not told of it yet."""
         if not self._code.done():
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)

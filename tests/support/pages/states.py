@@ -7,7 +7,6 @@ done to the page once it is connected. `on` is the server: "busy" has runs and a
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +18,6 @@ from tests.support.server.server import Server
 
 RUNS = "/v2/domain/development/project/flytesnacks/runs"
 CONNECTED = re.compile("live|ended")
-IS_PICTURED = os.environ.get("FLYTEUI_SCREENSHOTS") == "1"  # the pictures of the documents show more rows
 
 
 @dataclass(frozen=True)
@@ -180,6 +178,7 @@ STATES = [
     State("run, run again, wrong", "{live}/rerun", fill_in_wrong),
     State("run, not claimed", "{unclaimed}"),
     State("run log", "{ended}/log"),
+    State("code of a task", "{live}/actions/a0/code"),
     State("run log, filtered", "{live}/log?level=error"),
     State("run, collapsed", "{ended}", press("w", "ArrowDown")),
     State("run, what comes from an earlier one", "{ended}?look=cached&look=recovered"),
@@ -244,7 +243,7 @@ def make_places(busy: Server, idle: Server) -> tuple[dict[str, Server], dict[str
     manage(busy, "shell", "-v", "0", "-c", SECRETS)
     live = busy.submit("examples/demo.py", "main", "--trials", "3", "--seconds", "7200")
     busy.wait_running(live, "trial", 3)
-    ended = make_demo(busy, "3x20" if IS_PICTURED else "3x8")
+    ended = make_demo(busy, "3x20")
     return {"busy": busy, "idle": idle}, {
         "runs": RUNS,
         "scene": f"{RUNS}/scene",

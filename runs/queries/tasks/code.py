@@ -1,0 +1,67 @@
+"""The code that an action runs: the files of its bundle, and where its task begins in them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runs.domain.bundles import MAX_PACKED, CodeFile, Entry, find_file, find_line, read_bundle, read_entry
+from runs.domain.errors import Invalid, NotFound
+from runs.domain.specs import TaskFacts, read_task_spec
+from runs.models import Action
+from runs.store import storage
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The files of a bundle; that of the task, and the line in which the task begins: None and 0 when they are not found."""
+
+    task: str
+    uri: str
+    entry: Entry
+    files: tuple[CodeFile, ...]
+    file: CodeFile | None
+    line: int
+
+
+def read_code(run_id: int, action: str, name: str = "") -> Code:
+    """name: of the file to show, instead of the task's. One statement.
+
+    Raises NotFound for what has no code or no such file, Invalid for a bundle that cannot be shown.
+    """
+    facts = _get_facts(run_id, action)
+    if facts.is_pickled:
+        raise Invalid(
+            f"the code of {facts.name} was sent pickled, as from a notebook: it has no files to show"
+        )
+    files = tuple(read_bundle(_read_archive(facts, action)))
+    entry = read_entry(facts.args)
+    own = find_file(files, entry)
+    file = next((one for one in files if one.name == name), None) if name else own
+    if name and file is None:
+        raise NotFound(f"the code bundle of action {action!r} has no file {name[:200]!r}")
+    line = find_line(file.text, entry.name) if file and file == own and file.text else 0
+    return Code(facts.name, facts.bundle_uri, entry, files, file, line)
+
+
+def read_archive(run_id: int, action: str) -> tuple[str, bytes]:
+    """The name of the bundle's file, and its content. One statement. Raises as read_code."""
+    facts = _get_facts(run_id, action)
+    return facts.bundle_uri.rsplit("/", 1)[-1], _read_archive(facts, action)
+
+
+def _get_facts(run_id: int, action: str) -> TaskFacts:
+    found = Action.objects.filter(run_id=run_id, name=action).values_list("spec__spec", flat=True).first()
+    facts = read_task_spec(bytes(found)) if found else None
+    if facts is None or not facts.bundle_uri:
+        raise NotFound(f"action {action[:80]!r} has no code that was sent with it")
+    return facts
+
+
+def _read_archive(facts: TaskFacts, action: str) -> bytes:
+    size = storage.find_size(facts.bundle_uri)
+    if size is not None and size > MAX_PACKED:
+        raise Invalid(f"the code bundle has {size:,} bytes; up to {MAX_PACKED:,} are shown")
+    content = None if size is None else storage.read_bytes(facts.bundle_uri)
+    if content is None:
+        raise NotFound(f"the code bundle of action {action!r} is not kept any more")
+    return content

@@ -1,0 +1,1 @@
+"""Pages about tasks: their code."""

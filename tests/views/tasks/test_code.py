@@ -1,0 +1,86 @@
+"""The page of the code that an action runs, and its bundle as a file."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from runs.models import Action, TaskSpec
+from runs.store import storage
+from tests.domain.test_bundles import pack
+from tests.support import factories
+from tests.support.scene import task_spec
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+ACTION = "/v2/domain/development/project/flytesnacks/runs/run1/actions/a0"
+SOURCE = b"import flyte\n\n@env.task\nasync def main(n: int) -> str:\n    return '<b>'\n"
+
+
+def sent(bundle: str, *, has: bytes | None = None, flag: str = "--tgz") -> str:
+    """An action of this bundle; returns the bundle's address."""
+    run = factories.make_run()
+    uri = storage.upload_uri("flytesnacks", "development", "code", bundle)
+    if has is not None:
+        storage.write_bytes(uri, has)
+    message = task_spec("env.main", bundle=uri, flag=flag, loader=["mod", "pkg.demo", "instance", "main"])
+    spec = TaskSpec.objects.create(digest=bundle, spec=message, name="env.main")
+    Action.objects.filter(run=run, name="a0").update(spec=spec)
+    return uri
+
+
+def page(query: str = "") -> tuple[int, str]:
+    answer = Client().get(f"{ACTION}/code{query}")
+    return answer.status_code, answer.content.decode()
+
+
+def test_the_file_of_the_task_is_shown_with_the_line_where_it_begins():
+    sent("a.tgz", has=pack(("pkg/demo.py", SOURCE), ("README", b"read me")))
+
+    status, html = page()
+
+    assert status == 200
+    assert 'href="#L-3"' in html
+    assert '<span id="L-5">' in html
+    assert "&lt;b&gt;" in html
+    assert "<b>" not in html[html.index('id="L-5"') :].split("</pre>")[0]
+    status, html = page("?file=README")
+    assert (status, "read me" in html, "L-3" in html) == (200, True, False)
+
+
+def test_the_bundle_comes_as_it_was_sent():
+    data = pack(("pkg/demo.py", SOURCE))
+    sent("b.tgz", has=data)
+
+    answer = Client().get(f"{ACTION}/code.tgz")
+
+    assert answer.content == data
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="b.tgz"'
+
+
+@pytest.mark.parametrize(
+    ("bundle", "has", "flag", "query", "status", "words"),
+    [
+        ("gone.tgz", None, "--tgz", "", 404, "is not kept any more"),
+        ("bad.tgz", b"no archive", "--tgz", "", 400, "cannot be read"),
+        ("code.pkl", b"x", "--pkl", "", 400, "was sent pickled"),
+        ("c.tgz", pack(("a.py", b"")), "--tgz", "?file=b.py", 404, "has no file &#x27;b.py&#x27;"),
+    ],
+    ids=["gone", "damaged", "pickled", "no such file"],
+)
+def test_what_cannot_be_shown_is_said(
+    bundle: str, has: bytes | None, flag: str, query: str, status: int, words: str
+):
+    sent(bundle, has=has, flag=flag)
+
+    assert page(query)[0] == status
+    assert words in page(query)[1]
+
+
+def test_what_has_no_code_says_so():
+    factories.make_run()
+
+    status, html = page()
+
+    assert status == 404
+    assert "has no code that was sent with it" in html
