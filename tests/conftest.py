@@ -45,7 +45,7 @@ def _forget_content_types(*_: object, **__: object) -> None:
 
 # After each test that commits, Django empties the tables and then makes the permissions of all models anew, which takes a fifth of
 # the time of such tests. What needs one makes it.
-flush.emit_post_migrate_signal = _forget_content_types
+flush.emit_post_migrate_signal = _forget_content_types  # type: ignore[attr-defined]  # the stubs leave it out
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
