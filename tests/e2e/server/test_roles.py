@@ -14,7 +14,7 @@ from playwright.sync_api import Browser, Page, expect
 from runs.domain.phases import Phase
 from tests.support.pages.axe import OF_COLOURS, OPTIONS, SCHEMES, violations
 from tests.support.pages.states import RUNS
-from tests.support.server.commands import performing
+from tests.support.server.commands import in_database, performing
 from tests.support.server.server import ROOT, Server
 
 PASSWORD = "correct horse battery"
@@ -165,19 +165,19 @@ for task in (nested.outer, nested_plain.outer):
 
 
 def test_a_task_starts_a_run_with_the_credential_of_its_own(guarded: Server):
-    """Shared and isolated; the scripts of this test borrow the credential of a demonstration."""
+    """Shared and isolated; the scripts of this test borrow the credential of a run that nobody holds, and that so does not end."""
+    in_database(guarded, "from tests.support.showcase import make_everything as m; m('lender')")
     token = "import sys; from runs.access import tokens; print(tokens.sign_run(int(sys.argv[1])))"
     setup = "import django; django.setup(); "
     env = {**guarded.env, "DJANGO_SETTINGS_MODULE": "flyteui.settings"}
-    with live_demo(guarded) as path:
-        run = guarded.query("SELECT id FROM runs_run WHERE name = ?", path.rpartition("/")[2])[0]["id"]
-        credential = subprocess.run(
-            [sys.executable, "-c", setup + token, str(run)], cwd=ROOT, env=env, text=True, capture_output=True, check=True
-        ).stdout.strip()  # fmt: skip
-        submitted = subprocess.run(
-            [sys.executable, "-c", SUBMIT, guarded.url, credential], cwd=ROOT, env=guarded.env, text=True,
-            capture_output=True, check=False,
-        )  # fmt: skip
+    run = guarded.query("SELECT id FROM runs_run WHERE name = 'lender'")[0]["id"]
+    credential = subprocess.run(
+        [sys.executable, "-c", setup + token, str(run)], cwd=ROOT, env=env, text=True, capture_output=True, check=True
+    ).stdout.strip()  # fmt: skip
+    submitted = subprocess.run(
+        [sys.executable, "-c", SUBMIT, guarded.url, credential], cwd=ROOT, env=guarded.env, text=True,
+        capture_output=True, check=False,
+    )  # fmt: skip
     assert submitted.returncode == 0, submitted.stdout + submitted.stderr
     names = submitted.stdout.split()
 
