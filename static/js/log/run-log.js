@@ -14,6 +14,7 @@ export class RunLog extends HTMLElement {
     this.addEventListener("change", ({ target }) => target.matches("select") && this.querySelector("form").requestSubmit());
     this.addEventListener("htmx:after:swap", () => this.settle());
     this.button.addEventListener("click", () => document.querySelector("abort-dialog").open({ names: this.names.join(" ") }));
+    document.addEventListener("abort-asked", () => this.asked());
     document.addEventListener("keydown", (event) => this.pressed(event));
     this.settle();
   }
@@ -27,6 +28,12 @@ export class RunLog extends HTMLElement {
   get names() {
     const lines = /** @type {HTMLElement[]} */ ([...this.box.querySelectorAll(".line[data-live]")]);
     return [...new Set(lines.map((line) => line.dataset.action))].slice(0, MOST);
+  }
+
+  /** What is shown has been aborted: nothing of it is to be aborted again. */
+  asked() {
+    for (const line of this.box.querySelectorAll(".line[data-live]")) line.removeAttribute("data-live");
+    this.settle();
   }
 
   /** After lines came. */

@@ -31,14 +31,6 @@ def narrow_page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-@pytest.fixture
-def quiet_page(browser: Browser) -> Iterator[Page]:
-    """A page that is refused something: Chromium writes that to the console."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    yield context.new_page()
-    context.close()
-
-
 def press_answer(page: Page, name: str) -> None:
     row(page, name).get_by_role("button", name="Answer").click()
     expect(dialog(page).locator(".answer-box")).to_have_count(1)
@@ -89,8 +81,8 @@ def test_escape_closes_the_dialog_and_the_row_has_the_focus_again(page: Page, se
     expect_phase(page, "a0-rows", "paused")
 
 
-def test_a_wrong_answer_is_explained_and_can_be_put_right(quiet_page: Page, server: Server, scene: str):
-    page = quiet_page
+def test_a_wrong_answer_is_explained_and_can_be_put_right(failing_page: Page, server: Server, scene: str):
+    page = failing_page
     open_run(page, server, scene, "?action=a0-rows")
     press_answer(page, "a0-rows")
 
@@ -144,8 +136,8 @@ def test_an_open_dialog_says_at_once_who_was_faster(page: Page, server: Server, 
     expect(row(page, "a0-note")).to_be_focused()
 
 
-def test_an_answer_that_comes_second_is_told_which_was_first(quiet_page: Page, server: Server, scene: str):
-    page = quiet_page
+def test_an_answer_that_comes_second_is_told_which_was_first(failing_page: Page, server: Server, scene: str):
+    page = failing_page
     open_run(page, server, scene)
     press_answer(page, "a0-rate")
 

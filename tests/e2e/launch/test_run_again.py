@@ -43,14 +43,6 @@ def plain_page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-@pytest.fixture
-def quiet_page(browser: Browser) -> Iterator[Page]:
-    """A page that is refused something: Chromium writes that to the console."""
-    context = browser.new_context(viewport={"width": 1280, "height": 800})
-    yield context.new_page()
-    context.close()
-
-
 def open_form(page: Page, server: Server, run: str, action: str = "") -> None:
     page.goto(f"{run_url(server, run)}/rerun" + (f"?action={action}" if action else ""))
 
@@ -137,9 +129,9 @@ def field(page: Page, name: str) -> Any:
 
 
 def test_an_error_is_at_its_field_with_the_focus_and_nothing_is_started(
-    quiet_page: Page, server: Server, failed: str
+    failing_page: Page, server: Server, failed: str
 ):
-    page, before = quiet_page, server.cli("get", "run")
+    page, before = failing_page, server.cli("get", "run")
     open_form(page, server, failed)
     field(page, "n").fill("some")
     field(page, "limit").fill("5000")

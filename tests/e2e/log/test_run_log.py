@@ -32,6 +32,7 @@ def test_what_prints_a_text_is_found_in_the_log_and_aborted_from_there(page: Pag
     dialog(page).get_by_label("Reason").fill("nan")
     dialog(page).locator("[type=submit]").click()
 
+    expect(page.get_by_role("button", name="Abort 2 actions…")).to_have_count(0)
     # Their last words follow by themselves.
     expect(lines.filter(has_text="nan until the end")).to_have_count(2)
     assert sorted(server.phases(run, "train")) == [Phase.RUNNING, Phase.RUNNING, Phase.ABORTED, Phase.ABORTED]
