@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
+from django.core.checks import Tags
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
 
@@ -35,6 +36,8 @@ RUN_URL = re.compile(r"https?://\S+?/runs/[a-z0-9-]+")
 class Command(BaseCommand):
     """Migrate, then run the web server and a worker in the foreground."""
 
+    # All of them would load each page's code, which is the web process' own.
+    requires_system_checks = (Tags.security,)
     help = (
         "Bring the database up to date, then run the web server and a worker, until Ctrl-C or SIGTERM, which stops everything "
         "within 5 s."

@@ -117,14 +117,23 @@ def state(request: pytest.FixtureRequest) -> State:
 
 
 @pytest.fixture(scope="module")
-def loaded(chromium: Browser, places: Places, state: State) -> Iterator[Page]:
-    """Without motion: a colour that fades is no colour to measure. What the console says does not matter here."""
+def tab(chromium: Browser) -> Iterator[Page]:
+    """One for all states: it has loaded the scripts. Without motion: a colour that fades is no colour to measure."""
     context = chromium.new_context(reduced_motion="reduce")
-    page = context.new_page()
-    resize(page, DESKTOP)
-    places.show(page, state)
-    yield page
+    yield context.new_page()
     context.close()
+
+
+@pytest.fixture(scope="module")
+def loaded(tab: Page, places: Places, state: State) -> Iterator[Page]:
+    """What the console says does not matter here."""
+    resize(tab, DESKTOP)
+    tab.emulate_media(color_scheme="light")
+    places.show(tab, state)
+    yield tab
+    tab.context.set_offline(False)
+    tab.unroute_all()
+    tab.evaluate("localStorage.clear()")
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ from tests.support.server.server import Server
 
 UPDATES = int(os.environ.get("FLYTEUI_TEST_MEMORY_UPDATES", long_or_short(6_000, 120)))
 # Until the window is full of live rows and, in the long form, the server's caches of rendered rows are.
-WARM_UPDATES = long_or_short(2_000, 120)
+WARM_UPDATES = long_or_short(2_000, 60)
 UNTIL_SECONDS = 600
 SAMPLES = long_or_short(40, 10)
 ACTIONS = 600  # more than are in the page at a time

@@ -38,7 +38,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 @contextmanager
 def live_demo(server: Server) -> Iterator[str]:
     """The page of a run that has just begun; it goes on until it is ended."""
-    with performing(server, "60x10", seconds=600) as (_, name):
+    with performing(server, "3x10", seconds=600) as (_, name):
         yield f"{RUNS}/{name}"
 
 
