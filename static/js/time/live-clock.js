@@ -1,10 +1,12 @@
-// <live-clock>: the page's only clock, set by the server's. Four times a second it rewrites what depends on the time, so that
-// rows need no frame for that. It stands still while the connection is lost: the page shows nothing that it does not know.
+// <live-clock>: the page's only clock, set by the server's. Four times a second (once, for who asks for less motion) it rewrites what
+// depends on the time, so that rows need no frame for that. It stands still while the connection is lost: the page shows nothing that it does not know.
 
 import { formatDuration, formatSeconds, formatUntil } from "./durations.js";
 import { formatBoth, formatRelative, formatTimestamp, timeFormat } from "./timestamps.js";
 
 const TICK_MS = 250;
+const CALM_TICKS = 4;
+const lessMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
 /** The text for each data attribute. `since` counts from the start of the run, the others are timestamps.
  * @type {Record<string, (at: number, time: number, now: number) => string>} */
@@ -28,7 +30,8 @@ export class LiveClock extends HTMLElement {
     this.origin = Number(this.dataset.origin);
     this.offset = Number(this.dataset.now) - Date.now();
     this.frozenAt = 0;
-    this.timer = setInterval(() => document.hidden || this.frozenAt || this.tick(), TICK_MS);
+    this.ticks = 0;
+    this.timer = setInterval(() => document.hidden || this.frozenAt || this.isBetween() || this.tick(), TICK_MS);
     for (const type of ["htmx:after:swap", "htmx:ws:after:message:incoming"]) document.addEventListener(type, () => this.schedule());
     document.addEventListener("visibilitychange", () => document.hidden || this.tick());
     this.tick();
@@ -46,6 +49,11 @@ export class LiveClock extends HTMLElement {
   /** Of the run. */
   get now() {
     return this.time - this.origin;
+  }
+
+  /** Whether this quarter of a second is one of those without a change. */
+  isBetween() {
+    return lessMotion.matches && this.ticks++ % CALM_TICKS > 0;
   }
 
   /** @param {number} serverNow */

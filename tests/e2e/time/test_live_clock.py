@@ -1,11 +1,14 @@
-"""The clock of a page rewrites what depends on the time, four times a second, and must cost next to nothing."""
+"""The clock of a page rewrites what depends on the time, four times a second, or once, and must cost next to nothing."""
 
 from __future__ import annotations
+
+from typing import Literal
 
 import pytest
 from playwright.sync_api import Page
 
 from tests.support.pages.connected import until_connected
+from tests.support.pages.states import Places
 
 pytestmark = pytest.mark.e2e
 
@@ -18,6 +21,27 @@ TICK_FIVE_SECONDS_LATER = """() => {
   clock.tick();
   return { isKept: node.isConnected, isChanged: node.data !== text };
 }"""
+
+COUNT_TICKS = """() => {
+  window.ticks = 0;
+  document.addEventListener("tick", () => window.ticks++);
+}"""
+
+
+@pytest.mark.parametrize(("motion", "ticks"), [("no-preference", 16), ("reduce", 4)])
+def test_it_ticks_once_a_second_for_who_asks_for_less_motion(
+    page: Page, places: Places, motion: Literal["no-preference", "reduce"], ticks: int
+):
+    """Of a run that has ended: no frame lets it tick."""
+    page.emulate_media(reduced_motion=motion)
+    page.clock.install()
+    page.goto(places.servers["busy"].url + places.paths["ended"])
+    until_connected(page)
+    page.evaluate(COUNT_TICKS)
+
+    page.clock.run_for(4000)
+
+    assert page.evaluate("window.ticks") == ticks
 
 
 def test_a_tick_changes_a_text_and_replaces_no_node(page: Page, live_url: str):
