@@ -14,6 +14,8 @@ from django.utils._os import safe_join
 from django.views.decorators.http import require_safe
 
 # Their names have a digest of what they hold, so a browser need never ask again.
+# What the documents call this server: where it is by default.
+DOCUMENTED_URL = "http://localhost:8000"
 HASHED = "assets/javascripts/", "assets/stylesheets/"
 
 
@@ -34,9 +36,26 @@ def docs_page(request: HttpRequest, path: str = "") -> HttpResponse:
     if not file.is_file():
         return HttpResponse((site / "404.html").read_bytes(), status=HTTPStatus.NOT_FOUND)
     kind = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
+    content = file.read_bytes()
+    if kind == "text/html":
+        content = with_own_address(content.decode()).encode()
     answer = HttpResponse(
-        file.read_bytes(), content_type=f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
+        content, content_type=f"{kind}; charset=utf-8" if kind.startswith("text/") else kind
     )
     if path.startswith(HASHED):
         answer.headers["Cache-Control"] = "public, max-age=31536000, immutable"
     return answer
+
+
+def with_own_address(html: str) -> str:
+    """Commands work when they are copied, wherever this server is; also where the address has no scheme, as in a config.yaml."""
+    for documented, own in (
+        (DOCUMENTED_URL, settings.PUBLIC_URL),
+        (_place(DOCUMENTED_URL), _place(settings.PUBLIC_URL)),
+    ):
+        html = html.replace(documented, own)
+    return html
+
+
+def _place(url: str) -> str:
+    return url.partition("://")[2]

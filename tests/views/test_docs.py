@@ -42,6 +42,20 @@ def test_pages_and_files_are_served(client: Client, site: Path, path: str, text:
     assert answer.headers["Content-Security-Policy"] == POLICY
 
 
+def test_commands_name_the_address_of_this_server(client: Client, site: Path, settings: Any):
+    settings.PUBLIC_URL = "https://flows.example.com"
+    (site / "how-to/index.html").write_text(
+        "curl http://localhost:8000/healthz; endpoint: dns:///localhost:8000"
+    )
+
+    answer = client.get("/docs/how-to/")
+
+    assert (
+        answer.content.decode()
+        == "curl https://flows.example.com/healthz; endpoint: dns:///flows.example.com"
+    )
+
+
 def test_a_folder_has_its_slash_because_its_links_are_relative(client: Client, site: Path):
     answer = client.get("/docs/how-to")
 
