@@ -14,6 +14,7 @@ const WRAP = "flyteui.log-wrap";
 const NO_LOG = { kind: "log", action: 0 };
 
 const tree = () => document.querySelector("run-tree");
+const UP_KEYS = ["Home", "PageUp", "ArrowUp"];
 
 /** The log that the page shows, and how far: the server sends what follows. */
 export const shownLog = () => document.querySelector("log-view")?.position ?? NO_LOG;
@@ -28,6 +29,8 @@ export class LogView extends HTMLElement {
     this.links = new LineLinks(this);
     this.search = new LogSearch(this);
     this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
+    this.box.addEventListener("keydown", ({ key }) => UP_KEYS.includes(key) && this.leaveEnd());
+    this.box.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && this.leaveEnd(), { passive: true });
     this.jump.addEventListener("click", () => this.toEnd());
     this.addEventListener("click", (event) => this.clicked(event));
     this.wrap = this.querySelector("[data-wrap]");
@@ -131,6 +134,11 @@ export class LogView extends HTMLElement {
     this.settle();
     if (scrollTop < clientHeight && !this.follows) this.window.earlier().then(() => this.settle());
     else if (below < clientHeight) this.window.later().then(() => this.settle());
+  }
+
+  /** At once: until the scroll event comes, the box may be resized and settle where it was. */
+  leaveEnd() {
+    if (this.box.scrollTop > 0) this.follows = false;
   }
 
   /** @param {MouseEvent} event */

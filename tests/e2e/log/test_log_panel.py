@@ -15,7 +15,7 @@ from tests.support.pages.socket import Message, Wire
 
 pytestmark = pytest.mark.e2e
 
-FLOOD = long_or_short(20_000, 8_000)
+FLOOD = long_or_short(20_000, 6_500)
 MAX_LINES = 5000
 # What each frame brought into the page, in order.
 COLLECT = """() => {
@@ -31,6 +31,15 @@ COLLECT = """() => {
 }"""
 
 # The second time before the browser tells of the scrolling that the first one made.
+# Before the browser says that it has scrolled, the box has another size.
+HOME_WHILE_IT_SHRINKS = """() => {
+  const log = document.querySelector("log-view");
+  log.box.dispatchEvent(new KeyboardEvent("keydown", { key: "Home" }));
+  log.box.scrollTop = 0;
+  log.box.style.blockSize = "70px";
+  log.settle();
+  return log.box.scrollTop;
+}"""
 SHRINK_TWICE = """async () => {
   const view = document.querySelector("log-view");
   view.box.style.height = "300px";
@@ -206,6 +215,8 @@ def test_a_box_that_shrinks_and_shrinks_again_is_followed_to_its_end(page: Page,
     page.locator("log-view .log").hover()
     page.mouse.wheel(0, -50)
     expect(page.locator(".log-jump")).to_be_visible()
+    page.locator(".log-jump").click()
+    assert page.evaluate(HOME_WHILE_IT_SHRINKS) == 0
 
 
 def test_lines_that_are_not_loaded_are_found_by_the_server(page: Page, chat: Chat):
