@@ -1,15 +1,18 @@
-"""What all views need of a request: whether htmx sent it, which template answers it, and who asks."""
+"""What all views need of a request: whether htmx sent it, which template answers it, who asks, and in which project."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
+from typing import Any
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from runs.domain.errors import Unauthenticated
-from runs.domain.roles import Subject, Way
+from runs.domain.errors import Forbidden, NotFound, Unauthenticated
+from runs.domain.roles import Role, Subject, Way, projects_with
+from runs.queries.runs import list_projects
 
 ANONYMOUS = "someone at the dashboard"
 
@@ -55,3 +58,31 @@ async def actor_of(request: HttpRequest) -> str:
         return subject.actor
     user = await request.auser()
     return user.get_username() if user.is_authenticated else subject.behalf or ANONYMOUS
+
+
+def default_project(request: HttpRequest) -> str:
+    """The default project, or the first one that one may see. Raises Forbidden when that is none."""
+    visible = projects_with(subject_of(request), Role.VIEWER)
+    project: str = settings.DEFAULT_PROJECT
+    if visible is not None and project not in visible:
+        if not visible:
+            raise Forbidden(subject_of(request).name, Role.VIEWER, project)
+        project = min(visible)
+    return project
+
+
+def scope_context(
+    request: HttpRequest, project: str, domain: str, path_of: Callable[[str, str], str]
+) -> dict[str, Any]:
+    """What runs/page/_scope.html shows. path_of: this page's path in a project and domain. Raises NotFound. One statement."""
+    projects = list_projects(projects_with(subject_of(request), Role.VIEWER))
+    if project not in projects and project != settings.DEFAULT_PROJECT:
+        raise NotFound(f"project {project!r} does not exist")
+    if domain not in settings.DOMAINS:
+        raise NotFound(f"domain {domain!r} does not exist; there are {', '.join(settings.DOMAINS)}")
+    return {
+        "project": project,
+        "domain": domain,
+        "projects": [(name, path_of(name, domain)) for name in projects],
+        "domains": [(name, path_of(project, name)) for name in settings.DOMAINS],
+    }

@@ -10,56 +10,47 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from runs.domain import errors
 from runs.domain.addresses.pages import run_list_path
 from runs.domain.listings import ME, PHASES, SORTS, SPANS
 from runs.domain.phases import Phase
-from runs.domain.roles import Role, projects_with
 from runs.domain.status import NEEDS_ANSWER
 from runs.domain.timeline import to_ms
 from runs.queries.run_list import read_page
-from runs.queries.runs import list_projects
 from runs.views.errors import reader_view
-from runs.views.requests import subject_of
+from runs.views.requests import default_project, scope_context, subject_of
 
 
 @require_GET
 @reader_view
 def home(request: HttpRequest) -> HttpResponse:
     """The runs of the default project, or of the first one that one may see, in the first domain."""
-    visible = projects_with(subject_of(request), Role.VIEWER)
-    project = settings.DEFAULT_PROJECT
-    if visible is not None and project not in visible:
-        if not visible:
-            raise errors.Forbidden(subject_of(request).name, Role.VIEWER, project)
-        project = min(visible)
-    return HttpResponseRedirect(run_list_path(project, settings.DOMAINS[0]))
+    return HttpResponseRedirect(run_list_path(default_project(request), settings.DOMAINS[0]))
 
 
 @require_GET
 @reader_view
 def run_list(request: HttpRequest, *, project: str, domain: str) -> HttpResponse:
     """The runs that the query asks for (runs/domain/listings.py); ?before= is the cursor of a later page, ?after= of an earlier one."""
-    projects = list_projects(projects_with(subject_of(request), Role.VIEWER))
-    if project not in projects and project != settings.DEFAULT_PROJECT:
-        raise errors.NotFound(f"project {project!r} does not exist")
-    if domain not in settings.DOMAINS:
-        raise errors.NotFound(f"domain {domain!r} does not exist; there are {', '.join(settings.DOMAINS)}")
+    scope = scope_context(request, project, domain, run_list_path)
     before, after = request.GET.get("before", ""), request.GET.get("after", "")
     query, me = request.META["QUERY_STRING"], subject_of(request).owner
     found = read_page(project, domain, query, before, after=after, me=me)
     listing = found["listing"]
     numbers = found["counts"].by_phase
-    context = found | {
-        "phases": [(one, label_of(one), one in listing.phases, numbers.get(one.slug, 0)) for one in PHASES],
-        "spans": [(span, listing.has(span)) for span in SPANS],
-        "is_mine": listing.who == ME,
-        "sorts": SORTS.items(),
-        "projects": [(name, run_list_path(name, domain)) for name in projects],
-        "domains": [(name, run_list_path(project, name)) for name in settings.DOMAINS],
-        "is_first": not (before or found["runs"].previous),
-        "now_ms": to_ms(timezone.now()),
-    }
+    context = (
+        found
+        | scope
+        | {
+            "phases": [
+                (one, label_of(one), one in listing.phases, numbers.get(one.slug, 0)) for one in PHASES
+            ],
+            "spans": [(span, listing.has(span)) for span in SPANS],
+            "is_mine": listing.who == ME,
+            "sorts": SORTS.items(),
+            "is_first": not (before or found["runs"].previous),
+            "now_ms": to_ms(timezone.now()),
+        }
+    )
     status = HTTPStatus.BAD_REQUEST if found["problem"] else HTTPStatus.OK
     return render(request, "runs/run_list.html", context, status=status)
 
