@@ -25,11 +25,12 @@ from runs.views import (
     secrets,
 )
 from runs.views.sign_in import oauth, oidc, password
-from runs.views.tasks import code
+from runs.views.tasks import catalog, code
 
 RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"
 RUN = f"{RUNS}/<str:run>"
 ACTION = f"{RUN}/actions/<str:action>"
+TASKS = RUNS.removesuffix("/runs") + "/tasks"
 SECRET_SCOPES = ("", "/<str:domain>", "/<str:domain>/<str:project>")
 
 # django-oauth-toolkit finds its views by these names, in this namespace.
@@ -82,6 +83,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACTION}/code", code.code_page, name="code"),
     path(f"{ACTION}/code.tgz", code.code_archive, name="code-archive"),
     path(f"{ACTION}/report", panels.report, name="report"),
+    path(TASKS, catalog.task_list, name="tasks"),
+    path(f"{TASKS}/<str:task>", catalog.task_page, name="task"),
+    path("tasks/", catalog.tasks_home, name="tasks-home"),
     path("docs/", docs.docs_page, name="docs"),
     path("docs/<path:path>", docs.docs_page, name="docs-file"),
     path("waiting/", conditions.waiting, name="waiting"),

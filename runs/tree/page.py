@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
+from runs.domain.addresses.pages import task_path
 from runs.domain.phases import TERMINAL, Phase
 from runs.domain.status import NEEDS_ANSWER, STATUS_LABELS, Count
 from runs.domain.timeline import between_ms, format_duration, to_ms
@@ -35,6 +36,10 @@ class Summary:
     def status(self) -> str:
         """That of the root; of a run that goes on once somebody has answered, that of the condition."""
         return self.asks.status if self.asks and self.needs_answer else self.root.status
+
+    @property
+    def task_path(self) -> str:
+        return task_path(self.head.ref.project, self.head.ref.domain, self.root.task_name)
 
     @property
     def needs_answer(self) -> bool:

@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from runs.domain import errors
+from runs.domain.addresses.pages import task_path
 from runs.domain.logs.places import LinePlace, read_place
 from runs.domain.names import RunRef
 from runs.queries import declared, panels, reports
@@ -114,6 +115,9 @@ def _content(
             )
             return {
                 "commands": commands,
+                "task_url": task_path(head.ref.project, head.ref.domain, found.task_name)
+                if found.kind == "task"
+                else "",
                 "told": declared.get_declarations(found.id),
                 "culprit": culprit,
                 "evidence": list_evidence(head.id, found),

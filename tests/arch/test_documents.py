@@ -27,6 +27,7 @@ PLACES = {
     "RUNS": "/v2/domain/<domain>/project/<project>/runs",
     "RUN": "/v2/domain/<domain>/project/<project>/runs/<run>",
     "ACTION": "/v2/domain/<domain>/project/<project>/runs/<run>/actions/<action>",
+    "TASKS": "/v2/domain/<domain>/project/<project>/tasks",
 }
 
 

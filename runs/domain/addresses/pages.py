@@ -5,7 +5,7 @@ They are those that the real client prints, so a link from a terminal works. Add
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from runs.domain.names import ROOT, ActionRef, RunRef
 
@@ -29,3 +29,14 @@ def rerun_path(ref: ActionRef) -> str:
     """The form that runs it again; the whole run, if it is the root."""
     query = f"?{urlencode({'action': ref.name})}" if ref.name != ROOT else ""
     return f"{run_path(ref.run)}/rerun{query}"
+
+
+def task_list_path(project: str, domain: str) -> str:
+    """The page that lists the tasks of a project and domain."""
+    return f"{run_list_path(project, domain).removesuffix('/runs')}/tasks"
+
+
+def task_path(project: str, domain: str, name: str, version: str = "") -> str:
+    """The page of a task; without a version, of its newest one."""
+    query = f"?{urlencode({'version': version})}" if version else ""
+    return f"{task_list_path(project, domain)}/{quote(name, safe='')}{query}"

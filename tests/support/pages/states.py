@@ -17,6 +17,7 @@ from tests.support.server.commands import ADMIN, find_related, make_demo, manage
 from tests.support.server.server import Server
 
 RUNS = "/v2/domain/development/project/flytesnacks/runs"
+TASKS = RUNS.removesuffix("/runs") + "/tasks"
 CONNECTED = re.compile("live|ended")
 
 
@@ -202,6 +203,8 @@ STATES = [
     State("panel, report", "{ended}?action=a0&tab=report"),
     State("panel, a part that could not be loaded", "{scene}?action=a0-refusing", fail_to_load),
     State("panel, events", "{ended}?action=a0&tab=events"),
+    State("tasks", TASKS),
+    State("task", f"{TASKS}/demo.main"),
     State("waiting for you", "/waiting/"),
     State("waiting for you, answer dialog", "/waiting/", show_answer("a0-long")),
     State("waiting for you, nothing", "/waiting/", on="idle"),
