@@ -25,7 +25,7 @@ from runs.views import (
     secrets,
 )
 from runs.views.sign_in import oauth, oidc, password
-from runs.views.tasks import catalog, code
+from runs.views.tasks import catalog, code, launch
 
 RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"
 RUN = f"{RUNS}/<str:run>"
@@ -85,6 +85,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACTION}/report", panels.report, name="report"),
     path(TASKS, catalog.task_list, name="tasks"),
     path(f"{TASKS}/<str:task>", catalog.task_page, name="task"),
+    path(f"{TASKS}/<str:task>/launch", launch.launch, name="launch"),
     path("tasks/", catalog.tasks_home, name="tasks-home"),
     path("docs/", docs.docs_page, name="docs"),
     path("docs/<path:path>", docs.docs_page, name="docs-file"),

@@ -129,6 +129,7 @@ URLS: dict[str, Rule] = {
     "tasks-home": LISTED,
     "tasks": READ,
     "task": READ,
+    "launch": Rule(Role.EDITOR, Deed.SUBMIT),
     "aborts-preview": Rule(Role.OPERATOR),
     "panel": READ,
     "waiting": LISTED,

@@ -1,20 +1,39 @@
-"""The form that runs something again: its inputs, and what else the new run may have of its own. Read, checked, turned into Changes."""
+"""The form that runs something again, or launches a task: its inputs, and what else the new run may have of its own. Read, checked, turned into Changes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from flyteidl2.task import run_pb2
+from flyteidl2.core import literals_pb2
+from flyteidl2.task import run_pb2, task_definition_pb2
 
 from runs.domain.errors import Invalid
 from runs.domain.forms.fields import Form, make_form
 from runs.domain.forms.pairs import read_pairs, show_pairs
 from runs.domain.names import check_run_name
 from runs.domain.specs import read_envs
-from runs.launch.rerun import Changes, Source
+from runs.launch.rerun import Changes
 
 ON = "1"  # what a box sends that is ticked
+
+
+class Fillable(Protocol):
+    """Of what there is a form: a run that is run again (rerun.Source), a task that is launched (start.Launch)."""
+
+    @property
+    def task(self) -> task_definition_pb2.TaskSpec: ...
+    @property
+    def literals(self) -> Mapping[str, literals_pb2.Literal]: ...
+    @property
+    def envs(self) -> Mapping[str, str]: ...
+    @property
+    def labels(self) -> Mapping[str, str]: ...
+    @property
+    def overwrites_cache(self) -> bool: ...
+    @property
+    def is_root(self) -> bool: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +55,7 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
-class RerunForm:
+class LaunchForm:
     """All fields. error: what is wrong with none of them, or with all."""
 
     inputs: Form
@@ -61,14 +80,14 @@ class RerunForm:
             overwrite_cache=self.overwrite_cache, recover=self.recover,
         )  # fmt: skip
 
-    def with_error(self, message: str) -> RerunForm:
+    def with_error(self, message: str) -> LaunchForm:
         return replace(self, error=message)
 
-    def with_name_error(self, message: str) -> RerunForm:
+    def with_name_error(self, message: str) -> LaunchForm:
         return replace(self, name_error=message)
 
 
-def read_form(source: Source, posted: Mapping[str, str] | None = None) -> RerunForm:
+def read_form(source: Fillable, posted: Mapping[str, str] | None = None) -> LaunchForm:
     """The form of a source. posted: as a browser sends it; None: as it is first shown. Errors are in it."""
     fields = posted or {}
     variables = source.task.task_template.interface.inputs.variables
@@ -77,7 +96,7 @@ def read_form(source: Source, posted: Mapping[str, str] | None = None) -> RerunF
         name = check_run_name(name) if name else ""
     except Invalid as error:
         name_error = error.message
-    return RerunForm(
+    return LaunchForm(
         inputs=make_form(variables, source.literals, posted),
         envs=_check_envs(_lines("environment variable", source.envs, fields.get("envs"))),
         labels=_lines("label", source.labels, fields.get("labels")),

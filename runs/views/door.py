@@ -135,7 +135,9 @@ async def tell(request: Any, deed: Deed, response: HttpResponseBase) -> None:
             filter(None, (f"{response.status_code} {HTTPStatus(response.status_code).phrase}", note))
         )
     target = [
-        str(kwargs[name]) for name in ("project", "domain", "run", "action", "executor") if name in kwargs
+        str(kwargs[name])
+        for name in ("project", "domain", "run", "action", "task", "executor")
+        if name in kwargs
     ]
     target += [
         text for name in ("action", "name", "names", "phase", "group", "beside") if (text := fields.get(name))

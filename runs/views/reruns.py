@@ -42,7 +42,7 @@ async def run_again(request: HttpRequest, *, project: str, domain: str, run: str
 
 
 def show(
-    request: HttpRequest, source: Source, form: forms.RerunForm, status: HTTPStatus = HTTPStatus.OK
+    request: HttpRequest, source: Source, form: forms.LaunchForm, status: HTTPStatus = HTTPStatus.OK
 ) -> HttpResponse:
     ref, template = source.ref, source.task.task_template
     context = {
@@ -55,6 +55,10 @@ def show(
         "is_root": source.is_root,
         "are_inputs_gone": source.inputs is None,
         "url": rerun_path(ActionRef(ref.run)),
+        "hidden": {} if source.is_root else {"action": ref.name},
+        "verb": "Run again",
+        "was": "It was",
+        "can_recover": source.is_root,
         "back": run_path(ref.run) if source.is_root else action_path(ref),
     }
     return render(request, "runs/launch/rerun.html", context, status=status)

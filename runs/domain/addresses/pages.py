@@ -40,3 +40,9 @@ def task_path(project: str, domain: str, name: str, version: str = "") -> str:
     """The page of a task; without a version, of its newest one."""
     query = f"?{urlencode({'version': version})}" if version else ""
     return f"{task_list_path(project, domain)}/{quote(name, safe='')}{query}"
+
+
+def launch_path(project: str, domain: str, name: str, version: str = "") -> str:
+    """The form that starts a run of a task."""
+    query = f"?{urlencode({'version': version})}" if version else ""
+    return f"{task_path(project, domain, name)}/launch{query}"

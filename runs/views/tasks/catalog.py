@@ -9,9 +9,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from runs.domain import errors
-from runs.domain.addresses.pages import run_list_path, task_list_path
-from runs.domain.specs import MAX_TASK_NAME
+from runs.domain.addresses.pages import launch_path, run_list_path, task_list_path
+from runs.domain.specs import MAX_TASK_NAME, read_task_spec
 from runs.domain.timeline import to_ms
+from runs.launch.start import why_not
 from runs.queries.tasks.catalog import SORTS, list_tasks
 from runs.queries.tasks.task import get_task_page
 from runs.views.errors import reader_view
@@ -57,6 +58,8 @@ def task_page(request: HttpRequest, *, project: str, domain: str, task: str) -> 
         "page": page,
         "project": project,
         "domain": domain,
+        "why_not": why_not(read_task_spec(page.spec)),
+        "launch_url": launch_path(project, domain, task, page.version.version),
         "runs_url": run_list_path(project, domain),
         "now_ms": to_ms(timezone.now()),
     }

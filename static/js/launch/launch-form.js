@@ -6,6 +6,7 @@ export class LaunchForm extends HTMLElement {
   connectedCallback() {
     this.form = this.querySelector("form");
     this.submit = /** @type {HTMLButtonElement} */ (this.querySelector("[type=submit]"));
+    this.verb = this.submit.textContent;
     this.total = this.querySelector("[data-changes]");
     /** @type {HTMLElement[]} */
     this.fields = [...this.querySelectorAll("[data-original]")];
@@ -54,7 +55,7 @@ export class LaunchForm extends HTMLElement {
   /** @param {boolean} isSent */
   wait(isSent) {
     this.submit.ariaDisabled = String(isSent);
-    this.submit.textContent = isSent ? "Starting…" : "Run again";
+    this.submit.textContent = isSent ? "Starting…" : this.verb;
   }
 }
 

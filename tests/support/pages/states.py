@@ -205,6 +205,7 @@ STATES = [
     State("panel, events", "{ended}?action=a0&tab=events"),
     State("tasks", TASKS),
     State("task", f"{TASKS}/demo.main"),
+    State("task, launch", f"{TASKS}/demo.trial/launch"),
     State("waiting for you", "/waiting/"),
     State("waiting for you, answer dialog", "/waiting/", show_answer("a0-long")),
     State("waiting for you, nothing", "/waiting/", on="idle"),

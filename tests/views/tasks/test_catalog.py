@@ -71,7 +71,7 @@ def test_a_task_page_shows_interface_documentation_versions_and_what_became_of_i
         "Trains &lt;b&gt;one&lt;/b&gt; model.", 'href="https://example.com/train.py" rel="noreferrer noopener"',
         "<b>steps</b>: int</code>", "<b>name</b>: str = &quot;first&quot;</code>", "<b>o0</b>: float</code>",
         f'href="{TASKS}/env.train?version=dev"', "Succeeded after 1m 01s: b2 of run run1", "ValueError: &lt;i&gt;",
-        f"action={failed.name}", "?task=env.train",
+        f"action={failed.name}", "?task=env.train", f'href="{TASKS}/env.train/launch?version=v1"',
     ):  # fmt: skip
         assert words in html, words
 
