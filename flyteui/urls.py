@@ -25,7 +25,7 @@ from runs.views import (
     secrets,
 )
 from runs.views.sign_in import oauth, oidc, password
-from runs.views.tasks import catalog, code, launch
+from runs.views.tasks import catalog, code, graph, launch
 
 RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"
 RUN = f"{RUNS}/<str:run>"
@@ -64,6 +64,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{RUN}/state", run_page.run_state, name="run-state"),
     path(f"{RUN}/first-failure", run_page.first_failure, name="first-failure"),
     path(f"{RUN}/minimap", run_page.minimap_fragment, name="minimap"),
+    path(f"{RUN}/graph", graph.run_graph, name="run-graph"),
     path(f"{RUN}/log", logs.run_log_page, name="run-log"),
     path(f"{RUN}/log/lines", logs.run_log_lines, name="run-log-lines"),
     path(f"{RUN}/unclaimed", panels.unclaimed, name="unclaimed"),

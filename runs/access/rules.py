@@ -120,6 +120,7 @@ URLS: dict[str, Rule] = {
     "run-state": READ,
     "minimap": READ,
     "unclaimed": READ,
+    "run-graph": READ,
     "run-log": READ,
     "run-log-lines": READ,
     "abort": ABORT,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -287,7 +287,7 @@ def get_bars(seqs: dict[int, int]) -> dict[int, Bar]:
     return bars | made
 
 
-def make_bar(counts: dict[int, int]) -> Bar:
+def make_bar(counts: Mapping[Any, int]) -> Bar:
     """The bar of these counts by phase. Small parts are wider than their share, so that each can be seen."""
     present = [phase for phase in _BAR_ORDER if counts.get(phase)]
     total = sum(counts.values())

@@ -1,4 +1,4 @@
-"""The tasks in the browser: found, looked at, launched."""
+"""The tasks in the browser: found, looked at, launched; and a run as a graph of its tasks."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from runs.domain.phases import Phase
 from tests.support.pages.axe import violations
-from tests.support.pages.run_page import run_url
+from tests.support.pages.run_page import open_ended_run, row, run_url
 from tests.support.server.server import Server
 
 pytestmark = pytest.mark.e2e
@@ -94,3 +94,17 @@ def test_a_deployed_task_is_launched_without_javascript_and_its_last_error_leads
     page.get_by_role("link", name=f"a0 of {run}").click()
     expect(page).to_have_url(f"{run_url(server, run)}?action=a0")
     context.close()
+
+
+def test_the_graph_of_a_run_leads_to_the_actions_of_a_task(page: Page, server: Server, brought: str):
+    open_ended_run(page, run_url(server, brought))
+    page.get_by_role("link", name="Graph").click()
+    boxes = page.locator(".graph-task")
+    expect(boxes).to_have_count(2)
+    expect(boxes.nth(1)).to_contain_text("1 succeeded")
+
+    boxes.nth(1).get_by_role("link", name="square").click()
+
+    expect(page.get_by_role("searchbox", name="Filter actions")).to_have_value("reruns.square")
+    expect(page.locator("#rows .row")).to_have_count(2)
+    expect(row(page, "a0")).to_have_attribute("data-context", "")

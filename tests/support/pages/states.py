@@ -178,6 +178,7 @@ STATES = [
     State("run, run again", "{live}/rerun"),
     State("run, run again, wrong", "{live}/rerun", fill_in_wrong),
     State("run, not claimed", "{unclaimed}"),
+    State("run, graph", "{ended}/graph"),
     State("run log", "{ended}/log"),
     State("code of a task", "{live}/actions/a0/code"),
     State("run log, filtered", "{live}/log?level=error"),
