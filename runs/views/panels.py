@@ -18,6 +18,7 @@ from runs.queries.aborts import previews
 from runs.queries.conditions.evidence import list_evidence
 from runs.queries.logs import action_log
 from runs.queries.runs import RunHead, get_run
+from runs.queries.tasks.details import get_details
 from runs.queries.waits import get_unclaimed
 from runs.store import client_config
 from runs.tree.snapshot import FAILURES
@@ -32,6 +33,7 @@ TEMPLATES = {
     "outputs": "runs/panel/_outputs.html",
     "logs": "runs/log/_log.html",
     "attempts": "runs/panel/_attempts.html",
+    "details": "runs/tasks/_details.html",
     "events": "runs/panel/_events.html",
     "abort": "runs/panel/_abort.html",
     "report": "runs/panel/_report.html",
@@ -71,7 +73,7 @@ def panel_context(
     found = panels.get_panel(head.id, action)
     report = reports.find_report(found)
     tabs = make_tabs(
-        runs_code=found.question is None, attempts=len(found.attempts), has_abort=found.abort is not None,
+        runs_code=found.question is None, is_task=found.kind == "task", attempts=len(found.attempts), has_abort=found.abort is not None,
         has_report=report is not None,
     )  # fmt: skip
     tab = tab if tab in {one.key for one in tabs} else OVERVIEW
@@ -86,6 +88,8 @@ def panel_context(
     }
     if found.status in FAILURES:
         context["beside"] = previews.count_beside(head.id, action)
+    if tab == "details":
+        context |= {"details": get_details(found.id), "told": declared.get_declarations(found.id)}
     return context | {"report": report} | _content(found, head, tab, number, line)
 
 
@@ -125,11 +129,15 @@ def _content(
     return {}
 
 
-def make_tabs(*, runs_code: bool, attempts: int, has_abort: bool, has_report: bool) -> tuple[Tab, ...]:
-    """The tabs of an action: Abort and Report only with content, a number of attempts only from two on. A condition runs no code."""
+def make_tabs(
+    *, runs_code: bool, is_task: bool, attempts: int, has_abort: bool, has_report: bool
+) -> tuple[Tab, ...]:
+    """The tabs of an action: Abort and Report only with content, Details only of a task, a number of attempts only from two on. A condition runs no code."""
     tabs = [Tab(OVERVIEW, "Overview"), Tab("inputs", "Inputs"), Tab("outputs", "Outputs")]
     if runs_code:
         tabs += [Tab("logs", "Logs"), Tab("attempts", "Attempts", attempts if attempts > 1 else 0)]
+    if is_task:
+        tabs.append(Tab("details", "Details"))
     tabs.append(Tab("events", "Events"))
     if has_abort:
         tabs.append(Tab("abort", "Abort"))

@@ -13,8 +13,10 @@ from flyteidl2.task import common_pb2
 from runs.domain.phases import Cause, Phase
 from runs.models import Abort, Action, Attempt, Image, LogChunk, Pool
 from runs.queries.logs import action_log
+from runs.queries.tasks.details import get_details
 from runs.store import storage
 from tests.support import factories, showcase
+from tests.support.tasks import make_spec, ran
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -45,7 +47,7 @@ def test_the_overview_says_times_and_error():
     assert "Ended" in text
 
 
-def test_the_overview_says_which_build_made_the_image_and_what_is_not_honoured():
+def test_the_details_say_which_build_made_the_image_and_what_is_not_honoured():
     run, build = factories.make_run(), factories.make_run(name="build1")
     image = Image.objects.create(
         name="mine:1", state="built", environment="abc", python="3.12.1", flyte="2.12.1", build_run=build,
@@ -54,7 +56,7 @@ def test_the_overview_says_which_build_made_the_image_and_what_is_not_honoured()
     pool = Pool.objects.create(key="one", image="flyteui.local/mine:1", built_image=image)
     Action.objects.filter(run=run).update(pool=pool)
 
-    text = panel()
+    text = panel("a0", "details")
 
     assert "flyteui.local/mine:1" in text
     assert "Python 3.12.1, flyte 2.12.1" in text
@@ -62,11 +64,40 @@ def test_the_overview_says_which_build_made_the_image_and_what_is_not_honoured()
     assert "apt packages: ffmpeg" in text
 
 
+def test_the_details_say_in_what_a_task_runs_and_of_which_run_it_is():
+    source = factories.make_run(name="source")
+    run = factories.make_run(
+        relation="rerun",
+        related_to=source,
+        labels={"team": "<a>"},
+        envs={"MODE": "fast", "API_TOKEN": "s3cret", "_F_X": "1"},
+    )
+    spec = make_spec(version="v7", bundle="file:///code/one.tgz")
+    ran(run, "x", spec)
+
+    text = panel("x", "details")
+
+    for words in (
+        "<code>v7</code>", "one.tgz</code></a>", "Rerun of <a", 'runs/source"><code>source', "team=&lt;a&gt;", "<dt><code>MODE</code></dt>",
+        "tasks/env.train?version=v7", "••••", "Started by",
+    ):  # fmt: skip
+        assert words in text, words
+    assert ("s3cret" in text, "_F_X" in text) == (False, False)
+
+
+def test_the_details_of_an_action_whose_spec_is_gone_are_those_of_its_run(django_assert_num_queries):
+    root = factories.make_run().actions.get()
+
+    with django_assert_num_queries(1):
+        assert get_details(root.pk).task is None
+    assert "Started by" in panel("a0", "details")
+
+
 def test_a_base_image_for_which_the_workers_own_python_stands_is_said():
     run = factories.make_run()
     Action.objects.filter(run=run).update(pool=Pool.objects.create(key="one", image="ubuntu:24.04"))
 
-    text = panel()
+    text = panel("a0", "details")
 
     assert "base image ubuntu:24.04" in text
     assert "The worker's own Python" in text
@@ -252,7 +283,7 @@ def test_an_abort_and_a_report_get_a_tab_only_where_there_is_one():
     run = factories.make_run()
     folder = storage.join(settings.STORAGE_URL, "reported")
     factories.make_action(run, "x", parent=run.actions.get(), phase=Phase.SUCCEEDED, output_uri=folder)
-    always = ["overview", "inputs", "outputs", "logs", "attempts", "events"]
+    always = ["overview", "inputs", "outputs", "logs", "attempts", "details", "events"]
 
     assert tabs_of(panel("x")) == always
     storage.write_bytes(storage.join(folder, "report.html"), b"<h1>Hi</h1>")
