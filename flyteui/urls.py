@@ -86,6 +86,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{ACTION}/report", panels.report, name="report"),
     path(TASKS, catalog.task_list, name="tasks"),
     path(f"{TASKS}/<str:task>", catalog.task_page, name="task"),
+    path(f"{TASKS}/<str:task>/code", code.task_code, name="task-code"),
     path(f"{TASKS}/<str:task>/launch", launch.launch, name="launch"),
     path("tasks/", catalog.tasks_home, name="tasks-home"),
     path("docs/", docs.docs_page, name="docs"),

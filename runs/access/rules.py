@@ -130,6 +130,7 @@ URLS: dict[str, Rule] = {
     "tasks-home": LISTED,
     "tasks": READ,
     "task": READ,
+    "task-code": READ,
     "launch": Rule(Role.EDITOR, Deed.SUBMIT),
     "aborts-preview": Rule(Role.OPERATOR),
     "panel": READ,

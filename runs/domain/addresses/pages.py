@@ -46,3 +46,9 @@ def launch_path(project: str, domain: str, name: str, version: str = "") -> str:
     """The form that starts a run of a task."""
     query = f"?{urlencode({'version': version})}" if version else ""
     return f"{task_path(project, domain, name)}/launch{query}"
+
+
+def task_code_path(project: str, domain: str, name: str, version: str = "") -> str:
+    """The code of a task that may never have run."""
+    query = f"?{urlencode({'version': version})}" if version else ""
+    return f"{task_path(project, domain, name)}/code{query}"

@@ -28,17 +28,29 @@ def read_code(run_id: int, action: str, name: str = "") -> Code:
 
     Raises NotFound for what has no code or no such file, Invalid for a bundle that cannot be shown.
     """
-    facts = _get_facts(run_id, action)
+    return _read(_get_facts(run_id, action), f"action {action!r}", name)
+
+
+def read_code_of(spec: bytes, name: str = "") -> Code:
+    """Of a task that is deployed, by its TaskSpec; as read_code. No statement."""
+    facts = read_task_spec(spec)
+    if not facts.bundle_uri:
+        raise NotFound(f"task {facts.name!r} has no code that was sent with it")
+    return _read(facts, f"task {facts.name!r}", name)
+
+
+def _read(facts: TaskFacts, what: str, name: str) -> Code:
+    """what: of which it is the code, for errors."""
     if facts.is_pickled:
         raise Invalid(
             f"the code of {facts.name} was sent pickled, as from a notebook: it has no files to show"
         )
-    files = tuple(read_bundle(_read_archive(facts, action)))
+    files = tuple(read_bundle(_read_archive(facts, what)))
     entry = read_entry(facts.args)
     own = find_file(files, entry)
     file = next((one for one in files if one.name == name), None) if name else own
     if name and file is None:
-        raise NotFound(f"the code bundle of action {action!r} has no file {name[:200]!r}")
+        raise NotFound(f"the code bundle of {what} has no file {name[:200]!r}")
     line = find_line(file.text, entry.name) if file and file == own and file.text else 0
     return Code(facts.name, facts.bundle_uri, entry, files, file, line)
 
@@ -46,7 +58,7 @@ def read_code(run_id: int, action: str, name: str = "") -> Code:
 def read_archive(run_id: int, action: str) -> tuple[str, bytes]:
     """The name of the bundle's file, and its content. One statement. Raises as read_code."""
     facts = _get_facts(run_id, action)
-    return facts.bundle_uri.rsplit("/", 1)[-1], _read_archive(facts, action)
+    return facts.bundle_uri.rsplit("/", 1)[-1], _read_archive(facts, f"action {action!r}")
 
 
 def _get_facts(run_id: int, action: str) -> TaskFacts:
@@ -57,11 +69,11 @@ def _get_facts(run_id: int, action: str) -> TaskFacts:
     return facts
 
 
-def _read_archive(facts: TaskFacts, action: str) -> bytes:
+def _read_archive(facts: TaskFacts, what: str) -> bytes:
     size = storage.find_size(facts.bundle_uri)
     if size is not None and size > MAX_PACKED:
         raise Invalid(f"the code bundle has {size:,} bytes; up to {MAX_PACKED:,} are shown")
     content = None if size is None else storage.read_bytes(facts.bundle_uri)
     if content is None:
-        raise NotFound(f"the code bundle of action {action!r} is not kept any more")
+        raise NotFound(f"the code bundle of {what} is not kept any more")
     return content

@@ -1,4 +1,4 @@
-"""The code that an action runs: a page of its files, with the task in view, and the bundle as a file."""
+"""The code that an action runs, or that a task has: a page of its files, with the task in view, and the bundle as a file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ from pygments.util import ClassNotFound
 from runs.domain.bundles import CodeFile
 from runs.domain.names import RunRef
 from runs.queries.runs import get_run
-from runs.queries.tasks.code import read_archive, read_code
+from runs.queries.tasks.code import read_archive, read_code, read_code_of
+from runs.queries.tasks.task import get_version
 from runs.views.errors import reader_view
 
 FORMATTER = HtmlFormatter(nowrap=True, classprefix="tok-")  # the colours are in static/css/tasks/code.css
@@ -30,6 +31,23 @@ def code_page(request: HttpRequest, *, project: str, domain: str, run: str, acti
     code = read_code(head.id, action, request.GET.get("file", ""))
     lines = highlighted(code.file) if code.file else ""
     context = {"head": head, "action": action, "code": code, "lines": lines}
+    return render(request, "runs/tasks/code.html", context)
+
+
+@require_GET
+@reader_view
+def task_code(request: HttpRequest, *, project: str, domain: str, task: str) -> HttpResponse:
+    """The files of a version of a task, which may never have run; ?version= and ?file= as on its page and on that of an action."""
+    version, spec = get_version(project, domain, task, request.GET.get("version", ""))
+    code = read_code_of(spec, request.GET.get("file", ""))
+    context = {
+        "project": project,
+        "domain": domain,
+        "code": code,
+        "lines": highlighted(code.file) if code.file else "",
+        "version": version.version,
+        "back": version.path,
+    }
     return render(request, "runs/tasks/code.html", context)
 
 

@@ -10,6 +10,7 @@ from runs.store import storage
 from tests.domain.test_bundles import pack
 from tests.support import factories
 from tests.support.scene import task_spec
+from tests.support.tasks import deploy
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -84,3 +85,30 @@ def test_what_has_no_code_says_so():
 
     assert status == 404
     assert "has no code that was sent with it" in html
+
+
+def test_a_task_that_was_deployed_and_never_ran_shows_its_code_too():
+    uri = storage.upload_uri("flytesnacks", "development", "code", "never.tgz")
+    storage.write_bytes(uri, pack(("pkg/demo.py", SOURCE), ("README", b"read me")))
+    deploy("env.main", "v 1", bundle=uri, loader=["mod", "pkg.demo", "instance", "main"])
+    tasks = "/v2/domain/development/project/flytesnacks/tasks"
+
+    task = Client().get(f"{tasks}/env.main").content.decode()
+    html = Client().get(f"{tasks}/env.main/code?version=v+1").content.decode()
+    other = Client().get(f"{tasks}/env.main/code?version=v+1&file=README").content.decode()
+
+    assert f'href="{tasks}/env.main/code?version=v+1"' in task
+    assert 'href="#L-3"' in html
+    assert 'href="?version=v%201&amp;file=README"' in html
+    assert f'href="{tasks}/env.main?version=v+1">main</a>' in html
+    assert ("Download all" in html, "read me" in other) == (False, True)
+    assert Client().get(f"{tasks}/env.none/code").status_code == 404
+
+
+def test_a_task_without_a_bundle_has_no_code_to_show():
+    deploy("env.main")
+
+    answer = Client().get("/v2/domain/development/project/flytesnacks/tasks/env.main/code")
+
+    assert answer.status_code == 404
+    assert "Task &#x27;env.main&#x27; has no code that was sent with it" in answer.content.decode()
