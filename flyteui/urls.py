@@ -26,11 +26,13 @@ from runs.views import (
 )
 from runs.views.sign_in import oauth, oidc, password
 from runs.views.tasks import catalog, code, graph, launch
+from runs.views.values import values
 
 RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"
 RUN = f"{RUNS}/<str:run>"
 ACTION = f"{RUN}/actions/<str:action>"
 TASKS = RUNS.removesuffix("/runs") + "/tasks"
+VALUE = f"{ACTION}/values/<str:side>/<str:value>"
 SECRET_SCOPES = ("", "/<str:domain>", "/<str:domain>/<str:project>")
 
 # django-oauth-toolkit finds its views by these names, in this namespace.
@@ -89,6 +91,9 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{TASKS}/<str:task>/code", code.task_code, name="task-code"),
     path(f"{TASKS}/<str:task>/launch", launch.launch, name="launch"),
     path("tasks/", catalog.tasks_home, name="tasks-home"),
+    path(VALUE, values.value_page, name="value"),
+    path(f"{VALUE}/image", values.image, name="value-image"),
+    path(f"{VALUE}/download", values.download, name="value-download"),
     path("docs/", docs.docs_page, name="docs"),
     path("docs/<path:path>", docs.docs_page, name="docs-file"),
     path("waiting/", conditions.waiting, name="waiting"),

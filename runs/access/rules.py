@@ -143,6 +143,10 @@ URLS: dict[str, Rule] = {
     "log-search": READ,
     "log-file": READ,
     "report": READ,
+    # A file of another project is read by whoever may read that one, too (runs/queries/values/files.py).
+    "value": READ,
+    "value-image": READ,
+    "value-download": READ,
     "code": READ,
     "code-archive": READ,
     # An executor serves runs of any project.

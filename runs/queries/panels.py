@@ -1,4 +1,4 @@
-"""The panel of one action: times, limits, inputs, outputs, events. attempts.py and aborts/chains.py have the rest."""
+"""The panel of one action: times, limits, events. values/ has inputs and outputs, attempts.py and aborts/chains.py have the rest."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from flyteidl2.core import literals_pb2
 from runs.domain import literals
 from runs.domain.addresses.pages import run_path
 from runs.domain.conditions import Question, read_question
-from runs.domain.errors import Invalid, NotFound
+from runs.domain.errors import NotFound
 from runs.domain.inputs.digests import show_digest
 from runs.domain.limits import DEADLINE, MAX_RUNTIME, QUEUED_TIMEOUT
-from runs.domain.literals import Value
 from runs.domain.names import RunRef
 from runs.domain.phases import HELD, TERMINAL, UNHELD, Cause, Kind, Phase
 from runs.domain.status import LIMITS, display_status, status_label
@@ -27,7 +26,6 @@ from runs.queries.attempts import AttemptLine, list_attempts
 from runs.queries.images import ImageFacts, image_of
 from runs.queries.rows import Block, Blocked, Source, block_of, read_source
 from runs.queries.waits import why_it_waits
-from runs.store import storage
 
 MAX_EVENTS = 200
 
@@ -345,25 +343,3 @@ def _event(event: ActionEvent, first: datetime) -> EventLine:
         actor=event.actor,
         after=f"after {format_duration(between_ms(first, event.at))}",
     )
-
-
-def read_inputs(panel: Panel) -> tuple[Value, ...] | None:
-    """What the action was given; None: there is no such file. No statement."""
-    content = _bytes(panel.input_uri)
-    return None if content is None else tuple(literals.read_inputs(content))
-
-
-def read_outputs(panel: Panel) -> tuple[Value, ...] | None:
-    """What it returned; None: there is no such file (yet). No statement."""
-    # A task's output_uri is a folder, a trace's is the file.
-    is_file = panel.kind == "trace" or not panel.output_uri
-    uri = panel.output_uri if is_file else storage.join(panel.output_uri, "outputs.pb")
-    content = _bytes(uri)
-    return None if content is None else tuple(literals.read_outputs(content))
-
-
-def _bytes(uri: str) -> bytes | None:
-    try:
-        return storage.read_bytes(uri) if uri else None
-    except Invalid:  # written when the storage was elsewhere
-        return None

@@ -13,16 +13,20 @@ from runs.domain import errors
 from runs.domain.addresses.pages import task_path
 from runs.domain.logs.places import LinePlace, read_place
 from runs.domain.names import RunRef
+from runs.domain.roles import Subject
 from runs.queries import declared, panels, reports
 from runs.queries.aborts import previews
 from runs.queries.conditions.evidence import list_evidence
 from runs.queries.logs import action_log
 from runs.queries.runs import RunHead, get_run
 from runs.queries.tasks.details import get_details
+from runs.queries.values.shown import for_panel
+from runs.queries.values.values import SIDES, read_values
 from runs.queries.waits import get_unclaimed
 from runs.store import client_config
 from runs.tree.snapshot import FAILURES
 from runs.views.errors import reader_view
+from runs.views.requests import subject_of
 
 OVERVIEW = "overview"
 MAX_DIGITS = 6  # of the number of an attempt
@@ -62,22 +66,31 @@ def panel(request: HttpRequest, *, project: str, domain: str, run: str, action: 
     """The panel of one action, as a fragment."""
     head = get_run(RunRef(project, domain, run))
     line = read_place(request.GET["line"]) if "line" in request.GET else None
-    context = panel_context(head, action, request.GET.get("tab", ""), request.GET.get("attempt", ""), line)
+    asked = Asked(action, request.GET.get("tab", ""), request.GET.get("attempt", ""), line)
+    context = panel_context(head, asked, subject_of(request))
     return render(request, "runs/panel/_panel.html", context)
 
 
-def panel_context(
-    head: RunHead, action: str, tab: str, attempt: str = "", line: LinePlace | None = None
-) -> dict[str, Any]:
-    """What runs/panel/_panel.html shows. A tab that the action has not is the overview. line: with which the log is shown."""
-    found = panels.get_panel(head.id, action)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an address says of the panel. line: with which the log is shown."""
+
+    action: str
+    tab: str = ""
+    attempt: str = ""
+    line: LinePlace | None = None
+
+
+def panel_context(head: RunHead, asked: Asked, subject: Subject) -> dict[str, Any]:
+    """What runs/panel/_panel.html shows. A tab that the action has not is the overview."""
+    found = panels.get_panel(head.id, asked.action)
     report = reports.find_report(found)
     tabs = make_tabs(
         runs_code=found.question is None, is_task=found.kind == "task", attempts=len(found.attempts), has_abort=found.abort is not None,
         has_report=report is not None,
     )  # fmt: skip
-    tab = tab if tab in {one.key for one in tabs} else OVERVIEW
-    number = attempt_of(attempt) if tab == "logs" else None
+    tab = asked.tab if asked.tab in {one.key for one in tabs} else OVERVIEW
+    number = attempt_of(asked.attempt) if tab == "logs" else None
     context = {
         "panel": found,
         "head": head,
@@ -87,20 +100,18 @@ def panel_context(
         "attempt": number,
     }
     if found.status in FAILURES:
-        context["beside"] = previews.count_beside(head.id, action)
+        context["beside"] = previews.count_beside(head.id, asked.action)
     if tab == "details":
         context |= {"details": get_details(found.id), "told": declared.get_declarations(found.id)}
-    return context | {"report": report} | _content(found, head, tab, number, line)
+    if tab in SIDES:
+        context["values"] = for_panel(read_values(head.id, found.name, tab), subject)
+    return context | {"report": report} | _content(found, head, tab, number, asked.line)
 
 
 def _content(
     found: panels.Panel, head: RunHead, tab: str, attempt: int | None, line: LinePlace | None
 ) -> dict[str, Any]:
     match tab:
-        case "inputs":
-            return {"values": panels.read_inputs(found)}
-        case "outputs":
-            return {"values": panels.read_outputs(found)}
         case "logs":
             numbers = list(dict.fromkeys(one.number for one in found.attempts))
             log = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import urlencode
 
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse, QueryDict
@@ -24,8 +23,10 @@ from runs.tree.filter import make_filter
 from runs.tree.first_paint import read_first_paint
 from runs.tree.render import window_html
 from runs.tree.snapshot import shared
+from runs.views import panels
 from runs.views.errors import reader_view
 from runs.views.panels import panel_context
+from runs.views.requests import subject_of
 
 
 @require_GET
@@ -67,7 +68,7 @@ def run_page(request: HttpRequest, *, project: str, domain: str, run: str) -> Ht
         "newer": get_neighbour(snapshot.head, older=False),
         "relations": get_relations(snapshot.head),
         "is_line_gone": asked.is_line_gone,
-        **(_panel(snapshot.head, asked) if selected else {}),
+        **(panel_context(snapshot.head, asked.panel, subject_of(request)) if selected else {}),
     }
     return render(request, "runs/run_detail.html", context)
 
@@ -83,6 +84,10 @@ class _Asked:
     is_line_gone: bool = False
     unknown: str = ""
 
+    @property
+    def panel(self) -> panels.Asked:
+        return panels.Asked(self.action, self.tab, self.attempt, self.line)
+
 
 def _asked(head: RunHead, query: QueryDict) -> _Asked:
     """A line is enough: it says of which action and attempt it is, whatever else the address says."""
@@ -97,10 +102,6 @@ def _asked(head: RunHead, query: QueryDict) -> _Asked:
         return replace(asked, action=asked.action or ROOT, tab="logs", is_line_gone=True)
     action, attempt = found
     return _Asked(action, "logs", asked.attempt if asked.attempt == str(attempt) else "", place)
-
-
-def _panel(head: RunHead, asked: _Asked) -> dict[str, Any]:
-    return panel_context(head, asked.action, asked.tab, asked.attempt, asked.line)
 
 
 @require_GET

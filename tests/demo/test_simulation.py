@@ -16,9 +16,9 @@ from runs.demo.earlier_run import split_earlier_run
 from runs.demo.scripts import write_scripts
 from runs.demo.simulation import make_finished_run
 from runs.doctor import checks
-from runs.domain import literals
 from runs.domain.names import ROOT
 from runs.domain.phases import TERMINAL, Kind, Phase
+from runs.domain.values.trees import INPUTS, OUTPUTS, read_parts
 from runs.engine import escalation
 from runs.engine.cache import Status
 from runs.engine.registry import seed as seed_projects
@@ -105,8 +105,8 @@ def test_its_panels_have_inputs_and_outputs_and_its_root_a_report(settings, tmp_
         )
         assert inputs is not None
         assert outputs is not None
-        assert {one.name for one in literals.read_inputs(inputs)} == wanted
-        assert {one.name for one in literals.read_outputs(outputs)} == {"loss", "rows", "checkpoint"}
+        assert set(read_parts(inputs, INPUTS, {})) == wanted
+        assert set(read_parts(outputs, OUTPUTS, {})) == {"loss", "rows", "checkpoint"}
     report = storage.read_bytes(f"{run.actions.get(name=ROOT).output_uri}/report.html")
     assert report is not None
     assert b"<h1>16 actions</h1>" in report
