@@ -143,6 +143,8 @@ URLS: dict[str, Rule] = {
     "log-search": READ,
     "log-file": READ,
     "report": READ,
+    "report-page": READ,
+    "run-reports": READ,
     # A file of another project is read by whoever may read that one, too (runs/queries/values/files.py).
     "value": READ,
     "value-image": READ,

@@ -49,6 +49,13 @@ REPORT_POLICY = (
     "img-src data: blob:; font-src data:; media-src data: blob:; connect-src 'none'; form-action 'none'; "
     "base-uri 'none'; frame-ancestors 'self'"
 )
+# Reports are made for white paper: where the page is dark, they are turned over, and their images turned back. Who cares for a dark
+# page itself is left alone.
+CARES_FOR_DARK = (b"prefers-color-scheme", b"color-scheme:")
+DARK = (
+    b"<style>@media (prefers-color-scheme: dark) { html { background: white; filter: invert(0.88) hue-rotate(180deg) } "
+    b"img, video, canvas, svg image { filter: invert(1) hue-rotate(180deg) } }</style>"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,4 +222,6 @@ def report(request: HttpRequest, *, project: str, domain: str, run: str, action:
         "Referrer-Policy": "no-referrer",
         "Cache-Control": "no-store",
     }
+    if not any(words in content for words in CARES_FOR_DARK):
+        content += DARK
     return HttpResponse(content, content_type="text/html; charset=utf-8", headers=headers)

@@ -17,6 +17,7 @@ from runs.queries.failures.causes import find_cause, find_place
 from runs.queries.logs.action_log import find_line
 from runs.queries.rows import find_seq
 from runs.queries.runs import RunHead, get_neighbour, get_relations, get_run, get_state
+from runs.queries.values.run_reports import may_have_reports
 from runs.queries.waits import get_unclaimed
 from runs.tree import minimap
 from runs.tree.filter import make_filter
@@ -67,6 +68,7 @@ def run_page(request: HttpRequest, *, project: str, domain: str, run: str) -> Ht
         "older": get_neighbour(snapshot.head, older=True),
         "newer": get_neighbour(snapshot.head, older=False),
         "relations": get_relations(snapshot.head),
+        "has_reports": may_have_reports(head.id),
         "is_line_gone": asked.is_line_gone,
         **(panel_context(snapshot.head, asked.panel, subject_of(request)) if selected else {}),
     }
