@@ -26,7 +26,7 @@ from runs.views import (
 )
 from runs.views.sign_in import oauth, oidc, password
 from runs.views.tasks import catalog, code, graph, launch
-from runs.views.values import reports, values
+from runs.views.values import reports, siblings, values
 
 RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"
 RUN = f"{RUNS}/<str:run>"
@@ -92,6 +92,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{TASKS}/<str:task>/launch", launch.launch, name="launch"),
     path("tasks/", catalog.tasks_home, name="tasks-home"),
     path(f"{ACTION}/report/page", reports.report_page, name="report-page"),
+    path(f"{RUN}/table", siblings.table, name="run-table"),
+    path(f"{RUN}/table.csv", siblings.table_file, name="run-table-file"),
     path(f"{RUN}/reports", reports.run_reports, name="run-reports"),
     path(VALUE, values.value_page, name="value"),
     path(f"{VALUE}/image", values.image, name="value-image"),

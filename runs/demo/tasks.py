@@ -26,6 +26,7 @@ def task_message(name: str, *, retries: int = 0, is_cached: bool = False) -> tas
     template.id.name, template.id.version, template.type = f"{ENVIRONMENT}.{name}", "demo", "python"
     template.metadata.retries.retries = retries
     template.metadata.discoverable = is_cached
+    template.metadata.generates_deck.value = name == "main"
     template.container.args.extend(["a0", "--tgz", BUNDLE])
     return message
 

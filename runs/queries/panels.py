@@ -10,10 +10,11 @@ from django.utils import timezone
 from flyteidl2.core import literals_pb2
 
 from runs.domain import literals
-from runs.domain.addresses.pages import run_path
+from runs.domain.addresses.pages import run_path, table_path
 from runs.domain.conditions import Question, read_question
 from runs.domain.errors import NotFound
 from runs.domain.inputs.digests import show_digest
+from runs.domain.inputs.siblings import read_groups
 from runs.domain.limits import DEADLINE, MAX_RUNTIME, QUEUED_TIMEOUT
 from runs.domain.names import RunRef
 from runs.domain.phases import HELD, TERMINAL, UNHELD, Cause, Kind, Phase
@@ -123,6 +124,7 @@ class Panel:
     image: ImageFacts | None  # None: the worker's own Python, which has all that the image's name says
     attempts: tuple[AttemptLine, ...]
     changed_seq: int
+    table_path: str = ""  # of the calls from which it differs in its inputs, "" without any
 
     @property
     def is_terminal(self) -> bool:
@@ -200,7 +202,17 @@ def get_panel(run_id: int, name: str) -> Panel:
         image=_image(action),
         attempts=list_attempts(action.pk, status),
         changed_seq=action.changed_seq,
+        table_path=_table_path(action),
     )
+
+
+def _table_path(action: Action) -> str:
+    """What the parent keeps of its children says whether there are others, and whether they differ. No statement."""
+    parent, run = action.parent, action.run
+    if parent is None or not read_groups(parent.child_inputs).get(action.task_name, ("", ()))[1]:
+        return ""
+    ref = RunRef(run.project.name, run.domain, run.name)
+    return table_path(ref, parent=parent.name, task=action.task_name, group=action.group)
 
 
 def _action(run_id: int, name: str) -> Action:

@@ -52,3 +52,9 @@ def task_code_path(project: str, domain: str, name: str, version: str = "") -> s
     """The code of a task that may never have run."""
     query = f"?{urlencode({'version': version})}" if version else ""
     return f"{task_path(project, domain, name)}/code{query}"
+
+
+def table_path(run: RunRef, *, parent: str, task: str, group: str = "") -> str:
+    """The children of an action that call one task, as a table."""
+    query = {"parent": parent, "task": task} | ({"group": group} if group else {})
+    return f"{run_path(run)}/table?{urlencode(query)}"
