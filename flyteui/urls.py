@@ -26,7 +26,7 @@ from runs.views import (
 )
 from runs.views.sign_in import oauth, oidc, password
 from runs.views.tasks import catalog, code, graph, launch
-from runs.views.values import reports, siblings, values
+from runs.views.values import compare, reports, siblings, values
 
 RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"
 RUN = f"{RUNS}/<str:run>"
@@ -62,6 +62,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(RUNS.removesuffix("/runs") + "/aborts", run_aborts.abort_runs, name="abort-runs"),
     path(RUNS.removesuffix("/runs") + "/delete", deletions.delete_runs, name="delete-runs"),
     path(RUNS.removesuffix("/runs") + "/deletions", deletions.deletions, name="deletions"),
+    path(RUNS.removesuffix("/runs") + "/compare", compare.compare_runs, name="compare-runs"),
+    path("compare/", compare.compare_page, name="compare"),
     path(RUN, run_page.run_page, name="run"),
     path(f"{RUN}/state", run_page.run_state, name="run-state"),
     path(f"{RUN}/first-failure", run_page.first_failure, name="first-failure"),

@@ -145,6 +145,8 @@ URLS: dict[str, Rule] = {
     "report": READ,
     "report-page": READ,
     "run-reports": READ,
+    "compare": LISTED,  # what is compared may be of two projects: the query asks for both (runs/queries/values/compare.py)
+    "compare-runs": READ,
     "run-table": READ,
     "run-table-file": READ,
     # A file of another project is read by whoever may read that one, too (runs/queries/values/files.py).

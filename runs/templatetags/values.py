@@ -95,3 +95,12 @@ def truncated(node: Node, url: str) -> SafeString:
         '<span class="truncated">Truncated: {} characters · <a href="{}/download{}">Download</a></span>',
         f"{node.length:,}", url, at_query(node),
     )  # fmt: skip
+
+
+@register.simple_tag
+def differ(count: int, noun: str = "") -> str:
+    """`the same`, `1 differs`, `2 files differ`."""
+    if not count:
+        return "the same"
+    what = counted(count, noun) if noun else f"{count:,}"
+    return f"{what} {'differs' if count == 1 else 'differ'}"

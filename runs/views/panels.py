@@ -12,8 +12,9 @@ from django.views.decorators.http import require_GET
 from runs.domain import errors
 from runs.domain.addresses.pages import task_path
 from runs.domain.logs.places import LinePlace, read_place
-from runs.domain.names import RunRef
+from runs.domain.names import ActionRef, RunRef
 from runs.domain.roles import Subject
+from runs.domain.values.compared import compare_path
 from runs.queries import declared, panels, reports
 from runs.queries.aborts import previews
 from runs.queries.conditions.evidence import list_evidence
@@ -101,6 +102,7 @@ def panel_context(head: RunHead, asked: Asked, subject: Subject) -> dict[str, An
     context = {
         "panel": found,
         "head": head,
+        "compare": compare_path(ActionRef(head.ref, found.name)) if found.kind == "task" else "",
         "tab": tab,
         "tabs": tabs,
         "template": TEMPLATES[tab],

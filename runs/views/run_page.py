@@ -11,12 +11,13 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from runs.domain.logs.places import LinePlace, read_place
-from runs.domain.names import ROOT, RunRef
+from runs.domain.names import ROOT, ActionRef, RunRef
 from runs.domain.timeline import between_ms, to_ms
+from runs.domain.values.compared import compare_path, read_compared
 from runs.queries.failures.causes import find_cause, find_place
 from runs.queries.logs.action_log import find_line
 from runs.queries.rows import find_seq
-from runs.queries.runs import RunHead, get_neighbour, get_relations, get_run, get_state
+from runs.queries.runs import RELATIONS, Relations, RunHead, get_neighbour, get_relations, get_run, get_state
 from runs.queries.values.run_reports import may_have_reports
 from runs.queries.waits import get_unclaimed
 from runs.tree import minimap
@@ -67,12 +68,21 @@ def run_page(request: HttpRequest, *, project: str, domain: str, run: str) -> Ht
         "unclaimed": get_unclaimed(snapshot.head.id) if page.summary.is_unclaimed else None,
         "older": get_neighbour(snapshot.head, older=True),
         "newer": get_neighbour(snapshot.head, older=False),
-        "relations": get_relations(snapshot.head),
+        "relations": (relations := get_relations(snapshot.head)),
+        "compare_path": compare_with_source(head, relations),
         "has_reports": may_have_reports(head.id),
         "is_line_gone": asked.is_line_gone,
         **(panel_context(snapshot.head, asked.panel, subject_of(request)) if selected else {}),
     }
     return render(request, "runs/run_detail.html", context)
+
+
+def compare_with_source(head: RunHead, relations: Relations) -> str:
+    """The comparison of a rerun with what it is a rerun of, "" for any other run."""
+    source = relations.source
+    if source is None or not source.path or relations.words == RELATIONS["spawn"]:
+        return ""
+    return compare_path(read_compared(source.path), ActionRef(head.ref, ROOT))
 
 
 @dataclass(frozen=True, slots=True)

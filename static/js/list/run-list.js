@@ -65,6 +65,8 @@ export class RunList extends HTMLElement {
   /** @param {MouseEvent} event */
   pressed(event) {
     if (event.target.closest("[data-unpick]")) this.clear();
+    const compare = event.target.closest("[data-compare-picked]");
+    if (compare) location.assign(`${compare.dataset.comparePicked}?${this.pickedQuery}`);
     if (event.target.closest("[data-abort-picked]")) {
       document.querySelector("abort-dialog").open({ names: [...this.picked].join(" ") });
     }
@@ -95,6 +97,12 @@ export class RunList extends HTMLElement {
     return [...found];
   }
 
+  /** The picked runs in the order of the list. */
+  get pickedQuery() {
+    const names = this.boxes.filter((box) => box.checked).map((box) => ["name", box.value]);
+    return new URLSearchParams(names).toString();
+  }
+
   /** After runs came, went or ended: only runs in the list stay picked. */
   settle() {
     const { boxes } = this;
@@ -109,6 +117,7 @@ export class RunList extends HTMLElement {
       all.indeterminate = this.picked.size > 0 && !all.checked;
     }
     this.bar.hidden = this.picked.size === 0;
+    /** @type {HTMLButtonElement} */ (this.bar.querySelector("[data-compare-picked]")).disabled = this.picked.size !== 2;
     this.bar.querySelector("[data-count]").textContent = String(this.picked.size);
     if (this.isAsked) this.announceCount();
   }

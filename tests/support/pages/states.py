@@ -184,6 +184,8 @@ STATES = [
     State("a value", "{ended}/actions/a0/values/inputs/corpus"),
     State("a report in full", "{ended}/actions/a0/report/page"),
     State("reports of a run", "{ended}/reports"),
+    State("compare", "/compare/?a={scene}&b={ended}"),
+    State("compare with", "/compare/?a={ended}"),
     State("calls of a task", "{scene}/table?sort=-in.number"),
     State("run log, filtered", "{live}/log?level=error"),
     State("run, collapsed", "{ended}", press("w", "ArrowDown")),
