@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate, pairwise
 
 from runs.domain.phases import LIVE, Phase
-from runs.queries.minimap import Span, list_spans
+from runs.queries.minimap import Span, count_most_at_once, list_spans
 from runs.tree.snapshot import Snapshot
 
 BUCKETS = 120
@@ -20,6 +20,9 @@ HEIGHT = 100  # of the drawing, in its own units
 TICK = 30  # how far a failure reaches down
 KEPT_RUNS = 64
 FRESH_SECONDS = 1.5  # a live run's minimap is drawn at most so often, however many pages show it
+FRESH_TIMES = (
+    20  # and it stays so many times as long as counting takes, which for 100,000 actions is half a second
+)
 FAILED = frozenset({Phase.FAILED, Phase.TIMED_OUT})
 # From the bottom up: successes are the base.
 KINDS = ("succeeded", "failed", "aborted", "running")
@@ -35,7 +38,10 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Minimap:
-    """Context of runs/time/_minimap_drawing.html. covers_ms: how much of the run it shows."""
+    """Context of runs/time/_minimap_drawing.html. covers_ms: how much of the run it shows; peak: how many ran at once at most.
+
+    The areas show averages of their bucket, the highest of them in full height: a peak may be shorter than a bucket.
+    """
 
     seq: int
     covers_ms: int
@@ -53,34 +59,37 @@ class Minimaps:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._kept: dict[int, tuple[float, Minimap]] = {}
+        self._kept: dict[int, tuple[float, Minimap]] = {}  # until when each is fresh
 
     def get(self, snapshot: Snapshot, now_ms: int) -> Minimap:
         """The minimap of a run. now_ms: since it began. Raises NotFound.
 
-        One statement beside those of the snapshot, and none while nothing has changed or somebody has just asked.
+        Two statements beside those of the snapshot, and none while nothing has changed or somebody has just asked.
         """
         seq, summary = snapshot.summarise()
         run_id = snapshot.head.id
         covers_ms = max(1, now_ms if summary.end_ms is None else summary.end_ms)
         with self._lock:
-            made_at, kept = self._kept.get(run_id, (0.0, None))
+            fresh_until, kept = self._kept.get(run_id, (0.0, None))
         # What runs on and on changes nothing but the time.
         if kept and kept.seq == seq and covers_ms - kept.covers_ms <= covers_ms / BUCKETS:
             return kept
-        if kept and not summary.is_over and time.monotonic() - made_at < FRESH_SECONDS:
+        begun = time.monotonic()
+        if kept and not summary.is_over and begun < fresh_until:
             return kept
         spans = list_spans(run_id, origin=snapshot.head.created_at, bucket_ms=covers_ms / BUCKETS)
-        made = draw(spans, seq=seq, covers_ms=covers_ms, is_over=summary.is_over)
+        peak = count_most_at_once(run_id)
+        made = draw(spans, seq=seq, covers_ms=covers_ms, peak=peak, is_over=summary.is_over)
+        now = time.monotonic()
         with self._lock:
             self._kept.pop(run_id, None)
-            self._kept[run_id] = (time.monotonic(), made)
+            self._kept[run_id] = (now + max(FRESH_SECONDS, FRESH_TIMES * (now - begun)), made)
             if len(self._kept) > KEPT_RUNS:
                 del self._kept[next(iter(self._kept))]
         return made
 
 
-def draw(spans: Iterable[Span], *, seq: int, covers_ms: int, is_over: bool) -> Minimap:
+def draw(spans: Iterable[Span], *, seq: int, covers_ms: int, peak: int, is_over: bool) -> Minimap:
     """The minimap of these spans."""
     spans = list(spans)
     width = covers_ms / BUCKETS
@@ -90,9 +99,9 @@ def draw(spans: Iterable[Span], *, seq: int, covers_ms: int, is_over: bool) -> M
     stacked = [
         list(map(sum, zip(*rows, strict=True))) for rows in accumulate([[running[kind]] for kind in KINDS])
     ]
-    peak = max(*stacked[-1], 1.0)
+    highest = max(*stacked[-1], 1.0)
     drawn = [
-        Area(kind, _steps(heights, peak))
+        Area(kind, _steps(heights, highest))
         for kind, heights in zip(KINDS, stacked, strict=True)
         if any(running[kind])
     ]
@@ -105,7 +114,7 @@ def draw(spans: Iterable[Span], *, seq: int, covers_ms: int, is_over: bool) -> M
         covers_ms=covers_ms,
         areas=tuple(reversed(drawn)),
         failures="".join(f"M{at}.5 0V{TICK}" for at, number in enumerate(failed) if number),
-        peak=round(peak),
+        peak=peak,
         failed=sum(failed),
         is_over=is_over,
     )
@@ -146,9 +155,9 @@ def _running(spans: Iterable[Span], width: float) -> list[float]:
     return [spent / width + full for spent, full in zip(time_spent, accumulate(whole), strict=False)]
 
 
-def _steps(heights: Sequence[float], peak: float) -> str:
+def _steps(heights: Sequence[float], highest: float) -> str:
     """A path of steps; what ran at all shows."""
-    tops = [HEIGHT - max(round(height / peak * HEIGHT), 2 if height else 0) for height in heights]
+    tops = [HEIGHT - max(round(height / highest * HEIGHT), 2 if height else 0) for height in heights]
     steps = (f"H{at}V{top}" for at, (before, top) in enumerate(pairwise(tops), 1) if top != before)
     return f"M0 {HEIGHT}V{tops[0]}{''.join(steps)}H{BUCKETS}V{HEIGHT}Z"
 

@@ -28,7 +28,7 @@ def heights(path: str) -> list[int]:
 
 
 def drawn(*spans: Span, covers_ms: int = 1200) -> Minimap:
-    return draw(spans, seq=1, covers_ms=covers_ms, is_over=True)
+    return draw(spans, seq=1, covers_ms=covers_ms, peak=len(spans), is_over=True)
 
 
 def test_what_ran_has_the_height_of_how_many_ran():
@@ -70,7 +70,7 @@ def test_clocks_that_disagree_draw_nothing_outside():
 
 def test_a_run_in_which_nothing_started_has_no_areas():
     assert drawn(span(Phase.QUEUED, None, None, 10)).areas == ()
-    assert drawn().peak == 1
+    assert drawn().peak == 0
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from runs.domain.phases import Phase
 from runs.models import Action, Run
-from runs.queries.minimap import list_spans
+from runs.queries.minimap import count_most_at_once, list_spans
 from runs.queries.runs import get_run
 from runs.tree import minimap
 from runs.tree.snapshot import Snapshot
@@ -55,6 +55,23 @@ def test_the_database_counts_what_started_and_ended_together(run: Run):
     assert together.end_ms == pytest.approx(3 * 22_500, abs=0.5)
 
 
+def test_the_most_that_ran_at_once_is_that_of_a_moment_and_not_of_a_bucket(run: Run):
+    set_times(run, "a0", Phase.RUNNING, 0, None)
+    set_times(run, "a0-0", Phase.SUCCEEDED, 10, 10.002)
+    set_times(run, "a0-1", Phase.FAILED, 10.001, 10.003)
+    set_times(run, "a0-2", Phase.SUCCEEDED, 10.003, 10.001)  # clocks disagree
+    set_times(run, "a0-3", Phase.SUCCEEDED, 10.003, 40)  # when another one ended
+    assert count_most_at_once(run.pk) == 3
+
+    for name in ("a0-0", "a0-2", "a0-3"):
+        set_times(run, name, Phase.QUEUED, None, None)
+    assert count_most_at_once(run.pk) == 2
+
+    for name in ("a0", "a0-1"):
+        set_times(run, name, Phase.QUEUED, None, None)
+    assert count_most_at_once(run.pk) == 0
+
+
 def test_it_is_an_image_with_words_and_without_style(run: Run):
     set_times(run, "a0", Phase.RUNNING, 0, None)
     set_times(run, "a0-1", Phase.FAILED, 1, 20)
@@ -88,7 +105,7 @@ def test_no_such_run_is_an_error():
 
 
 @pytest.mark.parametrize("shape", ["3", "20x20"])
-def test_it_costs_one_statement_beside_the_snapshot_and_none_again(
+def test_it_costs_two_statements_beside_the_snapshot_and_none_again(
     run: Run, shape: str, django_assert_num_queries
 ):
     del run
@@ -97,7 +114,7 @@ def test_it_costs_one_statement_beside_the_snapshot_and_none_again(
     snapshot.page_from(0, 100)
     maps = minimap.Minimaps()
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(3):
         first = maps.get(snapshot, 1000)
     with django_assert_num_queries(1):
         assert maps.get(snapshot, 1005) is first
