@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.pages.states import Places, State
+from tests.support.pages.time_axis import box
 
 PHASE = "#action-a0-refusing > .status"
 # The words of a cell that are cut though nothing shows it: text beyond a box that ends it without dots.
@@ -52,6 +53,33 @@ def test_beside_the_panel_the_phase_still_has_room_for_what_happens_next(still_p
 
     assert cell is not None
     assert cell["width"] >= 208
+
+
+@pytest.mark.parametrize(("width", "least"), [(1280, 380), (768, 110)])
+def test_the_strip_and_the_bars_have_the_same_edges_and_wide_ones(
+    still_page: Page, places: Places, width: int, least: int
+):
+    still_page.set_viewport_size({"width": width, "height": 900})
+    places.show(still_page, State("run", "{scene}"))
+
+    strip = box(still_page.locator(".minimap-lane"))
+    for lane in (still_page.locator("time-axis"), still_page.locator("#action-a0 > .lane")):
+        assert (box(lane)["x"], box(lane)["width"]) == pytest.approx((strip["x"], strip["width"]), abs=0.6)
+    assert strip["width"] >= least
+
+
+@pytest.mark.parametrize("width", [768, 390])
+def test_on_a_small_screen_the_names_of_run_and_rows_can_be_read(
+    still_page: Page, places: Places, width: int
+):
+    still_page.set_viewport_size({"width": width, "height": 900})
+    places.show(still_page, State("run", "{scene}"))
+
+    cut = still_page.evaluate(
+        """() => [...document.querySelectorAll("h1 .label, .facts code, .crumbs [aria-current], #rows .name > .label")]
+          .filter((one) => one.scrollWidth > one.clientWidth + 1).map((one) => one.textContent)"""
+    )
+    assert cut == []
 
 
 def test_what_is_cut_is_in_a_title_under_the_pointer_and_what_is_not_has_none(
