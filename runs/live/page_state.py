@@ -67,9 +67,12 @@ class PageState:
                 row_filter = replace(self.filter, depth=max(0, message.depth), toggled=frozenset())
                 state = replace(self, filter=row_filter, around=message.around)
             case Filter():
-                asked = make_filter(text=message.text, statuses=message.looks, started=message.started)
                 row_filter = replace(
-                    self.filter, text=asked.text, statuses=asked.statuses, started=asked.started
+                    make_filter(
+                        text=message.text, statuses=message.looks, started=message.started, sort=message.sort
+                    ),
+                    depth=self.filter.depth,
+                    toggled=self.filter.toggled,
                 )
                 state = replace(self, filter=row_filter, around=message.around)
         return state
@@ -77,8 +80,9 @@ class PageState:
 
 def _from_hello(hello: Hello) -> PageState:
     row_filter = make_filter(
-        depth=hello.depth, toggled=hello.toggled, text=hello.text, statuses=hello.looks, started=hello.started
-    )
+        depth=hello.depth, toggled=hello.toggled, text=hello.text, statuses=hello.looks, started=hello.started,
+        sort=hello.sort,
+    )  # fmt: skip
     return PageState(
         since=hello.since, first=hello.first, count=hello.count, filter=row_filter, follows=hello.follows,
         focus=hello.focus, selected=hello.selected, log=hello.log,

@@ -23,6 +23,7 @@ from runs.tree.snapshot import Snapshot, shared
 
 # Nothing more is expected of an ended run; its feed stays for scrolling and toggling.
 ENDED_POLL_SECONDS = 30.0
+SETTLE_POLL_SECONDS = 1.0  # while the order of the rows is a moment old
 ENDED_HEARTBEAT_SECONDS = 15.0
 # Each of these spaces would be one more text node beside the part, with each morph.
 SPACE = re.compile(r"(<hx-partial [^>]*>)\s+|\s+(?=</hx-partial>)")
@@ -42,6 +43,7 @@ class RunFeed(Feed):
         self._shown: Window | None = None
         self._parts: list[str] = []  # of title, header and counts, as they were sent last
         self._panel: dict[str, object] = {}  # as sent last: see _panel_news
+        self._inputs: tuple[str, ...] = ()  # by which rows can be sorted, as sent last
         self._done_seek: Seek | None = None
         self._found: RunPage | None = None  # where the seek of the last frame went
         self._composed: PageState | None = None  # the state of the last frame, until a message changes it
@@ -56,11 +58,14 @@ class RunFeed(Feed):
         if self._snapshot is None:
             self._snapshot = shared.get(get_run_by_id(self._run_id))
         if self.takes_hello():
-            self._shown, self._parts, self._panel = None, [], {}
+            self._shown, self._parts, self._panel, self._inputs = None, [], {}, ()
         state = self._state
         page = self._read_page(self._snapshot, state)
         is_sought = state.seek is not None and state.seek is not self._done_seek
         news = self._log_news(state.log) | self._panel_news(page.window, state.selected)
+        if page.inputs != self._inputs:
+            self._inputs = page.inputs
+            news |= {"inputs": page.inputs}
         if is_sought:
             news |= {"sought": page.goal, "opened": sorted(page.opened)}
         self.extras = {"rows": [page.start, page.start + len(page.window.rows)]} | news
@@ -73,9 +78,16 @@ class RunFeed(Feed):
             self._shown = page.window
         partials = [*lead(self._shown, page.window), *self._above(page)]
         self._shown = page.window
-        self.patience = ENDED_POLL_SECONDS if page.summary.is_over else POLL_SECONDS
+        self.patience = self._patience_with(page)
         self.heartbeat = ENDED_HEARTBEAT_SECONDS if page.summary.is_over else HEARTBEAT_SECONDS
         return "".join(partials) or ("" if news else None)
+
+    @staticmethod
+    def _patience_with(page: RunPage) -> float:
+        """An order that settles comes without a hint."""
+        if page.settles:
+            return SETTLE_POLL_SECONDS
+        return ENDED_POLL_SECONDS if page.summary.is_over else POLL_SECONDS
 
     def _panel_news(self, window: Window, selected: str) -> dict[str, Any]:
         """The sequence number of the selected action when its row is not in the page; {} when it was sent before."""

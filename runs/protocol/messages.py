@@ -39,6 +39,7 @@ class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields
     text: str = ""
     looks: list[str] = []
     started: bool = False
+    sort: str = ""
     query: str = ""
     follows: bool = False
     focus: str = ""
@@ -69,12 +70,13 @@ class Levels(msgspec.Struct, tag="levels", tag_field="kind", forbid_unknown_fiel
 class Filter(msgspec.Struct, tag="filter", tag_field="kind", forbid_unknown_fields=True):
     """Only what matches is shown, and what is above it. looks: slugs. Empty ones match everything.
 
-    around: whose row is to stay in view; started: what waits to start does not match.
+    around: whose row is to stay in view; started: what waits to start does not match; sort: as in the page's URL.
     """
 
     text: str = ""
     looks: list[str] = []
     started: bool = False
+    sort: str = ""
     around: str = ""
 
 

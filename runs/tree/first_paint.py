@@ -26,7 +26,7 @@ from runs.queries.runs import RunHead
 from runs.queries.waits import with_reasons
 from runs.tree import layout, render
 from runs.tree.filter import EVERYTHING
-from runs.tree.page import RunPage, summarise
+from runs.tree.page import RunPage, differing_inputs, summarise
 
 FEWEST = 5000  # a shorter run is read as fast
 
@@ -57,13 +57,15 @@ def read_first_paint(head: RunHead, *, fewest: int = FEWEST) -> RunPage | None:
             None if asks is None else read[asks],
         )
     # From the top on, a row's parent is above it.
+    parents = {read[place.id].parent_id for place in places} - {None}
     rows = (told_apart(read[place.id], read) for place in places)
     shown = {
         row.name: render.render(row, place, head.created_at) for row, place in zip(rows, places, strict=True)
     }
     window = render.Window(shown, start, max(0, total - stop))
     waits = any(read[place.id].waits for place in places)
-    return RunPage(EVERYTHING, seq, start, total, None, window, summary, waits=waits)
+    inputs = differing_inputs(read[one] for one in parents if one is not None)
+    return RunPage(EVERYTHING, seq, start, total, None, window, summary, waits=waits, inputs=inputs)
 
 
 def _apart(row: ActionRow, read: dict[int, ActionRow]) -> ActionRow:

@@ -1,15 +1,16 @@
 """The tree of a run as rows: order, levels, windows. Pure: works on ids and parents.
 
-Ids grow with creation, so a parent has a lower id than its children. A tree of 100,000 nodes is never laid out whole:
+Ids grow with creation, so a parent has a lower id than its children. Siblings come in this order, or in that of keys. A tree of 100,000 nodes is never laid out whole:
 each node knows how many are below it, and a window is found by going down from the root.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right, insort
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
+from typing import Any
 
 from runs.protocol.constants import WINDOW_ROWS
 
@@ -112,11 +113,59 @@ class Tree:
         return Tree((node, self._parents[node]) for node in sorted(wanted))
 
 
-class Layout:
-    """The rows of a tree that show when some branches are closed. It holds for the structure that it was made for."""
+class Order:
+    """In which order siblings come: by their keys, then by id; those without a key are the last. Without keys, by id.
 
-    def __init__(self, tree: Tree, collapsed: Collection[int] = ()) -> None:
+    It holds for the structure and the keys that it was made for. Only those are sorted that somebody asks for.
+    """
+
+    def __init__(
+        self, tree: Tree, keys: Mapping[int, Any] | None = None, *, descending: bool = False
+    ) -> None:
         self._tree = tree
+        self._keys = keys
+        self._descending = descending
+        self._is_by_id = keys is None and not descending
+        self._sorted: dict[int | None, list[int]] = {}
+        self._places: dict[int | None, dict[int, int]] = {}
+
+    def children(self, node: int | None) -> list[int]:
+        """Do not change it."""
+        siblings = self._tree.children(node)
+        if self._is_by_id or len(siblings) < 2:
+            return siblings
+        if (ordered := self._sorted.get(node)) is None:
+            ordered = self._sorted[node] = self._sort(siblings)
+        return ordered
+
+    def _sort(self, siblings: list[int]) -> list[int]:
+        if (keys := self._keys) is None:
+            return siblings[::-1]
+        having = [one for one in siblings if one in keys]
+        having.sort(key=keys.__getitem__, reverse=self._descending)
+        return (
+            having
+            if len(having) == len(siblings)
+            else [*having, *(one for one in siblings if one not in keys)]
+        )
+
+    def position(self, node: int) -> int:
+        """Among its siblings, from 0."""
+        above = self._tree.parent(node)
+        siblings = self.children(above)
+        if self._is_by_id or len(siblings) < 2:
+            return bisect_right(siblings, node) - 1
+        if (places := self._places.get(above)) is None:
+            places = self._places[above] = {one: at for at, one in enumerate(siblings)}
+        return places[node]
+
+
+class Layout:
+    """The rows of a tree that show when some branches are closed. It holds for the structure and the order that it was made for."""
+
+    def __init__(self, tree: Tree, collapsed: Collection[int] = (), order: Order | None = None) -> None:
+        self._tree = tree
+        self._order = order or Order(tree)
         self._collapsed = frozenset(node for node in collapsed if tree.count_below(node))
         self._hidden: dict[int, int] = {}
         self._ends: dict[int | None, list[int]] = {}
@@ -142,8 +191,7 @@ class Layout:
         index = 0
         for depth, one in enumerate(path):
             above = path[depth - 1] if depth else None
-            siblings = self._tree.children(above)
-            at = bisect_right(siblings, one) - 1
+            at = self._order.position(one)
             index += (self._ends_of(above)[at - 1] if at else 0) + (depth > 0)
             if one in self._collapsed:
                 break
@@ -179,11 +227,11 @@ class Layout:
             # The row is below this child, so it counts as shown, and its parent goes on after it.
             stack[-1] = above, at + 1, owner
             owner = start - rest + 1
-            above, rest = self._tree.children(above)[at], rest - 1
+            above, rest = self._order.children(above)[at], rest - 1
         index = start
         while stack:
             above, at, owner = stack.pop()
-            siblings = self._tree.children(above)
+            siblings = self._order.children(above)
             if at >= len(siblings):
                 continue
             stack.append((above, at + 1, owner))
@@ -198,7 +246,7 @@ class Layout:
         """After how many rows, counted from the first child on, each child's branch ends."""
         if (ends := self._ends.get(above)) is None:
             below, hidden = self._tree.count_below, self._hidden
-            sizes = (1 + below(node) - hidden.get(node, 0) for node in self._tree.children(above))
+            sizes = (1 + below(node) - hidden.get(node, 0) for node in self._order.children(above))
             ends = self._ends[above] = list(accumulate(sizes))
         return ends
 

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from runs.domain.addresses.pages import task_path
+from runs.domain.inputs.siblings import read_groups
 from runs.domain.phases import TERMINAL, Phase
 from runs.domain.status import NEEDS_ANSWER, STATUS_LABELS, Count
 from runs.domain.timeline import between_ms, format_duration, to_ms
 from runs.queries.rows import ActionRow, get_last_end
 from runs.queries.runs import RunHead
 from runs.tree import render
-from runs.tree.filter import RowFilter
+from runs.tree.filter import RowFilter, sort_choices
 
+MAX_INPUTS = 12  # to choose from, by which the children of what is shown can be sorted
 LIVE_STATUSES = frozenset(STATUS_LABELS) - {"cached", *(phase.slug for phase in TERMINAL)}
 
 
@@ -107,6 +110,7 @@ class RunPage:
     start: the 0-based row with which the window begins; total: how many rows there are; matched: how many actions match the
     filter, None without one; goal: the row that was sought, "" when there is none; opened: closed branches above it that are
     open in this page; waits: whether a row has a reason why it waits, which changes without a change of the run.
+    inputs: by which siblings among these rows differ; settles: the order of the rows is a moment old, and another one will follow.
     """
 
     filter: RowFilter
@@ -119,6 +123,14 @@ class RunPage:
     goal: str = ""
     waits: bool = False
     opened: frozenset[str] = frozenset()
+    inputs: tuple[str, ...] = ()
+    settles: bool = False
+
+    @property
+    def sorts(self) -> list[tuple[str, str]]:
+        """What its rows may be sorted by, as a URL has it and as people read it."""
+        chosen = self.filter.sort.input
+        return sort_choices([*self.inputs, *[chosen] * (chosen not in self.inputs and bool(chosen))])
 
     @property
     def first_row(self) -> int:
@@ -135,3 +147,10 @@ class RunPage:
         counts = {count.status: count for count in self.summary.counts}
         shown = (status for status in STATUS_LABELS if status in counts or status in self.filter.statuses)
         return [counts.get(status) or Count(status, STATUS_LABELS[status], 0, 0) for status in shown]
+
+
+def differing_inputs(parents: Iterable[ActionRow]) -> tuple[str, ...]:
+    """The names of the inputs by which children of these differ, as far as there is room to choose one."""
+    texts = dict.fromkeys(parent.child_inputs for parent in parents)
+    names = {name for text in texts for _, some in read_groups(text).values() for name in some}
+    return tuple(sorted(names)[:MAX_INPUTS])

@@ -26,8 +26,9 @@ from runs.queries.waits import with_reasons
 from runs.tree import render
 from runs.tree.causes import first_cause, next_failure
 from runs.tree.filter import EVERYTHING, RowFilter
-from runs.tree.layout import Layout, Place, Tree, window, window_around
-from runs.tree.page import RunPage, Summary, summarise
+from runs.tree.layout import Layout, Order, Place, Tree, window, window_around
+from runs.tree.page import RunPage, Summary, differing_inputs, summarise
+from runs.tree.sorting import Keys, Now, Sorting
 
 FAILURES = frozenset({Phase.FAILED.slug, Phase.TIMED_OUT.slug})
 NOT_STARTED = frozenset({"queued", "waiting-for-resources"})
@@ -38,11 +39,12 @@ KEPT_ACTIONS = 1_000_000  # of all runs
 
 @dataclass(frozen=True, slots=True)
 class _FilteredTree:
-    """The layout of the rows that a filter leaves. matches: the actions that match, None without a filter."""
+    """The layout of the rows that a filter leaves. matches: the actions that match, None without a filter; version: of the keys."""
 
     filter: RowFilter
     layout: Layout
     matches: frozenset[int] | None
+    version: int
 
 
 class Snapshot:
@@ -58,13 +60,13 @@ class Snapshot:
         self._tree = Tree()
         self._statuses: dict[int, str] = {}
         self._counts: Counter[str] = Counter()
-        self._passes_on: dict[
-            int, bool
-        ] = {}  # of failures with failures below them: whether they are those of a child
+        # Of failures with failures below them: whether they are those of a child.
+        self._passes_on: dict[int, bool] = {}
         self._asking: set[int] = set()  # conditions that wait
         self._failures_below: Counter[int] = Counter()
         self._rows: dict[int, ActionRow] = {}
         self._filtered: dict[RowFilter, _FilteredTree] = {}
+        self._sorting = Sorting(head.id, head.created_at)
         # What matches a text, among ids up to this one.
         self._found: dict[str, tuple[frozenset[int], int]] = {}
         self._newest = 0
@@ -148,7 +150,9 @@ class Snapshot:
             failed = self._failed if filtered.matches is None else self._failed & filtered.matches
             failed = self._without_passing_on(failed) or failed
             current = find_ids(self.head.id, [after]).get(after) if after else None
-            node = next_failure(self._tree, failed, current if current in self._statuses else None, back=back)
+            order = self._order(self._tree, row_filter, self._keys(row_filter))
+            current = current if current in self._statuses else None
+            node = next_failure(self._tree, failed, current, back=back, order=order)
             return self._page_open_to(filtered, node, first, count, focus)
 
     def page_at_action(
@@ -212,9 +216,7 @@ class Snapshot:
         if self._tree.structure != structure:
             self._filtered.clear()
         else:
-            self._filtered = {
-                key: kept for key, kept in self._filtered.items() if not (key.statuses or key.started)
-            }
+            self._filtered = {key: kept for key, kept in self._filtered.items() if not key.changes}
         self._seq = max(node.changed_seq for node in changed)
         self._newest = max(self._newest, changed[-1].id)
         self._summary = None
@@ -247,8 +249,11 @@ class Snapshot:
             self._failures_below.update(self._tree.ancestors(node.id))
 
     def _apply_filter(self, row_filter: RowFilter) -> _FilteredTree:
-        """What a filter leaves of the tree, cached until a change may have changed it."""
-        if (filtered := self._filtered.get(row_filter)) is None:
+        """What a filter leaves of the tree, cached until a change may have changed it. One statement where it sorts, and something is new."""
+        keys = self._keys(row_filter)
+        version = keys.version if keys else 0
+        filtered = self._filtered.get(row_filter)
+        if filtered is None or filtered.version != version:
             if len(self._filtered) >= KEPT_FILTERS:
                 self._filtered.clear()
             matches = self._matches(row_filter) if row_filter.is_filter else None
@@ -257,8 +262,16 @@ class Snapshot:
                 set(find_ids(self.head.id, row_filter.toggled).values()) if row_filter.toggled else set()
             )
             closed = shown.below_level(row_filter.depth) ^ toggled
-            filtered = self._filtered[row_filter] = _FilteredTree(row_filter, Layout(shown, closed), matches)
+            layout = Layout(shown, closed, self._order(shown, row_filter, keys))
+            filtered = self._filtered[row_filter] = _FilteredTree(row_filter, layout, matches, version)
         return filtered
+
+    def _keys(self, row_filter: RowFilter) -> Keys | None:
+        return self._sorting.keys(row_filter.sort, Now(self._seq, self._newest, self._statuses))
+
+    @staticmethod
+    def _order(tree: Tree, row_filter: RowFilter, keys: Keys | None) -> Order:
+        return Order(tree, keys.of if keys else None, descending=row_filter.sort.is_descending)
 
     def _matches(self, row_filter: RowFilter) -> frozenset[int]:
         wanted = (row_filter.statuses or frozenset(STATUS_LABELS)) - (
@@ -282,6 +295,8 @@ class Snapshot:
     def _make_page(self, filtered: _FilteredTree, start: int, stop: int, focus: str = "") -> RunPage:
         places = filtered.layout.window(start, stop)
         read = self._rows_with_reasons([place.id for place in places])
+        parents = {above for place in places if (above := self._tree.parent(place.id)) is not None}
+        inputs = differing_inputs(self._rows[one] for one in parents)
         shown = {read[place.id].name: self._html(place, read[place.id], filtered.matches) for place in places}
         pin = None if not focus or focus in shown else self._pin(filtered, focus, shown)
         shown_rows = render.Window(shown, start, max(0, len(filtered.layout) - stop), pin)
@@ -289,16 +304,12 @@ class Snapshot:
             self._summary = self._summarise()
         matched = None if filtered.matches is None else len(filtered.matches)
         waits = any(row.waits for row in read.values())
+        keys = self._keys(filtered.filter)
+        settles = keys is not None and (keys.seq, keys.version) != (self._seq, filtered.version)
         return RunPage(
-            filtered.filter,
-            self._seq,
-            start,
-            len(filtered.layout),
-            matched,
-            shown_rows,
-            self._summary,
-            waits=waits,
-        )
+            filtered.filter, self._seq, start, len(filtered.layout), matched, shown_rows, self._summary, waits=waits,
+            inputs=inputs, settles=settles,
+        )  # fmt: skip
 
     def _pin(self, filtered: _FilteredTree, focus: str, shown: Collection[str]) -> render.Pin | None:
         """The row with the focus, or of the closed branch that hides it; None when the window has it."""

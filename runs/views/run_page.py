@@ -21,7 +21,7 @@ from runs.queries.runs import RELATIONS, Relations, RunHead, get_neighbour, get_
 from runs.queries.values.run_reports import may_have_reports
 from runs.queries.waits import get_unclaimed
 from runs.tree import minimap
-from runs.tree.filter import make_filter
+from runs.tree.filter import EVERYTHING, make_filter
 from runs.tree.first_paint import read_first_paint
 from runs.tree.render import window_html
 from runs.tree.snapshot import shared
@@ -36,7 +36,7 @@ from runs.views.requests import subject_of
 def run_page(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
     """The run page; ?action= selects an action, ?tab= a tab of its panel, ?line= a line of a log, which says whose it is.
 
-    ?q=, ?look= and ?started= filter the rows.
+    ?q=, ?look= and ?started= filter the rows, ?sort= sorts siblings.
     """
     head = get_run(RunRef(project, domain, run))
     asked = _asked(head, request.GET)
@@ -46,10 +46,11 @@ def run_page(request: HttpRequest, *, project: str, domain: str, run: str) -> Ht
         text=request.GET.get("q", ""),
         statuses=request.GET.getlist("look"),
         started=request.GET.get("started") == "1",
+        sort=request.GET.get("sort", ""),
     )
     # Only a snapshot has the place of a row. Without one, the page of a long run opens at the top, and its feed then moves
     # the window to the selected action.
-    first_paint = None if row_filter.is_filter or len(snapshot) else read_first_paint(snapshot.head)
+    first_paint = None if row_filter != EVERYTHING or len(snapshot) else read_first_paint(snapshot.head)
     page = first_paint or snapshot.page_around(selected or ROOT, row_filter)
     context = {
         "page": page,

@@ -137,7 +137,10 @@ class Reader:
 
     def filter(self) -> None:
         texts, statuses = ["", "", "late", "step_1", "nothing"], [[], [], ["failed"], ["running", "queued"]]
-        self.feed.apply(Filter(text=self.random.choice(texts), looks=self.random.choice(statuses)))
+        sort = self.random.choice(
+            ["", "", "-start", "phase", "-duration", "duration", "input:lr", "-input:number"]
+        )
+        self.feed.apply(Filter(text=self.random.choice(texts), looks=self.random.choice(statuses), sort=sort))
 
     def take_frame(self) -> None:
         content = self.feed.compose()
@@ -148,7 +151,8 @@ class Reader:
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_all_frames_together_make_the_page_as_it_is_now(seed: int):
+def test_all_frames_together_make_the_page_as_it_is_now(seed: int, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("runs.tree.sorting.SETTLE_SECONDS", 0.0)  # test_sorting.py has how an order settles
     reader = Reader(factories.make_run("18x18"), seed)
 
     for _ in range(STEPS):

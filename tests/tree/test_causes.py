@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runs.tree.causes import first_cause, next_failure
-from runs.tree.layout import Tree
+from runs.tree.layout import Order, Tree
 
 #  1 ─ 2 ─ 5, 6
 #    ─ 3 ─ 4
@@ -29,6 +29,14 @@ TREE = Tree([(1, None), (2, 1), (3, 1), (4, 3), (5, 2), (6, 2)])
 )
 def test_the_next_failure_is_that_of_the_next_row(failed, current, back, found):
     assert next_failure(TREE, failed, current, back=back) == found
+
+
+def test_the_next_failure_is_that_of_the_next_row_of_sorted_ones():
+    order = Order(TREE, descending=True)  # 1 3 4 2 6 5
+
+    assert next_failure(TREE, {4, 5, 6}, None, back=False, order=order) == 4
+    assert next_failure(TREE, {4, 5, 6}, 4, back=False, order=order) == 6
+    assert next_failure(TREE, {4, 5, 6}, 6, back=True, order=order) == 4
 
 
 def test_the_cause_is_the_first_that_failed_without_a_failure_below():

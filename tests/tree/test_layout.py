@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.protocol.constants import WINDOW_ROWS
-from runs.tree.layout import WHOLE_UP_TO, Layout, Place, Tree, window
+from runs.tree.layout import WHOLE_UP_TO, Layout, Order, Place, Tree, window
 
 
 def make_tree(*parents: int | None) -> Tree:
@@ -22,13 +22,14 @@ def grown_from(choices: list[int]) -> Tree:
     return make_tree(None, *(1 + choice % (at + 1) for at, choice in enumerate(choices)))
 
 
-def laid_out(grown: Tree, collapsed: Collection[int] = ()) -> list[Place]:
+def laid_out(grown: Tree, collapsed: Collection[int] = (), order: Order | None = None) -> list[Place]:
     """All rows, by walking the whole tree: slow, and plainly right."""
     places: list[Place] = []
+    children_of = order.children if order else grown.children
 
     def walk(siblings: list[int], level: int) -> None:
         for at, node in enumerate(siblings, start=1):
-            children = grown.children(node)
+            children = children_of(node)
             is_expanded = node not in collapsed if children else None
             places.append(Place(node, len(places) + 1, level, at, len(siblings), is_expanded))
             if is_expanded:
@@ -103,6 +104,40 @@ def test_the_index_of_a_node_is_that_of_its_row_or_of_the_branch_that_hides_it(
     for node in range(1, len(grown) + 1):
         shown = next(one for one in (node, *grown.ancestors(node)) if one in rows)
         assert layout.index_of(node) == rows[shown]
+
+
+@given(
+    shapes, closed, st.dictionaries(st.integers(1, 61), st.integers(0, 5)), st.booleans(), st.integers(0, 61)
+)
+def test_siblings_come_in_the_order_of_their_keys_and_those_without_one_at_the_end(
+    choices: list[int], collapsed: set[int], keys: dict[int, int], descending: bool, start: int
+):
+    grown = grown_from(choices)
+    order = Order(grown, keys, descending=descending)
+    rows = laid_out(grown, collapsed, order)
+    layout = Layout(grown, collapsed, Order(grown, keys, descending=descending))
+
+    assert layout.window(start, 100) == rows[start:]
+    for place in rows:
+        assert layout.index_of(place.id) == place.index - 1
+    for node in range(1, len(grown) + 1):
+        siblings = order.children(node)
+        assert sorted(siblings) == grown.children(node)
+        having = [keys[one] for one in siblings if one in keys]
+        assert having == sorted(having, reverse=descending)
+        assert [one for one in siblings if one not in keys] == sorted(set(siblings) - keys.keys())
+        assert siblings[: len(having)] == [one for one in siblings if one in keys]
+
+
+def test_without_keys_the_newest_of_siblings_may_come_first():
+    newest_first = Order(make_tree(None, 1, 1, 2), descending=True)
+
+    assert [place.id for place in Layout(make_tree(None, 1, 1, 2), order=newest_first).window(0, 9)] == [
+        1,
+        3,
+        2,
+        4,
+    ]
 
 
 @given(shapes)

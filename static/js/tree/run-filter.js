@@ -1,9 +1,11 @@
-// <run-filter>: the text and the status chips that filter the tree. The server filters; the address keeps the filter.
+// <run-filter>: the text and the status chips that filter the tree, and its order. The server filters and sorts; the address
+// keeps both.
 
 import { announce } from "../page/announcer.js";
 import { setQuery } from "../page/persistence.js";
 
 const TYPING_MS = 250;
+const MAX_INPUTS = 40; // to sort by
 
 export class RunFilter extends HTMLElement {
   connectedCallback() {
@@ -12,6 +14,7 @@ export class RunFilter extends HTMLElement {
     this.statuses = new Set([...this.chips].filter((chip) => chip.ariaPressed === "true").map((chip) => chip.value));
     this.text = this.input.value.trim();
     this.started = this.startedChip.ariaPressed === "true";
+    this.sorting.addEventListener("change", () => this.sorted());
     this.addEventListener("submit", (event) => this.submitted(event));
     this.input.addEventListener("input", () => this.typed());
     this.input.addEventListener("keydown", (event) => this.pressed(event));
@@ -27,9 +30,31 @@ export class RunFilter extends HTMLElement {
     return this.querySelector("button[name=started]");
   }
 
+  /** @returns {HTMLSelectElement} */
+  get sorting() {
+    return this.querySelector("select[name=sort]");
+  }
+
   /** As the server takes it. */
   get shape() {
-    return { text: this.text, looks: [...this.statuses], started: this.started };
+    return { text: this.text, looks: [...this.statuses], started: this.started, sort: this.sorting.value };
+  }
+
+  /** The order of siblings was chosen: what is first now is what the reader wants to see. */
+  sorted() {
+    setQuery({ sort: this.sorting.value });
+    announce(`Sorted: ${this.sorting.selectedOptions[0].label}`);
+    this.tree.filter(this.shape, true);
+  }
+
+  /** After a frame: what siblings differ by can be chosen, and stays so. @param {string[]} names of inputs */
+  offerInputs(names) {
+    const { options } = this.sorting;
+    for (const name of names) {
+      if (options.length > 2 * MAX_INPUTS || [...options].some(({ value }) => value === `input:${name}`)) continue;
+      options.add(new Option(`${name}, ascending`, `input:${name}`));
+      options.add(new Option(`${name}, descending`, `-input:${name}`));
+    }
   }
 
   /** A chip, or Enter in the text. @param {SubmitEvent} event */

@@ -84,6 +84,7 @@ export class RunTree extends HTMLElement {
     const above = this.following.isOn ? 0 : this.holdStill();
     this.settle();
     this.filters.settle();
+    if (frame.inputs) this.filters.offerInputs(frame.inputs);
     this.arrive(frame);
     rowOf(this.following.settle())?.scrollIntoView({ block: "nearest" });
     this.footer.settle(above);
@@ -155,7 +156,7 @@ export class RunTree extends HTMLElement {
     this.expansion.open(depth, this.anchor.name);
   }
 
-  /** @param {object} shape of the filter @param {boolean} isOn whether it hides anything */
+  /** @param {object} shape of the filter @param {boolean} isOn whether it hides anything, or has sorted anew */
   filter(shape, isOn) {
     // What matches begins at its top; when everything comes back, the row under the eye stays.
     const around = isOn ? "" : this.anchor.name;

@@ -98,7 +98,7 @@ class Reader:
     def move(self) -> None:
         kinds: list[Callable[[], None]] = [
             self.scroll, self.scroll, self.wheel, self.twist, self.twist, self.levels, self.type, self.chip,
-            self.pick, self.select, self.follow, self.press, self.press,
+            self.pick, self.select, self.follow, self.press, self.press, self.sort,
         ]  # fmt: skip
         kind = self.random.choice(kinds)
         self.moves.append(kind.__name__)
@@ -142,6 +142,14 @@ class Reader:
             "(text) => { const input = document.querySelector('run-filter input[type=search]');"
             "input.value = text; input.dispatchEvent(new Event('input')); }",
             self.random.choice(TEXTS),
+        )
+
+    def sort(self) -> None:
+        self.page.evaluate(
+            "(at) => { const select = document.querySelector('select[name=sort]');"
+            "select.selectedIndex = Math.floor(at * select.options.length);"
+            "select.dispatchEvent(new Event('change', {bubbles: true})); }",
+            self.random.choice([0.0, self.random.random()]),
         )
 
     def chip(self) -> None:
