@@ -61,6 +61,8 @@ export interface RunFrame extends Frame {
   /** Of the tree: the 0-based row with which its window begins, and the one after its end. */
   rows?: [number, number];
   log?: LogFrame;
+  /** What was printed last, by name of the action: of those rows where that has changed. */
+  lines?: Record<string, string>;
   /** By which inputs the children of what is shown can be sorted, when that has changed. */
   inputs?: string[];
   /** The answer to a jump: the action that was found, "" when none was; and the branches that were opened for it. */

@@ -13,6 +13,7 @@ from runs.protocol.messages import (
     Follow,
     Hello,
     Levels,
+    Lines,
     Log,
     Scroll,
     Seek,
@@ -27,7 +28,8 @@ class PageState:
     """Immutable: a reader thread composes a frame from it while messages of the page make the next one.
 
     around: the action around which the window lies, until the page reports its scroll position; focus: the action whose row
-    stays in the page; selected: the action in the panel; seek: the last message that asked for another place.
+    stays in the page; selected: the action in the panel; lines: whether it shows what was printed last; seek: the last message
+    that asked for another place.
     """
 
     since: int = -1
@@ -38,6 +40,7 @@ class PageState:
     around: str = ""
     focus: str = ""
     selected: str = ""
+    lines: bool = False
     seek: Seek | None = None
     log: Log = NO_LOG
 
@@ -49,6 +52,8 @@ class PageState:
                 state = _from_hello(message)
             case Scroll():
                 state = replace(self, first=message.first, count=message.count, around="")
+            case Lines():
+                state = replace(self, lines=message.on)
             case Log():
                 state = replace(self, log=message)
             case Focus():
@@ -85,5 +90,5 @@ def _from_hello(hello: Hello) -> PageState:
     )  # fmt: skip
     return PageState(
         since=hello.since, first=hello.first, count=hello.count, filter=row_filter, follows=hello.follows,
-        focus=hello.focus, selected=hello.selected, log=hello.log,
+        focus=hello.focus, selected=hello.selected, lines=hello.lines, log=hello.log,
     )  # fmt: skip

@@ -9,6 +9,7 @@ from typing import Any
 from django.template.loader import render_to_string
 
 from runs.live.feed import POLL_SECONDS, Feed, Send
+from runs.live.last_lines import GAP_SECONDS, LastLines
 from runs.live.logs import LogTail
 from runs.live.page_state import PageState
 from runs.live.slides import lead
@@ -49,6 +50,7 @@ class RunFeed(Feed):
         self._composed: PageState | None = None  # the state of the last frame, until a message changes it
         self._scrolled: PageState | None = None  # the same, with `first` where its rows are now
         self._tail = LogTail(run_id, NO_LOG)
+        self._lines = LastLines()
 
     def apply(self, message: Asked) -> None:
         shown = self._shown.before if self._shown else self._state.first
@@ -59,10 +61,13 @@ class RunFeed(Feed):
             self._snapshot = shared.get(get_run_by_id(self._run_id))
         if self.takes_hello():
             self._shown, self._parts, self._panel, self._inputs = None, [], {}, ()
+            self._lines = LastLines()
         state = self._state
         page = self._read_page(self._snapshot, state)
         is_sought = state.seek is not None and state.seek is not self._done_seek
         news = self._log_news(state.log) | self._panel_news(page.window, state.selected)
+        if state.lines:
+            news |= self._lines.compose(page)
         if page.inputs != self._inputs:
             self._inputs = page.inputs
             news |= {"inputs": page.inputs}
@@ -78,15 +83,17 @@ class RunFeed(Feed):
             self._shown = page.window
         partials = [*lead(self._shown, page.window), *self._above(page)]
         self._shown = page.window
-        self.patience = self._patience_with(page)
+        self.patience = self._patience_with(page, state)
         self.heartbeat = ENDED_HEARTBEAT_SECONDS if page.summary.is_over else HEARTBEAT_SECONDS
         return "".join(partials) or ("" if news else None)
 
     @staticmethod
-    def _patience_with(page: RunPage) -> float:
-        """An order that settles comes without a hint."""
+    def _patience_with(page: RunPage, state: PageState) -> float:
+        """What is printed, and an order that settles, come without a hint."""
         if page.settles:
             return SETTLE_POLL_SECONDS
+        if state.lines and page.running:
+            return GAP_SECONDS
         return ENDED_POLL_SECONDS if page.summary.is_over else POLL_SECONDS
 
     def _panel_news(self, window: Window, selected: str) -> dict[str, Any]:

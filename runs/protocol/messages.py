@@ -44,6 +44,7 @@ class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields
     follows: bool = False
     focus: str = ""
     selected: str = ""
+    lines: bool = False
     log: Log = NO_LOG
 
 
@@ -101,6 +102,12 @@ class List(msgspec.Struct, tag="list", tag_field="kind", forbid_unknown_fields=T
     query: str = ""
 
 
+class Lines(msgspec.Struct, tag="lines", tag_field="kind", forbid_unknown_fields=True):
+    """The page shows the last line of what runs in its rows, or does not. They come in frames, as `lines`: by name of the action."""
+
+    on: bool
+
+
 class Follow(msgspec.Struct, tag="follow", tag_field="kind", forbid_unknown_fields=True):
     """The window goes where the newest running action is, or stays where it is now."""
 
@@ -125,7 +132,7 @@ class Ack(msgspec.Struct, tag="ack", tag_field="kind", forbid_unknown_fields=Tru
     seq: Whole
 
 
-Asked = Hello | Log | Scroll | Toggle | Levels | Filter | Follow | Focus | Select | List | Seek
+Asked = Hello | Log | Lines | Scroll | Toggle | Levels | Filter | Follow | Focus | Select | List | Seek
 Message = Asked | Ack
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 

@@ -158,6 +158,11 @@ class ActionRow:
         return LIMITS.get(self.exceeded, "limit")
 
     @property
+    def has_room_for_line(self) -> bool:
+        """Whether the last line that it printed follows its status: there is nothing more important to say."""
+        return self.status == "running" and not (self.goes_on or self.block or self.waits)
+
+    @property
     def can_be_answered(self) -> bool:
         return self.question is not None and self.phase is Phase.PAUSED and self.abort is None
 

@@ -26,7 +26,7 @@ from runs.queries.runs import RunHead
 from runs.queries.waits import with_reasons
 from runs.tree import layout, render
 from runs.tree.filter import EVERYTHING
-from runs.tree.page import RunPage, differing_inputs, summarise
+from runs.tree.page import RunPage, differing_inputs, running_of, summarise
 
 FEWEST = 5000  # a shorter run is read as fast
 
@@ -65,7 +65,10 @@ def read_first_paint(head: RunHead, *, fewest: int = FEWEST) -> RunPage | None:
     window = render.Window(shown, start, max(0, total - stop))
     waits = any(read[place.id].waits for place in places)
     inputs = differing_inputs(read[one] for one in parents if one is not None)
-    return RunPage(EVERYTHING, seq, start, total, None, window, summary, waits=waits, inputs=inputs)
+    running = running_of(read[place.id] for place in places)
+    return RunPage(
+        EVERYTHING, seq, start, total, None, window, summary, waits=waits, running=running, inputs=inputs
+    )
 
 
 def _apart(row: ActionRow, read: dict[int, ActionRow]) -> ActionRow:

@@ -110,6 +110,7 @@ class RunPage:
     start: the 0-based row with which the window begins; total: how many rows there are; matched: how many actions match the
     filter, None without one; goal: the row that was sought, "" when there is none; opened: closed branches above it that are
     open in this page; waits: whether a row has a reason why it waits, which changes without a change of the run.
+    running: ids and names of those of its rows that have room for the last line of what they print;
     inputs: by which siblings among these rows differ; settles: the order of the rows is a moment old, and another one will follow.
     """
 
@@ -123,6 +124,7 @@ class RunPage:
     goal: str = ""
     waits: bool = False
     opened: frozenset[str] = frozenset()
+    running: tuple[tuple[int, str], ...] = ()
     inputs: tuple[str, ...] = ()
     settles: bool = False
 
@@ -154,3 +156,8 @@ def differing_inputs(parents: Iterable[ActionRow]) -> tuple[str, ...]:
     texts = dict.fromkeys(parent.child_inputs for parent in parents)
     names = {name for text in texts for _, some in read_groups(text).values() for name in some}
     return tuple(sorted(names)[:MAX_INPUTS])
+
+
+def running_of(rows: Iterable[ActionRow]) -> tuple[tuple[int, str], ...]:
+    """Ids and names of those whose status is followed by nothing else (runs/tree/_status_reason.html, static/js/tree/last-lines.js)."""
+    return tuple((row.id, row.name) for row in rows if row.has_room_for_line)

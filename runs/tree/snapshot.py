@@ -27,7 +27,7 @@ from runs.tree import render
 from runs.tree.causes import first_cause, next_failure
 from runs.tree.filter import EVERYTHING, RowFilter
 from runs.tree.layout import Layout, Order, Place, Tree, window, window_around
-from runs.tree.page import RunPage, Summary, differing_inputs, summarise
+from runs.tree.page import RunPage, Summary, differing_inputs, running_of, summarise
 from runs.tree.sorting import Keys, Now, Sorting
 
 FAILURES = frozenset({Phase.FAILED.slug, Phase.TIMED_OUT.slug})
@@ -308,7 +308,7 @@ class Snapshot:
         settles = keys is not None and (keys.seq, keys.version) != (self._seq, filtered.version)
         return RunPage(
             filtered.filter, self._seq, start, len(filtered.layout), matched, shown_rows, self._summary, waits=waits,
-            inputs=inputs, settles=settles,
+            running=running_of(read.values()), inputs=inputs, settles=settles,
         )  # fmt: skip
 
     def _pin(self, filtered: _FilteredTree, focus: str, shown: Collection[str]) -> render.Pin | None:

@@ -12,6 +12,7 @@ const MEANINGS = {
   "/": () => filters().focus(),
   "?": () => keysHelp().open(),
   l: () => tree().following.toggle(),
+  o: () => tree().lastLines.toggle(),
   f: (event) => tree().jumpToFailure(event.shiftKey),
   x: () => filters().toggleFailed(),
   n: () => filters().toggleStarted(),

@@ -16,6 +16,7 @@ import { Footer } from "./footer.js";
 import { HeldRow } from "./held-row.js";
 import { Jump } from "./jump.js";
 import { pressed } from "./keys.js";
+import { LastLines } from "./last-lines.js";
 import { RowFocus } from "./row-focus.js";
 import { RowWindow } from "./row-window.js";
 import { focusedRow, nameOf, rowOf } from "./rows.js";
@@ -37,6 +38,7 @@ export class RunTree extends HTMLElement {
     this.bulk = new BulkSelection(this.querySelector(".bulk"), this.rowWindow, () => this.focusTabStop());
     this.following = new Follow(this.querySelector("[data-follow]"), this.grid, ask);
     this.jump = new Jump(ask);
+    this.lastLines = new LastLines(this.querySelector("[data-lines]"), this.grid, ask);
     this.footer = new Footer(this.querySelector(".tree-foot"), this.rowWindow, this.following);
     this.addEventListener("mousedown", (event) => event.shiftKey && event.preventDefault()); // it would select text
     this.addEventListener("click", (event) => clicked(this, event));
@@ -52,12 +54,14 @@ export class RunTree extends HTMLElement {
   /** What the server must know of this page. */
   hello() {
     this.rowWindow.forgetRequest();
+    this.lastLines.forget();
     const shape = { ...this.expansion.shape, ...this.filters.shape, follows: this.following.isOn };
     // Where a pinned row lay, only the last connection knows.
     const since = this.querySelector("#rows > [data-pinned]") ? -1 : this.seq;
     const { rowFocus, rowWindow, selected } = this;
     const rows = { first: rowWindow.before, count: rowWindow.rows.length };
-    return { kind: "hello", since, ...rows, focus: rowFocus.name, selected, log: shownLog(), ...shape };
+    const shown = { selected, lines: this.lastLines.isOn, log: shownLog() };
+    return { kind: "hello", since, ...rows, focus: rowFocus.name, ...shown, ...shape };
   }
 
   afterHello() {
@@ -76,6 +80,7 @@ export class RunTree extends HTMLElement {
     this.seq = frame.seq;
     if (frame.log) document.querySelector("log-view")?.take(frame.log);
     this.rowWindow.drop(...frame.rows);
+    this.lastLines.take(frame.lines);
     if (this.order !== this.hadRows) {
       this.movedAt = performance.now();
       this.rowWindow.forgetRequest();

@@ -10,13 +10,14 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
-# What a page shows of a run, without what is the browser's own: focus, selection, places of bars, texts of the clock.
+# What a page shows of a run, without what is the browser's own: focus, selection, places of bars, texts of the clock, last lines.
 SHOWN = """() => {
   const clocked = "[data-since], [data-open], [data-ago], [data-for], [data-until], relative-time, copy-button";
   const own = /^(tabindex|style|aria-selected|data-ui-.*|data-htmx-.*)$/;
   const plain = (element) => {
     // In a document of its own, in which no element comes to life.
     const copy = document.implementation.createHTMLDocument("").importNode(element, true);
+    for (const line of copy.querySelectorAll(".status > samp")) line.remove();
     for (const one of [copy, ...copy.querySelectorAll("*")]) {
       const attributes = [...one.attributes].sort((a, b) => a.name.localeCompare(b.name));
       for (const { name } of attributes) one.removeAttribute(name);
