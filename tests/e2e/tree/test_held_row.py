@@ -104,6 +104,20 @@ def test_rows_that_go_above_leave_the_row_under_the_pointer(
     expect(row(page, "a0-6")).to_have_attribute("aria-rowindex", "5")
 
 
+def test_rows_that_are_sorted_anew_leave_the_row_under_the_pointer(
+    page: Page, server: Server, make: Callable[[str], str]
+):
+    run = make("12")
+    open_run(page, server, run, "?sort=phase")
+    at = point_at_abort(page, "a0-6")
+
+    end(server, run, "a0-0", "a0-1", "a0-2")
+
+    expect(row(page, "a0-0")).to_have_attribute("aria-rowindex", "11")
+    expect(row(page, "a0-6")).to_have_attribute("aria-rowindex", "5")
+    assert page.evaluate(UNDER, at) == "action-a0-6"
+
+
 def test_rows_that_come_above_while_one_scrolls_through_many_leave_it(
     low_page: Page, server: Server, make: Callable[[str], str]
 ):
