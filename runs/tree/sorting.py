@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from runs.domain.inputs.digests import Simple, decode
 from runs.domain.status import STATUS_LABELS
-from runs.queries.sort_keys import Times, list_digests_with, list_times
+from runs.queries.tree.sort_keys import Times, list_digests_with, list_times
 from runs.tree.filter import Sort
 
 KEPT_SORTS = 4  # of a run
