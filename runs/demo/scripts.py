@@ -13,7 +13,7 @@ from runs.domain.names import ROOT
 
 MAX_ACTIONS = 200_000
 CHILDREN = 20  # of each branch, when only the number of actions is given
-ROUND = 25  # branches in one group
+ROUND = 25  # branches in one group, where there are more
 TASKS = ("main", "train", "epoch", "step", "shard")  # by level; deeper levels repeat the last
 REASON = "the loss does not fall"
 CONDITION = "approve"
@@ -121,7 +121,7 @@ def _branch(
     name: str, parent: str | None, place: int, level: int, widths: tuple[int, ...], rng: random.Random
 ) -> Iterator[Script]:
     task = TASKS[min(level, len(TASKS) - 1)]
-    group = f"round-{place // ROUND + 1}" if level == 1 else ""
+    group = f"round-{place // ROUND + 1}" if level == 1 and widths[0] > ROUND else ""
     if level == len(widths):
         yield Script(name, parent, task, group, _attempts(rng))
         return

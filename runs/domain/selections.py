@@ -19,32 +19,37 @@ MAX_SHOWN = 5  # names in an error message
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Exactly one of these is set. Make one with `select`, which checks it."""
+    """Exactly one of these is set, under only beside group. Make one with `select`, which checks it."""
 
     names: frozenset[str] = frozenset()
     phase: Phase | None = None
     group: str = ""
+    under: str = ""  # the action whose children the group's are; "": of any
     beside: str = ""  # the action beside which they are; it is not one of them
 
     def __str__(self) -> str:
         if self.phase is not None:
             return f"phase {self.phase.slug}"
         if self.group:
-            return f"group {self.group!r}"
+            return f"group {self.group!r}" + (f" under {self.under}" if self.under else "")
         if self.beside:
             return f"everything beside {self.beside}"
         return f"{'action' if len(self.names) == 1 else 'actions'} {', '.join(sorted(self.names))}"
 
 
-def select(*, names: Iterable[str] = (), phase: str = "", group: str = "", beside: str = "") -> Selection:
-    """The selection. Invalid: none or several of these are given, or a name or a phase is wrong."""
+def select(
+    *, names: Iterable[str] = (), phase: str = "", group: str = "", beside: str = "", under: str = ""
+) -> Selection:
+    """The selection. Invalid: none or several of these are given, or a name or a phase is wrong. under: only beside group."""
     wanted = frozenset(names)
     if sum(map(bool, (wanted, phase, group, beside))) != 1:
         raise Invalid("select actions by exactly one of: names, a phase, a group, what they are beside")
-    for name in wanted | ({beside} if beside else set()):
+    if under and not group:
+        raise Invalid("`under` says whose children a group's are: give the group, too")
+    for name in wanted | ({beside, under} - {""}):
         check_action_name(name)
     if not phase:
-        return Selection(names=wanted, group=group, beside=beside)
+        return Selection(names=wanted, group=group, under=under, beside=beside)
     if (found := _SELECTABLE.get(phase)) is None:
         raise Invalid(f"phase {phase[:80]!r} cannot be aborted; the phases are {', '.join(_SELECTABLE)}")
     return Selection(phase=found)
@@ -54,7 +59,8 @@ def check_found(selection: Selection, found: Iterable[str], run: str) -> None:
     """Raise NotFound that names what the selection means and the run does not have. No action in a phase is no error."""
     there = set(found)
     if selection.group and not there:
-        raise NotFound(f"run {run} has no group {selection.group!r}")
+        under = f" under {selection.under}" if selection.under else ""
+        raise NotFound(f"run {run} has no group {selection.group!r}{under}")
     if missing := sorted(selection.names - there):
         shown = ", ".join(map(repr, missing[:MAX_SHOWN]))
         more = f" and {len(missing) - MAX_SHOWN} more" if len(missing) > MAX_SHOWN else ""

@@ -18,6 +18,8 @@ def list_selected(run_id: int, selection: Selection) -> dict[str, int]:
     if selection.beside:
         return _list_beside(run_id, selection.beside)
     wanted = Q(group=selection.group) if selection.phase is None else Q(phase=selection.phase)
+    if selection.under:
+        wanted &= Q(parent__name=selection.under)
     below_root = Action.objects.filter(run_id=run_id, parent_id__isnull=False)
     return dict(below_root.filter(wanted).values_list("name", "pk"))
 

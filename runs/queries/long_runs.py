@@ -68,9 +68,14 @@ def count_by_status(run_id: int) -> Counter[str]:
     return counts
 
 
-def list_children(run_id: int, parent: int | None, most: int) -> list[int]:
-    """The first children of an action, or the roots, in order. One statement."""
-    children = Action.objects.filter(run_id=run_id, parent_id=parent).order_by("pk")
+def find_root(run_id: int) -> int | None:
+    """The id of the root. One statement."""
+    return Action.objects.filter(run_id=run_id, parent_id=None).values_list("pk", flat=True).first()
+
+
+def list_children(run_id: int, parent: int, group: str, *, most: int) -> list[int]:
+    """The first children of an action that are in this group, or in none, in order. One statement."""
+    children = Action.objects.filter(run_id=run_id, parent_id=parent, group=group).order_by("pk")
     return list(children.values_list("pk", flat=True)[:most])
 
 

@@ -231,6 +231,7 @@ class Node(NamedTuple):
     parent_id: int | None
     changed_seq: int
     status_bits: int  # what its status is made of
+    group: str = ""
 
     @property
     def phase(self) -> Phase:
@@ -247,7 +248,7 @@ STATUS_BITS = """phase
         + CASE WHEN refusing_since IS NULL THEN 0 ELSE 64 END + CASE WHEN not_before IS NULL THEN 0 ELSE 128 END
         + 256 * cache_status"""
 _NODES = f"""
-    SELECT id, parent_id, changed_seq, {STATUS_BITS}
+    SELECT id, parent_id, changed_seq, {STATUS_BITS}, "group"
     FROM runs_action WHERE run_id = %s AND changed_seq > %s ORDER BY id
 """  # noqa: S608 -- of constants
 

@@ -1,12 +1,13 @@
 """The tree of a run as rows: order, levels, windows. Pure: works on ids and parents.
 
-Ids grow with creation, so a parent has a lower id than its children. Siblings come in this order, or in that of keys. A tree of 100,000 nodes is never laid out whole:
+Ids grow with creation, so a parent has a lower id than its children. Siblings come in this order, or in that of keys. A negative
+id is a group's (runs/tree/groups.py): minus that of its first member, in whose place it comes. A tree of 100,000 nodes is never laid out whole:
 each node knows how many are below it, and a window is found by going down from the root.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_right, insort
+from bisect import bisect_left, bisect_right, insort
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import accumulate, islice
@@ -16,6 +17,11 @@ from runs.protocol.constants import WINDOW_ROWS
 
 # A tree of so many rows is sent whole; a longer one is sent as a window around the scroll position.
 WHOLE_UP_TO = 300
+
+
+def _age(node: int) -> tuple[int, int]:
+    """Sorts as nodes were created; a group comes before its first member."""
+    return abs(node), node
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +70,7 @@ class Tree:
         if node in self._parents:
             return False
         self._parents[node] = parent
-        insort(self._children.setdefault(parent, []), node)
+        insort(self._children.setdefault(parent, []), node, key=abs)
         for above in self.ancestors(node):
             self._below[above] = self._below.get(above, 0) + 1
         self.structure += 1
@@ -110,11 +116,13 @@ class Tree:
             while above is not None and above not in wanted:
                 wanted.add(above)
                 above = self._parents[above]
-        return Tree((node, self._parents[node]) for node in sorted(wanted))
+        return Tree((node, self._parents[node]) for node in sorted(wanted, key=_age))
 
 
 class Order:
     """In which order siblings come: by their keys, then by id; those without a key are the last. Without keys, by id.
+
+    A group has the key of that of its members that comes first.
 
     It holds for the structure and the keys that it was made for. Only those are sorted that somebody asks for.
     """
@@ -141,20 +149,24 @@ class Order:
     def _sort(self, siblings: list[int]) -> list[int]:
         if (keys := self._keys) is None:
             return siblings[::-1]
-        having = [one for one in siblings if one in keys]
-        having.sort(key=keys.__getitem__, reverse=self._descending)
-        return (
-            having
-            if len(having) == len(siblings)
-            else [*having, *(one for one in siblings if one not in keys)]
-        )
+        found = {one: self._key_of_group(one, keys) for one in siblings if one < 0}
+        known: Mapping[int, Any] = {one: keys.get(one) for one in siblings} | found if found else keys
+        having = [one for one in siblings if known.get(one) is not None]
+        having.sort(key=known.__getitem__, reverse=self._descending)
+        if len(having) == len(siblings):
+            return having
+        return [*having, *(one for one in siblings if known.get(one) is None)]
+
+    def _key_of_group(self, group: int, keys: Mapping[int, Any]) -> Any:
+        found = [keys[one] for one in self._tree.children(group) if one in keys]
+        return (max if self._descending else min)(found, default=None)
 
     def position(self, node: int) -> int:
         """Among its siblings, from 0."""
         above = self._tree.parent(node)
         siblings = self.children(above)
         if self._is_by_id or len(siblings) < 2:
-            return bisect_right(siblings, node) - 1
+            return bisect_left(siblings, abs(node), key=abs)
         if (places := self._places.get(above)) is None:
             places = self._places[above] = {one: at for at, one in enumerate(siblings)}
         return places[node]

@@ -13,6 +13,7 @@ from django.template.loader import get_template
 
 from runs.domain.timeline import Segment, between_ms, format_duration, segments
 from runs.queries.rows import ActionRow
+from runs.tree.groups import GroupRow
 from runs.tree.layout import Place
 
 # Stands where the row's place goes. It comes before all that users wrote, so the first one found is ours.
@@ -94,15 +95,40 @@ def view_of(row: ActionRow, origin: datetime) -> RowView:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """Context of runs/tree/_group_row.html."""
+
+    group: GroupRow
+    duration: str
+    from_ms: int | None
+    to_ms: int | None
+
+
+def view_of_group(row: GroupRow, origin: datetime) -> GroupView:
+    began, ended = row.began_at, row.ended_at
+    return GroupView(
+        row,
+        duration=format_duration(between_ms(began, ended)) if began and ended else "",
+        from_ms=between_ms(origin, began) if began else None,
+        to_ms=between_ms(origin, ended) if ended else None,
+    )
+
+
 @lru_cache(maxsize=CACHE_ROWS)
-def _render(row: ActionRow, origin: datetime) -> str:
-    html = get_template("runs/tree/_row.html").render({"row": view_of(row, origin), "place": PLACE})
+def _render(row: ActionRow | GroupRow, origin: datetime) -> str:
+    if isinstance(row, GroupRow):
+        html = get_template("runs/tree/_group_row.html").render(
+            {"row": view_of_group(row, origin), "place": PLACE}
+        )
+    else:
+        html = get_template("runs/tree/_row.html").render({"row": view_of(row, origin), "place": PLACE})
     # Between two swaps, white space around a morphed row would add up to text nodes.
     return "".join(line.strip() for line in html.splitlines())
 
 
 def render(
-    row: ActionRow,
+    row: ActionRow | GroupRow,
     place: Place,
     origin: datetime,
     *,

@@ -10,30 +10,22 @@ from dataclasses import dataclass, replace
 from runs.domain.errors import NotFound
 from runs.domain.phases import Phase
 from runs.domain.status import STATUS_LABELS
-from runs.queries.attempts import with_attempts
 from runs.queries.failures.causes import find_passing_on, find_raiser
-from runs.queries.rows import (
-    ActionRow,
-    Node,
-    get_rows,
-    list_changed_nodes,
-    status_of_bits,
-    told_apart,
-)
+from runs.queries.rows import ActionRow, Node, list_changed_nodes, status_of_bits
 from runs.queries.runs import RunHead
 from runs.queries.searches import find_ids, list_failed_by_end, search
-from runs.queries.waits import with_reasons
 from runs.tree import render
 from runs.tree.causes import first_cause, next_failure
 from runs.tree.filter import EVERYTHING, RowFilter
+from runs.tree.groups import GroupRow, Groups, name_of, read_name
 from runs.tree.layout import Layout, Order, Place, Tree, window, window_around
 from runs.tree.page import RunPage, Summary, differing_inputs, running_of, summarise
+from runs.tree.page_rows import PageRows
 from runs.tree.sorting import Keys, Now, Sorting
 
 FAILURES = frozenset({Phase.FAILED.slug, Phase.TIMED_OUT.slug})
 NOT_STARTED = frozenset({"queued", "waiting-for-resources"})
 KEPT_FILTERS = 16  # filtered trees that are cached, of a run
-KEPT_ROWS = 20_000  # of a run
 KEPT_ACTIONS = 1_000_000  # of all runs
 
 
@@ -64,7 +56,8 @@ class Snapshot:
         self._passes_on: dict[int, bool] = {}
         self._asking: set[int] = set()  # conditions that wait
         self._failures_below: Counter[int] = Counter()
-        self._rows: dict[int, ActionRow] = {}
+        self._groups = Groups()
+        self._rows = PageRows(head, self._groups)
         self._filtered: dict[RowFilter, _FilteredTree] = {}
         self._sorting = Sorting(head.id, head.created_at)
         # What matches a text, among ids up to this one.
@@ -96,8 +89,8 @@ class Snapshot:
 
     def _first_with(self, filtered: _FilteredTree, first: int, name: str, above: int) -> int:
         """The first row of a window that has `above` rows above this action's; `first` when the action has no row of its own."""
-        node = find_ids(self.head.id, [name]).get(name)
-        place = filtered.layout.place_of(node) if node in self._statuses else None
+        node = self._find_node(name)
+        place = None if node is None else filtered.layout.place_of(node)
         return first if place is None or place.id != node else max(0, place.index - 1 - above)
 
     def summarise(self) -> tuple[int, Summary]:
@@ -113,8 +106,8 @@ class Snapshot:
         with self._lock:
             self._refresh()
             filtered = self._apply_filter(row_filter)
-            node = find_ids(self.head.id, [name]).get(name)
-            index = filtered.layout.index_of(node) if node in self._statuses else 0
+            node = self._find_node(name)
+            index = 0 if node is None else filtered.layout.index_of(node)
             return self._make_page(filtered, *window_around(len(filtered.layout), index), focus)
 
     def page_at_newest(
@@ -149,9 +142,8 @@ class Snapshot:
             filtered = self._apply_filter(row_filter)
             failed = self._failed if filtered.matches is None else self._failed & filtered.matches
             failed = self._without_passing_on(failed) or failed
-            current = find_ids(self.head.id, [after]).get(after) if after else None
+            current = self._find_node(after) if after else None
             order = self._order(self._tree, row_filter, self._keys(row_filter))
-            current = current if current in self._statuses else None
             node = next_failure(self._tree, failed, current, back=back, order=order)
             return self._page_open_to(filtered, node, first, count, focus)
 
@@ -162,7 +154,7 @@ class Snapshot:
         with self._lock:
             self._refresh()
             filtered = self._apply_filter(row_filter)
-            node = find_ids(self.head.id, [name]).get(name)
+            node = self._find_node(name)
             is_shown = node in (self._statuses if filtered.matches is None else filtered.matches)
             return self._page_open_to(filtered, node if is_shown else None, first, count, focus)
 
@@ -194,8 +186,23 @@ class Snapshot:
 
     def _closed_above(self, filtered: _FilteredTree, node: int) -> frozenset[str]:
         closed = [one for one in self._tree.ancestors(node) if filtered.layout.is_closed(one)]
-        self._read_rows(closed)
-        return frozenset(self._rows[one].name for one in closed)
+        self._rows.read([one for one in closed if one > 0])
+        return frozenset(self._rows[one].name if one > 0 else name_of(one) for one in closed)
+
+    def _find_node(self, name: str) -> int | None:
+        """The node of an action or a group, if it is in the tree. One statement."""
+        return self._find_nodes([name]).get(name)
+
+    def _find_nodes(self, names: Collection[str]) -> dict[str, int]:
+        groups = {name: node for name in names if (node := read_name(name)) is not None}
+        actions = [name for name in names if name not in groups]
+        found = (find_ids(self.head.id, actions) if actions else {}) | groups
+        return {name: node for name, node in found.items() if node in self._tree}
+
+    def _action_above(self, node: int) -> int | None:
+        """The parent of an action or of a group."""
+        above = self._tree.parent(node)
+        return self._tree.parent(above) if above is not None and above < 0 else above
 
     def _page_around(self, filtered: _FilteredTree, node: int, focus: str) -> RunPage:
         index = filtered.layout.index_of(node)
@@ -223,7 +230,7 @@ class Snapshot:
 
     def _begin(self, nodes: Sequence[Node]) -> None:
         """The same as `_put` of each node of a new snapshot, in a quarter of the time."""
-        self._tree = Tree((node.id, node.parent_id) for node in nodes)
+        self._tree = Tree(self._groups.nodes(nodes))
         self._statuses = {node.id: status_of_bits(node.status_bits) for node in nodes}
         self._counts = Counter(self._statuses.values())
         self._asking = {node for node, status in self._statuses.items() if status == Phase.PAUSED.slug}
@@ -234,9 +241,12 @@ class Snapshot:
 
     def _put(self, node: Node) -> None:
         status, old = status_of_bits(node.status_bits), self._statuses.get(node.id)
-        self._rows.pop(node.id, None)
+        self._rows.drop(node.id)
+        above = self._groups.place(node)
         if old is None:
-            self._tree.add(node.id, node.parent_id)
+            if above is not None and above < 0:
+                self._tree.add(above, node.parent_id)
+            self._tree.add(node.id, above)
         if status == old:
             return
         self._statuses[node.id] = status
@@ -258,9 +268,7 @@ class Snapshot:
                 self._filtered.clear()
             matches = self._matches(row_filter) if row_filter.is_filter else None
             shown = self._tree if matches is None else self._tree.kept(matches)
-            toggled = (
-                set(find_ids(self.head.id, row_filter.toggled).values()) if row_filter.toggled else set()
-            )
+            toggled = set(self._find_nodes(row_filter.toggled).values()) if row_filter.toggled else set()
             closed = shown.below_level(row_filter.depth) ^ toggled
             layout = Layout(shown, closed, self._order(shown, row_filter, keys))
             filtered = self._filtered[row_filter] = _FilteredTree(row_filter, layout, matches, version)
@@ -294,56 +302,48 @@ class Snapshot:
 
     def _make_page(self, filtered: _FilteredTree, start: int, stop: int, focus: str = "") -> RunPage:
         places = filtered.layout.window(start, stop)
-        read = self._rows_with_reasons([place.id for place in places])
-        parents = {above for place in places if (above := self._tree.parent(place.id)) is not None}
+        shown, read = self._show(filtered, places)
+        parents = {above for place in places if (above := self._action_above(place.id)) is not None}
         inputs = differing_inputs(self._rows[one] for one in parents)
-        shown = {read[place.id].name: self._html(place, read[place.id], filtered.matches) for place in places}
         pin = None if not focus or focus in shown else self._pin(filtered, focus, shown)
         shown_rows = render.Window(shown, start, max(0, len(filtered.layout) - stop), pin)
         if self._summary is None:
             self._summary = self._summarise()
         matched = None if filtered.matches is None else len(filtered.matches)
-        waits = any(row.waits for row in read.values())
+        waits = any(row.waits for row in read)
         keys = self._keys(filtered.filter)
         settles = keys is not None and (keys.seq, keys.version) != (self._seq, filtered.version)
         return RunPage(
             filtered.filter, self._seq, start, len(filtered.layout), matched, shown_rows, self._summary, waits=waits,
-            running=running_of(read.values()), inputs=inputs, settles=settles,
+            running=running_of(read), inputs=inputs, settles=settles,
         )  # fmt: skip
 
     def _pin(self, filtered: _FilteredTree, focus: str, shown: Collection[str]) -> render.Pin | None:
         """The row with the focus, or of the closed branch that hides it; None when the window has it."""
-        node = find_ids(self.head.id, [focus]).get(focus)
-        place = filtered.layout.place_of(node) if node in self._statuses else None
+        node = self._find_node(focus)
+        place = None if node is None else filtered.layout.place_of(node)
         if place is None:
             return None
-        row = self._rows_with_reasons([place.id])[place.id]
-        if row.name in shown:
-            return None
-        return render.Pin(place.index - 1, row.name, self._html(place, row, filtered.matches, " data-pinned"))
+        ((name, html),) = self._show(filtered, [place], " data-pinned")[0].items()
+        return None if name in shown else render.Pin(place.index - 1, name, html)
 
-    def _rows_with_reasons(self, ids: Sequence[int]) -> dict[int, ActionRow]:
-        """The rows of these actions, with what their parents know that tells them apart.
+    def _show(
+        self, filtered: _FilteredTree, places: Sequence[Place], more: str = ""
+    ) -> tuple[dict[str, str], list[ActionRow]]:
+        """The HTML of these rows by their names, and the rows of those that are actions."""
+        ids = [place.id for place in places]
+        actions = [one for one in ids if one > 0]
+        parents = [above for one in ids if (above := self._action_above(one)) is not None]
+        read = self._rows.with_reasons(actions, parents)
+        groups = self._rows.groups([one for one in ids if one < 0], self._tree, self._statuses)
+        rows = read | groups
+        return {
+            rows[place.id].name: self._html(place, rows[place.id], filtered.matches, more) for place in places
+        }, list(read.values())
 
-        And with the reasons why they wait, which are read anew: they change without the action.
-        """
-        parents = filter(None, map(self._tree.parent, ids))
-        self._read_rows(list(dict.fromkeys([*ids, *parents])))
-        return with_reasons({one: told_apart(self._rows[one], self._rows) for one in ids})
-
-    def _read_rows(self, ids: Sequence[int]) -> None:
-        missing = [one for one in ids if one not in self._rows]
-        if not missing:
-            return
-        if len(self._rows) + len(missing) > KEPT_ROWS:
-            self._rows.clear()
-            missing = list(ids)
-        read = get_rows(missing)
-        if len(read) < len(missing):
-            raise NotFound(f"run {self.head.ref} was deleted")
-        self._rows.update(with_attempts(read))
-
-    def _html(self, place: Place, row: ActionRow, matches: frozenset[int] | None, more: str = "") -> str:
+    def _html(
+        self, place: Place, row: ActionRow | GroupRow, matches: frozenset[int] | None, more: str
+    ) -> str:
         hidden = self._failures_below[place.id] if place.is_collapsed else 0
         is_context = matches is not None and place.id not in matches
         return render.render(
@@ -355,7 +355,7 @@ class Snapshot:
         if not (roots := self._tree.children(None)):
             raise NotFound(f"run {self.head.ref} has no root action")
         first = min(self._asking, default=None)
-        self._read_rows(roots[:1] if first is None else [*roots[:1], first])
+        self._rows.read(roots[:1] if first is None else [*roots[:1], first])
         root, asks = self._rows[roots[0]], None if first is None else self._rows[first]
         return summarise(self.head, root, self._counts, self._find_cause(), asks)
 
@@ -369,9 +369,9 @@ class Snapshot:
             self._is_cause_known = True
         if self._cause is None:
             return None
-        parent = self._tree.parent(self._cause)
-        self._read_rows([self._cause] if parent is None else [self._cause, parent])
-        return told_apart(self._rows[self._cause], self._rows)
+        parent = self._action_above(self._cause)
+        self._rows.read([self._cause] if parent is None else [self._cause, parent])
+        return self._rows.told_apart(self._cause)
 
 
 class Snapshots:

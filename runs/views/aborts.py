@@ -24,14 +24,14 @@ from runs.store import database
 from runs.views.errors import error_page, json_error, reader_view
 from runs.views.requests import actor_of, is_fragment, respond
 
-KEYS = ("phase", "group", "beside", "reason")  # the texts of a JSON body
+KEYS = ("phase", "group", "under", "beside", "reason")  # the texts of a JSON body
 
 
 @require_http_methods(["GET", "POST"])
 async def abort(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
     """GET: the form, with counts of what an abort would stop. POST: request the abort; the answer has what it found.
 
-    The target is the run, or `action`, or one of `names` (separated by spaces), `phase`, `group` and `beside`.
+    The target is the run, or `action`, or one of `names` (separated by spaces), `phase`, `group` (of `under`, or of any action) and `beside`.
     """
     ref = RunRef(project, domain, run)
     if request.method == "GET":
@@ -100,7 +100,11 @@ def abort_form(request: HttpRequest, *, ref: RunRef) -> HttpResponse:
     context: dict[str, Any] = {"head": head, "project": ref.project, "domain": ref.domain}
     if selection := read_fields(fields):
         counts = previews.preview_aborts(head.id, ref.name, selection)
-        context |= {"counts": counts, "selection": selection, "kept": ("names", "phase", "group", "beside")}
+        context |= {
+            "counts": counts,
+            "selection": selection,
+            "kept": ("names", "phase", "group", "under", "beside"),
+        }
         if selection.beside:
             context["place"] = previews.get_place(head.id, selection.beside)
     else:
@@ -118,13 +122,13 @@ def read_fields(fields: QueryDict) -> Selection | None:
         return None
     if fields.get("action"):
         raise errors.Invalid("abort either one action or a selection")
-    return select(names=names, phase=phase, group=group, beside=beside)
+    return select(names=names, phase=phase, group=group, beside=beside, under=fields.get("under", ""))
 
 
 @ensure_csrf_cookie
 @require_GET
 async def preview_aborts(request: HttpRequest, *, project: str, domain: str, run: str) -> JsonResponse:
-    """JSON: what a bulk abort would find. The selection is in the query: name (may repeat), phase, group or beside.
+    """JSON: what a bulk abort would find. The selection is in the query: name (may repeat), phase, group (with under, or of any action) or beside.
 
     It sets the cookie whose value the POST sends back as X-CSRFToken, so that a script needs no page.
     """
@@ -135,6 +139,7 @@ async def preview_aborts(request: HttpRequest, *, project: str, domain: str, run
             phase=request.GET.get("phase", ""),
             group=request.GET.get("group", ""),
             beside=request.GET.get("beside", ""),
+            under=request.GET.get("under", ""),
         )
         return previews.preview_aborts(get_run(RunRef(project, domain, run)).id, run, selection)
 
@@ -172,10 +177,13 @@ def read_selection(body: bytes) -> tuple[Selection, str]:
     if not isinstance(data, dict) or (unknown := data.keys() - {"names", *KEYS}):
         extra = f", not {', '.join(sorted(unknown))}" if isinstance(data, dict) else ""
         raise errors.Invalid(
-            f"the body must be an object of names, phase, group or beside, and reason{extra}"
+            f"the body must be an object of names, phase, group (and under) or beside, and reason{extra}"
         )
     names, texts = data.get("names", []), [data.get(key, "") for key in KEYS]
     if not isinstance(names, list) or not all(isinstance(one, str) for one in (*names, *texts)):
-        raise errors.Invalid("names must be a list of strings; phase, group, beside and reason strings")
-    phase, group, beside, reason = texts
-    return select(names=names, phase=phase, group=group, beside=beside), reason.strip()
+        raise errors.Invalid(
+            "names must be a list of strings; phase, group, under, beside and reason strings"
+        )
+    phase, group, under, beside, reason = texts
+    selection = select(names=names, phase=phase, group=group, beside=beside, under=under)
+    return selection, reason.strip()

@@ -140,7 +140,9 @@ async def tell(request: Any, deed: Deed, response: HttpResponseBase) -> None:
         if name in kwargs
     ]
     target += [
-        text for name in ("action", "name", "names", "phase", "group", "beside") if (text := fields.get(name))
+        text
+        for name in ("action", "name", "names", "phase", "group", "under", "beside")
+        if (text := fields.get(name))
     ]
     await audit.record_soon(
         audit.entry_of(

@@ -116,9 +116,11 @@ class Reader:
             f"n{Action.objects.count()}",
             {"number": self.random.randrange(3), "lr": self.random.choice([0.1, 0.1, 0.2])},
         )
-        factories.call(
-            self.run, name, parent=parent, short_name=self.random.choice(["late", "later"]), **inputs
+        short_name, group = (
+            self.random.choice(["late", "later"]),
+            self.random.choice(["", "", "one", "<b>two"]),
         )
+        factories.call(self.run, name, parent=parent, short_name=short_name, group=group, **inputs)
 
     def scroll(self) -> None:
         """Far, or a little down or up."""
@@ -127,10 +129,12 @@ class Reader:
         self.feed.apply(Scroll(first=min(self.random.choice(firsts), 400), count=100))
 
     def focus(self) -> None:
-        self.feed.apply(Focus(name=self.random.choice(self.names())))
+        groups = [name for name in self.feed._shown.rows if name[0] == "~"] if self.feed._shown else []
+        self.feed.apply(Focus(name=self.random.choice([*self.names(), *groups])))
 
     def toggle(self) -> None:
-        self.feed.apply(Toggle(name=self.random.choice(self.names())))
+        shown = list(self.feed._shown.rows) if self.feed._shown else []
+        self.feed.apply(Toggle(name=self.random.choice([*self.names(), *shown])))
 
     def open_levels(self) -> None:
         self.feed.apply(Levels(depth=self.random.choice([0, 0, 0, 1, 2, 3])))

@@ -91,11 +91,11 @@ def add(run: Run, name: str, *, parent: Action, **fields: Any) -> Action:
     return make_action(run, name, parent=parent, **fields)
 
 
-def call(run: Run, name: str, *, parent: Action, short_name: str, **inputs: Any) -> Action:
+def call(run: Run, name: str, *, parent: Action, short_name: str, group: str = "", **inputs: Any) -> Action:
     """Add a child that its parent calls with these inputs, as the engine records it."""
     digest = json.dumps(inputs)
     kept = Action.objects.values_list("child_inputs", flat=True).get(pk=parent.pk)
-    made = add(run, name, parent=parent, short_name=short_name, input_digest=digest)
+    made = add(run, name, parent=parent, short_name=short_name, group=group, input_digest=digest)
     if (told := with_child(kept, made.task_name, digest)) != kept:
         change(parent, child_inputs=told)
     return made

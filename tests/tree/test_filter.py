@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def snapshot() -> Snapshot:
-    """main > train (round-1) > epoch x 3, of which one has failed; main > score."""
+    """main > the group round-1 > train > epoch x 3, of which one has failed; main > score."""
     run = factories.make_run("0")
     root = run.actions.get()
     train = factories.make_action(run, "t1", parent=root, short_name="train", group="round-1")
@@ -34,24 +34,26 @@ def snapshot() -> Snapshot:
 
 
 def names(seen: RunPage) -> list[str]:
-    return list(seen.window.rows)
+    """Of the rows; that of the group is ~."""
+    return [name[:1] if name[0] == "~" else name for name in seen.window.rows]
 
 
 def context(seen: RunPage) -> set[str]:
     """The rows that are there only because of what is below them."""
-    return {name for name, html in seen.window.rows.items() if re.match(r"<div[^>]* data-context", html)}
+    shown = zip(names(seen), seen.window.rows.values(), strict=True)
+    return {name for name, html in shown if re.match(r"<div[^>]* data-context", html)}
 
 
 @pytest.mark.parametrize(
     ("shape", "matching", "above"),
     [
-        (RowFilter(text="EPOCH"), {"e0", "e1", "e2"}, {"a0", "t1"}),
-        (RowFilter(text="e1"), {"e1"}, {"a0", "t1"}),
-        (RowFilter(text="round-1"), {"t1"}, {"a0"}),
-        (RowFilter(statuses=frozenset({"failed"})), {"e1"}, {"a0", "t1"}),
-        (RowFilter(text="epoch", statuses=frozenset({"succeeded"})), {"e0", "e2"}, {"a0", "t1"}),
+        (RowFilter(text="EPOCH"), {"e0", "e1", "e2"}, {"a0", "~", "t1"}),
+        (RowFilter(text="e1"), {"e1"}, {"a0", "~", "t1"}),
+        (RowFilter(text="round-1"), {"t1"}, {"a0", "~"}),
+        (RowFilter(statuses=frozenset({"failed"})), {"e1"}, {"a0", "~", "t1"}),
+        (RowFilter(text="epoch", statuses=frozenset({"succeeded"})), {"e0", "e2"}, {"a0", "~", "t1"}),
         (RowFilter(text="100%"), set(), set()),
-        (RowFilter(statuses=frozenset({"running"})), {"a0", "t1"}, set()),
+        (RowFilter(statuses=frozenset({"running"})), {"a0", "t1"}, {"~"}),
     ],
 )
 def test_only_what_matches_shows_with_what_is_above_it(snapshot, shape, matching, above):
@@ -67,7 +69,7 @@ def test_only_what_matches_shows_with_what_is_above_it(snapshot, shape, matching
 def test_without_a_filter_nothing_is_context(snapshot):
     seen = snapshot.page_from(0, 100)
 
-    assert len(names(seen)) == 6
+    assert len(names(seen)) == 7
     assert context(seen) == set()
     assert seen.matched is None
 
@@ -78,7 +80,7 @@ def test_a_filter_of_phases_follows_what_happens(snapshot):
     run = Run.objects.get()
 
     factories.change(run.actions.get(name="s1"), phase=Phase.FAILED)
-    assert set(names(snapshot.page_from(0, 100, shape))) == {"a0", "t1", "e1", "s1"}
+    assert set(names(snapshot.page_from(0, 100, shape))) == {"a0", "~", "t1", "e1", "s1"}
 
     factories.add(run, "e9", parent=run.actions.get(name="t1"), phase=Phase.FAILED)
     assert snapshot.page_from(0, 100, shape).matched == 3
@@ -86,9 +88,10 @@ def test_a_filter_of_phases_follows_what_happens(snapshot):
 
 def test_so_many_levels_are_open_but_for_the_branches_that_were_toggled(snapshot):
     assert names(snapshot.page_from(0, 100, RowFilter(depth=1))) == ["a0"]
-    assert names(snapshot.page_from(0, 100, RowFilter(depth=2))) == ["a0", "t1", "s1"]
-    assert len(names(snapshot.page_from(0, 100, RowFilter(depth=2, toggled=frozenset({"t1"}))))) == 6
-    assert names(snapshot.page_from(0, 100, RowFilter(toggled=frozenset({"t1"})))) == ["a0", "t1", "s1"]
+    assert names(snapshot.page_from(0, 100, RowFilter(depth=2))) == ["a0", "~", "s1"]
+    assert names(snapshot.page_from(0, 100, RowFilter(depth=3))) == ["a0", "~", "t1", "s1"]
+    assert len(names(snapshot.page_from(0, 100, RowFilter(depth=3, toggled=frozenset({"t1"}))))) == 7
+    assert names(snapshot.page_from(0, 100, RowFilter(toggled=frozenset({"t1"})))) == ["a0", "~", "t1", "s1"]
 
 
 def test_the_window_around_a_row_that_does_not_match_begins_at_the_top(snapshot):

@@ -28,6 +28,7 @@ def random_run(seed: int) -> Run:
     abort = Abort.objects.create(
         run=run, target=made[0], scope="run", cause=Cause.EXTERNAL_ABORT, actor="ann"
     )
+    groups = rng.choice([[""], ["", "one", "two"]])
     phases = list(TERMINAL) if rng.random() < 0.3 else list(Phase)
     for number in range(rng.choice([1, 5, 400, 420])):
         phase = rng.choice(phases)
@@ -35,6 +36,7 @@ def random_run(seed: int) -> Run:
         is_hit = rng.random() < 0.3
         action = factories.new_action(
             run, f"n{number}", parent=rng.choice(made[-rng.choice([1, 3, 500]) :]), phase=phase,
+            group=rng.choice(groups),
             abort=abort if is_asked else None, cache_status=2 if is_hit else 0, cache_key="k" if is_hit else "",
             exceeded=rng.choice(["", "", "DEADLINE"]), not_before=rng.choice([None, None, timezone.now()]),
             ended_at=timezone.now() - timedelta(seconds=rng.randrange(20)) if phase in TERMINAL else None,
@@ -79,5 +81,5 @@ def test_the_number_of_statements_grows_with_the_branches_seen_and_not_with_the_
     head = get_run(factories.ref_of(run))
     assert Action.objects.filter(run=run).count() == 361
 
-    with django_assert_num_queries(12 + 2 * 27):
+    with django_assert_num_queries(13 + 2 * 27):
         read_first_paint(head, fewest=0)

@@ -21,7 +21,10 @@ export class AbortDialog extends AskingDialog {
     if (!button || button.disabled) return;
     const [attribute, field] = Object.entries(FIELDS).find(([name]) => name in button.dataset);
     if (field === "action" && button.closest("#rows > .row")) document.querySelector("abort-popover").pressed(button, event);
-    else this.open({ [field]: button.dataset[attribute] }); // action (empty: the run), names, phase, group or beside
+    else {
+      const { under } = button.dataset; // whose children a group's are
+      this.open({ [field]: button.dataset[attribute], ...(under && { under }) }); // action (empty: the run), names, phase, group or beside
+    }
   }
 
   /** @override @param {Record<string, string>} fields */
@@ -34,10 +37,10 @@ export class AbortDialog extends AskingDialog {
   leaves = "Keep running";
 
   /** @override @param {Record<string, string>} fields */
-  titleFor({ action, names, phase, group, beside }) {
+  titleFor({ action, names, phase, group, under, beside }) {
     if (names) return `Abort what is selected (${names.split(" ").length})?`;
     if (phase) return `Abort everything that is ${phase.replaceAll("-", " ")}?`;
-    if (group) return `Abort the group ${group}?`;
+    if (group) return `Abort the group ${group}${under ? ` under ${under}` : ""}?`;
     if (beside) return `Abort everything beside ${named(beside)}?`;
     return action ? `Abort ${named(action)}?` : "Abort the run?";
   }

@@ -45,7 +45,7 @@ function runAgain() {
 
 /** @param {string} name */
 function besideOf(name) {
-  if (name && name !== "a0") document.querySelector("abort-dialog").open({ beside: name });
+  if (name && name !== "a0" && !name.startsWith("~")) document.querySelector("abort-dialog").open({ beside: name });
 }
 
 /** @param {EventTarget} target */

@@ -1,6 +1,6 @@
 // Clicks on rows, and on links to other actions of the run.
 
-import { nameOf, rowOf } from "./rows.js";
+import { isGroup, nameOf, rowOf } from "./rows.js";
 
 const OTHERS = "[data-abort], [data-abort-group], [data-answer], .source"; // have handlers of their own
 
@@ -18,7 +18,7 @@ export function clicked(tree, event) {
   if (picks && isLink) return; // a new tab
   if (picks && event.shiftKey) tree.bulk.pickTo(row);
   else if (picks) tree.bulk.pick(row, event.target.matches("input") ? /** @type {HTMLInputElement} */ (event.target).checked : undefined);
-  else if (event.target.closest(".twist") && row.ariaExpanded) tree.toggle(row);
+  else if ((event.target.closest(".twist") || isGroup(row)) && row.ariaExpanded) tree.toggle(row);
   else tree.select(nameOf(row)).then(() => event.target.closest("[data-opens]") && focusFirst());
   if (!event.target.matches("input")) event.preventDefault();
   tree.focusRow(row);

@@ -1,6 +1,6 @@
 // The keys of a row, as the ARIA treegrid pattern has them. Ours beyond it: Left on a closed row goes to its parent.
 
-import { cellsOf, nameOf, parentOf } from "./rows.js";
+import { cellsOf, isGroup, nameOf, parentOf } from "./rows.js";
 
 const PAGE = 10;
 
@@ -53,11 +53,13 @@ function bindings(tree, row, cells, column) {
 function enter(tree, row, cell) {
   const control = cell?.querySelector(":scope:not([role=rowheader]) > :is(button, input), .source");
   if (control) control.click();
+  else if (isGroup(row)) tree.toggle(row);
   else tree.select(nameOf(row));
 }
 
 /** Ask whether to abort the picked rows, or else this one. @param {import("./run-tree.js").RunTree} tree @param {HTMLElement} row */
 function abort(tree, row) {
+  if (isGroup(row) && !tree.bulk.names.size) return row.querySelector("[data-abort-group]")?.click();
   if (!row.querySelector("[data-abort]:enabled, [data-answer]")) return;
   if (tree.bulk.names.size) document.querySelector("abort-dialog").open({ names: [...tree.bulk.names].join(" ") });
   else document.querySelector("abort-popover").open(row);

@@ -6,6 +6,9 @@ export const nameOf = (row) => row.id.slice("action-".length);
 /** The row of an action, when it is in the page. @param {string} name */
 export const rowOf = (name) => document.getElementById(`action-${name}`);
 
+/** Whether it is a group's: that has a name of its own, but no action, no panel and no checkbox. @param {Element} row */
+export const isGroup = (row) => row.classList.contains("group");
+
 /** @param {Element} row */
 export const isRoot = (row) => nameOf(row) === "a0";
 

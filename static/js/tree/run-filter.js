@@ -83,9 +83,12 @@ export class RunFilter extends HTMLElement {
 
   /** @param {MouseEvent} event */
   clicked(event) {
-    if (!event.target.closest("[data-clear]") || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    if (event.ctrlKey || event.metaKey || event.shiftKey) return;
+    const chip = event.target.closest("[data-filter]");
+    if (!chip && !event.target.closest("[data-clear]")) return;
     event.preventDefault();
-    this.input.value = "";
+    this.input.value = chip?.dataset.filter ?? "";
+    if (chip) return this.apply();
     this.statuses.clear();
     this.started = false;
     this.apply();

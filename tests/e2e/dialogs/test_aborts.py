@@ -135,18 +135,20 @@ def test_a_chip_aborts_all_of_a_phase_and_never_the_root(page: Page, server: Ser
     expect_phase(page, "a0", "succeeded")
 
 
-def test_a_group_is_aborted_from_one_of_its_rows(page: Page, server: Server):
+def test_a_group_is_aborted_from_its_row(page: Page, server: Server):
     in_database(server, "from tests.support.showcase import make_everything as m; m('grouped')")
     open_run(page, server, "grouped")
 
-    row(page, "a0-trial0").get_by_role("button", name="trials").click()
-    expect(dialog(page)).to_contain_text("Abort the group trials?")
+    group = page.locator("#rows > .group")
+    group.get_by_role("button", name="Abort the group trials…").click()
+    expect(dialog(page)).to_contain_text("Abort the group trials under a0?")
     expect(dialog(page)).to_contain_text("3 running")
     expect(dialog(page)).to_contain_text("1 waiting: will not start")
     dialog(page).get_by_role("button", name="Abort", exact=True).click()
 
     expect(toasts(page)).to_contain_text("Aborting 4 actions, 1 stopped at once; 1 had ended already.")
     expect_phase(page, "a0-waiting", "aborted")
+    expect(group.locator(".status")).to_contain_text("3 aborting, 2 aborted")
     # Nobody holds it, so nobody says that it has stopped: the page does not claim it either.
     expect_phase(page, "a0-trial0", "aborting")
 

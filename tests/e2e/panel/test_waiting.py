@@ -87,7 +87,7 @@ def test_a_panel_that_cannot_be_loaded_waits_for_nothing(failing_page: Page, pla
     [
         (".run-actions [data-abort]", "**/scene/abort?*", "Abort the run?", "Counting", "running: cancelled"),
         (
-            "#action-a0-trial0 [data-abort-group]", "**/scene/abort?*", "Abort the group trials?", "Counting",
+            "#rows > .group [data-abort-group]", "**/scene/abort?*", "Abort the group trials under a0?", "Counting",
             "running: cancelled",
         ),
         (
@@ -123,7 +123,7 @@ def test_a_key_that_comes_before_the_form_sends_it(page: Page, server: Server):
     open_run(page, server, "hasty")
     held = hold(page, "**/hasty/abort?*")
 
-    row(page, "a0-trial0").locator("[data-abort-group]").click()
+    page.locator("#rows > .group [data-abort-group]").click()
     page.keyboard.press("Control+Enter")
     until_held(page, held)
     held[0].continue_()
@@ -139,12 +139,12 @@ def test_what_comes_after_a_dialog_was_closed_is_not_shown_in_the_next_one(page:
 
     page.locator(".run-actions [data-abort]").click()
     dialog(page).get_by_role("button", name="Keep running").click()
-    row(page, "a0-trial0").locator("[data-abort-group]").click()
+    page.locator("#rows > .group [data-abort-group]").click()
     until_held(page, held, 2)
     held[1].continue_()
-    expect(dialog(page)).to_contain_text("Abort the group trials?")
+    expect(dialog(page)).to_contain_text("Abort the group trials under a0?")
     expect(dialog(page)).to_contain_text("running: cancelled")
     with page.expect_response("**/closed/abort?*"):
         held[0].continue_()
 
-    expect(dialog(page)).to_contain_text("Abort the group trials?")
+    expect(dialog(page)).to_contain_text("Abort the group trials under a0?")

@@ -19,7 +19,7 @@ from tests.support.fuzz.values import any_json, damaged, numbers, texts
 # As CSRF's cookie and form have it: 32 letters are a secret.
 TOKEN = "a" * 32
 KEYS = (
-    "tab", "attempt", "line", "before", "after", "around", "q", "stream", "name", "phase", "group", "beside", "owner", "status", "page", "action", "reason", "names",
+    "tab", "attempt", "line", "before", "after", "around", "q", "stream", "name", "phase", "group", "under", "beside", "owner", "status", "page", "action", "reason", "names",
     "value", "answer", "force", "scope", "first", "count", "depth", "text", "looks", "panel", "next", "cursor", "message",
 )  # fmt: skip
 ADMIN = (
@@ -85,11 +85,12 @@ def _bodies(
 ) -> st.SearchStrategy[tuple[str, bytes]]:
     form = pairs.map(lambda found: ("application/x-www-form-urlencoded", urlencode(found).encode()))
     fixed = st.fixed_dictionaries(
-        {}, optional={key: any_json(known) for key in ("names", "phase", "group", "beside", "reason")}
+        {},
+        optional={key: any_json(known) for key in ("names", "phase", "group", "under", "beside", "reason")},
     )
     sane = st.fixed_dictionaries(
         {"names": st.lists(texts(known), max_size=3), "reason": texts(known)},
-        optional={key: texts(known) for key in ("phase", "group", "beside")},
+        optional={key: texts(known) for key in ("phase", "group", "under", "beside")},
     )
     told = st.one_of(fixed, sane, any_json(known)).map(lambda found: json.dumps(found).encode())
     broken = told.flatmap(damaged)
