@@ -279,16 +279,22 @@ def test_keys_reach_both_ends_and_a_page_further(page: Page, run: GrowingRun):
 
 
 def test_left_goes_to_a_parent_that_is_far_above(page: Page, run: GrowingRun):
-    """A branch in the middle of the run is a child of the root, half of the rows below it."""
+    """A branch in the middle of the run is in a group, whose row is above many others."""
     open_run(page, run)
     go(page, 0.5)
-    branches = page.locator('#rows > .row[aria-level="2"]:not([data-pinned])')
+    branches = page.locator('#rows > .row[aria-level="3"]:not([data-pinned])')
     branch = row_of(page, str(branches.nth(1).get_attribute("id")).removeprefix("action-"))
     assert int(branch.get_attribute("aria-rowindex") or 0) > run.size // 2 - 100
     branch.locator(".took").click()
     page.keyboard.press("ArrowLeft")
     expect(branch).to_have_attribute("aria-expanded", "false")
 
+    page.keyboard.press("ArrowLeft")
+    group = page.locator("#rows > .group:focus")
+    expect(group).to_be_in_viewport()
+    assert int(group.get_attribute("aria-rowindex") or 0) < run.size // 2
+    page.keyboard.press("ArrowLeft")
+    expect(group).to_have_attribute("aria-expanded", "false")
     page.keyboard.press("ArrowLeft")
 
     expect(page.locator("#action-a0")).to_be_focused()
@@ -300,9 +306,9 @@ def test_text_finds_what_it_means_among_all(page: Page, run: GrowingRun):
     page.keyboard.press("/")
     page.keyboard.type("m101.t7")
     expect(row_of(page, "m101.t7")).to_be_visible()
-    # What matches, the branch, and the root.
-    expect(page.locator("#rows > .row")).to_have_count(3)
-    expect(page.locator("#rows > [data-context]")).to_have_count(2)
+    # What matches, the branch, its group, and the root.
+    expect(page.locator("#rows > .row")).to_have_count(4)
+    expect(page.locator("#rows > [data-context]")).to_have_count(3)
 
 
 def test_the_next_failure_is_a_key_away(page: Page, run: GrowingRun):
