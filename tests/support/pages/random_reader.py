@@ -18,6 +18,7 @@ SHOWN = """() => {
     // In a document of its own, in which no element comes to life.
     const copy = document.implementation.createHTMLDocument("").importNode(element, true);
     for (const line of copy.querySelectorAll(".status > samp")) line.remove();
+    for (const cut of copy.querySelectorAll(".status, .took, .label, .inputs, code")) cut.removeAttribute("title"); // truncated-text.js
     for (const one of [copy, ...copy.querySelectorAll("*")]) {
       const attributes = [...one.attributes].sort((a, b) => a.name.localeCompare(b.name));
       for (const { name } of attributes) one.removeAttribute(name);
