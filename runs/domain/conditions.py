@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from flyteidl2.core import literals_pb2, types_pb2
 from flyteidl2.workflow import run_definition_pb2, run_service_pb2
 
 from runs.domain.errors import Invalid
+from runs.domain.literals import to_plain
 
 Value = bool | int | float | str
 
@@ -173,6 +175,13 @@ def read_literal(message: literals_pb2.Literal) -> Value:
             return str(primitive.string_value)
         case _:
             raise Invalid("the value must be a boolean, an integer, a float or a string")
+
+
+def say_answer(value: bytes) -> tuple[str, str]:
+    """What a condition was given (the bytes of a Literal): a text as it is and other values as JSON; and as people say it."""
+    plain = to_plain(literals_pb2.Literal.FromString(value))
+    text = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, default=str)
+    return text, ("Approved" if plain else "Rejected") if isinstance(plain, bool) else text
 
 
 def read_payload(message: run_service_pb2.EventPayload) -> Value:

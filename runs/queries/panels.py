@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from django.utils import timezone
-from flyteidl2.core import literals_pb2
 
-from runs.domain import literals
 from runs.domain.addresses.pages import run_path, table_path
-from runs.domain.conditions import Question, read_question
+from runs.domain.conditions import Question, read_question, say_answer
 from runs.domain.errors import NotFound
 from runs.domain.inputs.digests import show_digest
 from runs.domain.inputs.siblings import read_groups
@@ -270,10 +267,8 @@ def _find_answer(action: Action) -> Answer | None:
     """The answer of a condition. One statement, none when there is no answer."""
     if not action.value:
         return None
-    plain = literals.to_plain(literals_pb2.Literal.FromString(bytes(action.value)))
-    text = plain if isinstance(plain, str) else json.dumps(plain, ensure_ascii=False, default=str)
+    text, words = say_answer(bytes(action.value))
     event = ActionEvent.objects.filter(action_id=action.pk, cause=Cause.SIGNALLED).order_by("id").last()
-    words = ("Approved" if plain else "Rejected") if isinstance(plain, bool) else text
     actor, at = (event.actor, event.at) if event else ("", action.ended_at)
     return Answer(text, words, actor, at, action.comment)
 

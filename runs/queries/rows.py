@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import Max
 
 from runs.domain.addresses.pages import action_path
-from runs.domain.conditions import Question, read_question
+from runs.domain.conditions import Question, read_question, say_answer
 from runs.domain.inputs.digests import show_digest
 from runs.domain.inputs.siblings import tell_apart
 from runs.domain.names import ActionRef, RunRef
@@ -24,6 +24,7 @@ from runs.models import Action
 from runs.queries.aborts.marks import AbortMark, mark_of
 
 MAX_ERROR = 200
+MAX_ANSWER = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class ActionRow:
     when a retry waits; deadline_at: of a condition, until when it can be answered.
     was_queued_again: it may have more than one attempt; attempts: the newest of them, where they were read (runs/queries/attempts.py);
     waits: why it is queued or what it waits for, where that was read (runs/queries/waits.py); goes_on: what its end waits for.
-    digest: of its inputs; child_inputs: what tells its children apart; inputs: what tells it from its siblings, by `told_apart`.
+    answer: what a condition was given, in words; digest: of its inputs; child_inputs: what tells its children apart; inputs: what tells it from its siblings, by `told_apart`.
     """
 
     id: int
@@ -112,6 +113,7 @@ class ActionRow:
     digest: str = ""
     child_inputs: str = ""
     inputs: str = ""
+    answer: str = ""
 
     @property
     def is_terminal(self) -> bool:
@@ -211,6 +213,7 @@ ROW_FIELDS = (
     "run__name",
     "input_digest",
     "child_inputs",
+    "value",
 )
 
 
@@ -305,7 +308,7 @@ def to_row(*values: Any) -> ActionRow:
         id_, name, parent_id, kind, phase, short_name, task_name, group, attempt, max_attempts, created_at, started_at,
         ended_at, error_code, error_message, actor, cause, requested_at, reason, exceeded, escalation, refusing_since,
         escalates_at, not_before, deadline_at, cache_status, source, detail, changed_seq, leases, queued_at, pool_id,
-        run_id, is_isolated, *blocked, goes_on, run, digest, child_inputs,
+        run_id, is_isolated, *blocked, goes_on, run, digest, child_inputs, value,
     ) = values  # fmt: skip
     scope, _, function = task_name.rpartition(".")
     is_condition = kind == Kind.CONDITION and bool(detail)
@@ -341,6 +344,7 @@ def to_row(*values: Any) -> ActionRow:
         task_name=task_name,
         digest=digest,
         child_inputs=child_inputs,
+        answer=say_answer(bytes(value))[1][:MAX_ANSWER] if is_condition and value else "",
     )
 
 

@@ -57,6 +57,7 @@ def panel(name: str, tab: str = "") -> str:
     [
         ("a0-refusing", "refusing", "Refusing, since just now · closed soon"),
         ("a0-closed", "refusing", "Refusing, since just now · its process ends soon"),
+        ("a0-reviewed", "succeeded", "Succeeded: Approved"),
         ("a0-slow", "timing-out", "Timing out, its max runtime was over just now"),
         ("a0-flaky", "retrying", "Retrying 2/3 soon"),
         ("a0-ship", "paused", "Paused boolean Ship it? · times out soon"),
