@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from runs.access import gate, tokens
 from runs.domain.addresses.pages import run_path
@@ -20,6 +20,7 @@ from runs.domain.names import ROOT, ActionRef, RunRef, check_action_name, check_
 from runs.domain.phases import Phase
 from runs.domain.selections import Selection, select
 from runs.engine.aborts import request_abort, request_aborts
+from runs.management.base import ServerCommand
 from runs.queries.aborts import previews
 from runs.queries.runs import get_run
 from runs.store import local_server
@@ -30,7 +31,7 @@ ACTOR = "flyteui abort"
 NO_SERVER = f" No server listens on {settings.HOST}:{settings.PORT}; what runs hears of it when one starts."
 
 
-class Command(BaseCommand):
+class Command(ServerCommand):
     """Abort a run, or one action with all that runs below it."""
 
     help = "Abort a run, or one action with all that runs below it."

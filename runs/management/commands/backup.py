@@ -7,14 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from runs.backup.making import make_backup
 from runs.domain.errors import FlyteUIError
 from runs.domain.texts import counted, format_bytes
+from runs.management.base import ServerCommand
 
 
-class Command(BaseCommand):
+class Command(ServerCommand):
     """Back up the database and the storage."""
 
     help = (

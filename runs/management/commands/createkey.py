@@ -8,17 +8,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from runs.access.oauth.keys import NewKey, create_key, revoke_key
 from runs.domain.errors import FlyteUIError
 from runs.domain.roles import Role
+from runs.management.base import ServerCommand
 from runs.store.clock import wall_time
 
 CREATED_BY = "flyteui createkey"
 
 
-class Command(BaseCommand):
+class Command(ServerCommand):
     """Make an API key and print it, once; or revoke one."""
 
     help = "Make an API key and print it, once; or revoke one."

@@ -13,16 +13,17 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from runs.access import members
 from runs.domain.errors import FlyteUIError
 from runs.domain.roles import read_role
+from runs.management.base import ServerCommand
 
 HELP = "Make a user who may sign in, or change their role. The password is asked for, or read from stdin."
 
 
-class Command(BaseCommand):
+class Command(ServerCommand):
     """Make a user with a role."""
 
     help = HELP

@@ -8,7 +8,7 @@ from typing import Any
 
 import httpx
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from runs.access import tokens
@@ -20,6 +20,7 @@ from runs.demo.simulation import make_finished_run
 from runs.domain.addresses.pages import run_path
 from runs.domain.names import RunRef, generate_run_name
 from runs.engine import registry
+from runs.management.base import ServerCommand
 from runs.store import local_server
 
 ACTIONS = 500
@@ -27,7 +28,7 @@ ACTOR = "demo"
 BETWEEN = timedelta(minutes=2)  # the earlier run and this one
 
 
-class Command(BaseCommand):
+class Command(ServerCommand):
     """Make a run out of scripts."""
 
     help = (

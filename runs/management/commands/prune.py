@@ -7,7 +7,7 @@ from dataclasses import replace
 from threading import Event
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import connection
 
 from runs.domain.errors import FlyteUIError
@@ -15,6 +15,7 @@ from runs.domain.texts import counted, format_bytes
 from runs.engine.retention import sweep
 from runs.engine.retention.periods import read_retention
 from runs.engine.retention.sweep import Deleted, Policy
+from runs.management.base import ServerCommand
 from runs.queries.retention.prunings import Pruning, preview_pruning
 
 OPTIONS = {
@@ -26,7 +27,7 @@ OPTIONS = {
 }
 
 
-class Command(BaseCommand):
+class Command(ServerCommand):
     """Delete what is over, and what nothing uses."""
 
     help = (

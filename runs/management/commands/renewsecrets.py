@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from runs.domain.texts import counted
 from runs.engine import secrets
+from runs.management.base import ServerCommand
 
 
-class Command(BaseCommand):
+class Command(ServerCommand):
     """Encrypt the values of all secrets anew."""
 
     help = (

@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from flyteidl2.workflow import run_service_pb2
 
 from runs.access import gate, tokens
@@ -20,13 +20,14 @@ from runs.domain.errors import FlyteUIError
 from runs.domain.forms.options import read_options, split_options
 from runs.domain.names import ROOT, ActionRef, RunRef, check_action_name, check_run_name, check_scope
 from runs.launch.rerun import Changes, Source, make_request, read_source, rerun
+from runs.management.base import ServerCommand
 from runs.store import local_server
 
 PATH = "/flyteidl2.workflow.RunService/CreateRun"
 TIMEOUT_SECONDS = 60.0
 
 
-class Command(BaseCommand):
+class Command(ServerCommand):
     """Run a run, or one of its actions, again."""
 
     help = "Run a run, or one of its actions, again, with changes if you like."

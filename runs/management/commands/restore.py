@@ -6,15 +6,16 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from runs.backup.restoring import restore_backup
 from runs.domain.errors import FlyteUIError
 from runs.domain.texts import counted
+from runs.management.base import ServerCommand
 from runs.management.ports import check_no_server
 
 
-class Command(BaseCommand):
+class Command(ServerCommand):
     """Restore a backup."""
 
     help = (

@@ -16,13 +16,12 @@ from pathlib import Path
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import Tags
 from django.core.management import call_command
-from django.core.management.base import BaseCommand
 
 from runs.access import gate, members
 from runs.engine import registry
 from runs.engine.executors import scheduling
+from runs.management.base import ServerCommand
 from runs.management.commands.web import arguments_of_web
 from runs.management.ports import check_port_is_free, note_server
 from runs.management.supervisor import Role, supervise
@@ -33,11 +32,9 @@ DEMO = Path("examples") / "demo.py"
 RUN_URL = re.compile(r"https?://\S+?/runs/[a-z0-9-]+")
 
 
-class Command(BaseCommand):
+class Command(ServerCommand):
     """Migrate, then run the web server and a worker in the foreground."""
 
-    # All of them would load each page's code, which is the web process' own.
-    requires_system_checks = (Tags.security,)
     help = (
         "Bring the database up to date, then run the web server and a worker, until Ctrl-C or SIGTERM, which stops everything "
         "within 5 s."
