@@ -98,9 +98,9 @@ def herd(server: Server, built: str) -> str:
     return run
 
 
-def overview(server: Server, run: str) -> str:
+def details(server: Server, run: str) -> str:
     path = f"/v2/domain/development/project/flytesnacks/runs/{run}"
-    return plain_http.get(f"{server.url}{path}/actions/a0", timeout=NET_SECONDS).text
+    return plain_http.get(f"{server.url}{path}/actions/a0?tab=details", timeout=NET_SECONDS).text
 
 
 def test_flyte_build_makes_the_environment_by_a_run_with_a_log_of_its_own(server: Server, built: str):
@@ -121,7 +121,7 @@ def test_what_was_built_is_not_built_again_and_the_run_says_which_build_made_it(
     server.wait_ended(run)
 
     assert again == ""
-    assert f'/runs/{built}">run <code>{built}</code>' in overview(server, run)
+    assert f'/runs/{built}">run <code>{built}</code>' in details(server, run)
 
 
 def test_two_environments_of_one_run_have_different_versions_of_a_package(server: Server, herd: str):
@@ -134,7 +134,7 @@ def test_what_only_a_container_has_is_said_in_the_log_and_on_the_page(server: Se
 
     assert about.not_honoured == ["apt packages: ffmpeg"]
     assert server.output(image["run"]).count("apt packages: ffmpeg") == 1
-    assert "apt packages: ffmpeg" in overview(server, herd)
+    assert "apt packages: ffmpeg" in details(server, herd)
 
 
 def test_a_uv_project_has_what_its_lock_says_and_its_own_package(server: Server):

@@ -91,7 +91,7 @@ def test_the_tree_grows_while_one_looks(page: Page, server: Server):
     check = page.locator("#rows .row", has_text="check")
     expect(check).to_have_attribute("data-phase", "failed")
     expect(check).to_contain_text("3 rows without a label")
-    trials = page.locator("#rows .row[aria-level='3']")
+    trials = page.locator("#rows .row[aria-level='3']", has_text="trial")
     expect(trials).to_have_count(3)
 
     server.abort(run, reason="seen enough")

@@ -34,7 +34,7 @@ def test_law_14_a_return_that_is_held_up_says_by_what(page: Page, server: Server
     ending = page.locator("#panel #ending")
     expect(ending).to_contain_text(f"Its code has ended, but {GOES_ON}.")
     expect(ending.locator(".stack pre")).to_contain_text("In a thread that it has started, in fit:")
-    expect(ending.locator(".stack pre")).to_contain_text("time.sleep(0.01)")
+    expect(ending.locator(".stack pre")).to_contain_text("in swallow")
     assert server.phase(run) is Phase.RUNNING, "its end is not said before"
 
     (tmp_path / "open").touch()

@@ -40,7 +40,7 @@ FEW_ACTIONS = 600  # more than are in the page at a time, as of the long run
 TELL_SECONDS = 420  # on a machine that does much else; 45 on one that does not
 MOST_TIMES = 3  # as much as for the short run, in the same minute: of processor time to the first byte, and for a frame
 MOST_ROWS = 150
-SCROLL_SECONDS = long_or_short(6, 3)
+SCROLL_SECONDS = long_or_short(6, 2)
 # Of the page's own work in each frame of scrolling, whatever the size of the run.
 MOST_LAYOUTS, MOST_STYLES = 3, 5
 NOWHERE = "about:blank"  # where a page is while its server ends: otherwise it asks for a connection again, and the console says so

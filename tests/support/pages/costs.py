@@ -124,7 +124,7 @@ def cost_of_changes(page: Page, big: Server, run: GrowingRun, sizes: list[int]) 
     open_run(page, run)
     run.order("updates 10")
     try:
-        return cost_of_frames(big, sizes, lambda: take_frames(page, 25))
+        return cost_of_frames(big, sizes, lambda: take_frames(page, 12))
     finally:
         run.order("stop")
 
