@@ -3,7 +3,7 @@
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11, 4))' 2>/dev/null && echo $$p && break; done)
 # For two cores: some tests wait for processes, and then the others compute.
-PYTEST_WORKERS ?= 4
+PYTEST_WORKERS ?= 5
 
 # For two cores: while one process waits, the others compute. Each has a server and a browser of its own, and takes whole
 # files, whose tests stay in order, so that a failure can be repeated.

@@ -50,7 +50,7 @@ ANYBODYS = """([root, home]) => {
 HOMES = re.compile(r"/\S+(?=/config\.yaml)")
 
 MOST_STOPS = 120
-STRIDE = 8  # so many times Tab before somebody looks where it has been
+STRIDE = 8  # so many times Tab, held down, before somebody looks where it has been
 NON_TEXT_CONTRAST = 3.0
 
 # What Tab must reach: inside the dialog where one is open, else on the page. A summary's details may be shut, then what is
@@ -220,7 +220,8 @@ def walk(page: Page) -> tuple[list[dict[str, Any]], int]:
     page.evaluate(FOLLOW)
     for _ in range(0, MOST_STOPS, STRIDE):
         for _ in range(STRIDE):
-            page.keyboard.press("Tab")
+            page.keyboard.down("Tab")
+        page.keyboard.up("Tab")
         trail: list[dict[str, Any] | None] = page.evaluate(TRAIL)
         stops: list[dict[str, Any]] = []
         for count, stop in enumerate(trail):
