@@ -28,7 +28,7 @@ HERE = Path(__file__).parent
 # A file stays with one worker. Those that take longest begin first, so that no worker is left with one of them at the end.
 LONGEST = (
     "test_long_run", "test_every_state", "test_installed", "test_images", "test_disks", "test_links", "test_refusals", "test_kills",
-    "test_alone", "test_keyboard", "test_isolated_actions", "test_up", "test_memory", "test_aborts", "test_soak", "test_equivalence",
+    "test_alone", "test_keyboard", "test_isolated_actions", "test_up", "test_memory", "test_log_window", "test_aborts", "test_soak", "test_equivalence",
     "test_environments", "test_declared", "test_secrets", "test_examples", "test_roles", "test_servers_of_documents", "test_demo",
     "test_server_restart", "test_filter_and_levels", "test_lost_connection", "test_web_process", "test_runs_apart", "test_tls",
     "test_live_runs", "test_backups", "test_slow_starts", "test_attacks", "test_keys",

@@ -129,11 +129,14 @@ export class LogView extends HTMLElement {
     const below = scrollHeight - scrollTop - clientHeight;
     const isAtEnd = below < NEAR_PX && !this.window.hasMore;
     // Where the box has grown or shrunk since it was settled, nobody has scrolled away from the end: it moved.
-    if (isAtEnd || this.extent === this.settled) this.follows = isAtEnd;
+    const isReaders = this.extent === this.settled;
+    if (isAtEnd || isReaders) this.follows = isAtEnd;
     if (this.follows) this.unseen = 0;
-    this.settle();
-    if (scrollTop < clientHeight && !this.follows) this.window.earlier().then(() => this.settle());
-    else if (below < clientHeight) this.window.later().then(() => this.settle());
+    // A key scrolls in steps, and the first ones are still near the end: to go back there would end its way.
+    if (isReaders) this.showWhere();
+    else this.settle();
+    if (scrollTop < clientHeight && !this.follows) this.window.earlier().then((came) => came && this.settle());
+    else if (below < clientHeight) this.window.later().then((came) => came && this.settle());
   }
 
   /** At once: until the scroll event comes, the box may be resized and settle where it was. */
@@ -179,6 +182,10 @@ export class LogView extends HTMLElement {
   settle() {
     if (this.follows) this.box.scrollTop = this.box.scrollHeight;
     this.settled = this.extent;
+    this.showWhere();
+  }
+
+  showWhere() {
     this.wrap.setAttribute("aria-pressed", String(!this.hasAttribute("data-ui-nowrap")));
     this.jump.hidden = this.follows;
     this.jump.textContent = this.unseen ? `${this.unseen} new ${this.unseen > 1 ? "lines" : "line"} ↓` : "Jump to the end ↓";

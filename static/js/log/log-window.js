@@ -29,24 +29,26 @@ export class LogWindow {
     return placeOf(links[isLast ? links.length - 1 : 0]?.parentElement);
   }
 
-  /** Load what is before it. */
+  /** Load what is before it. @returns {Promise<boolean>} whether something came */
   async earlier() {
     const place = this.place();
     const part = this.isCut && place && (await this.ask({ before: place }));
-    if (!part || this.place() !== place) return;
+    if (!part || this.place() !== place) return false;
     this.log.toggleAttribute("data-cut", "cut" in part.dataset);
     this.log.keepPlace(() => this.log.insert(part, true));
     this.trimEnd();
+    return true;
   }
 
-  /** Load what is behind it. */
+  /** Load what is behind it. @returns {Promise<boolean>} whether something came */
   async later() {
     const { chunk, lines } = this.log.dataset;
     const part = this.hasMore && (await this.ask({ after: `${chunk}.${lines}` }));
-    if (!part || this.log.dataset.chunk !== chunk || this.log.dataset.lines !== lines) return;
+    if (!part || this.log.dataset.chunk !== chunk || this.log.dataset.lines !== lines) return false;
     this.log.insert(part, false);
     this.reach(part);
     this.trimStart();
+    return true;
   }
 
   /** Load another part in place of this one: around a line, or the end. @param {string} [place] */

@@ -31,6 +31,15 @@ COLLECT = """() => {
 }"""
 
 # The second time before the browser tells of the scrolling that the first one made.
+# Of the steps in which the browser scrolls, still near the end: how far from it the box stays.
+FIRST_STEP_UP = """async () => {
+  const drawn = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+  const { box } = document.querySelector("log-view");
+  await drawn();
+  box.scrollTop -= 10;
+  await drawn();
+  return box.scrollHeight - box.clientHeight - box.scrollTop;
+}"""
 # Before the browser says that it has scrolled, the box has another size.
 HOME_WHILE_IT_SHRINKS = """() => {
   const log = document.querySelector("log-view");
@@ -216,6 +225,7 @@ def test_a_box_that_shrinks_and_shrinks_again_is_followed_to_its_end(page: Page,
     page.mouse.wheel(0, -50)
     expect(page.locator(".log-jump")).to_be_visible()
     page.locator(".log-jump").click()
+    assert page.evaluate(FIRST_STEP_UP) > 1
     assert page.evaluate(HOME_WHILE_IT_SHRINKS) == 0
 
 
