@@ -86,10 +86,15 @@ def _variables(facts: TaskFacts, run_envs: Mapping[str, str]) -> tuple[Variable,
     both = {name: (value, "task") for name, value in facts.env.items()}
     both |= {name: (value, "run") for name, value in run_envs.items()}
     return tuple(
-        Variable(name, MASKED if _SECRET.search(name) else value[:MAX_VALUE], of)
+        Variable(name, shown_value(name, value), of)
         for name, (value, of) in sorted(both.items())
         if not name.startswith(INTERNAL) and name not in of_secrets
     )
+
+
+def shown_value(name: str, value: str) -> str:
+    """The value of an environment variable as pages show it: masked where the name is that of a secret."""
+    return MASKED if _SECRET.search(name) else value[:MAX_VALUE]
 
 
 def _resources(container: Container) -> tuple[Resource, ...]:

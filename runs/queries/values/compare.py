@@ -17,6 +17,7 @@ from runs.domain.names import ROOT, ActionRef, RunRef
 from runs.domain.phases import LABELS, TERMINAL, Kind, Phase
 from runs.domain.roles import Role, Subject, has_role
 from runs.domain.specs import read_task_spec
+from runs.domain.tasks.details import INTERNAL, shown_value
 from runs.domain.texts import format_bytes
 from runs.domain.timeline import between_ms, format_duration
 from runs.domain.values.compared import write_compared
@@ -46,7 +47,6 @@ MAX_ENTRIES = 200
 MAX_TASKS = 100
 MAX_SUGGESTED = 10
 MAX_TIMED = 20_000  # calls of which averages are computed
-INTERNAL = "_F_"  # variables that the SDK sets for itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +164,7 @@ def compare(a: Side, b: Side, subject: Subject) -> Comparison:
         b,
         inputs=_values(a, b, INPUTS, subject),
         code=_code(a, b),
-        environment=differences(plain_leaves(_environment(a.action)), plain_leaves(_environment(b.action))),
+        environment=differences(_environment(a.action), _environment(b.action)),
         outputs=_values(a, b, OUTPUTS, subject),
         tasks=_tasks(a.action, b.action),
     )
@@ -245,28 +245,29 @@ def _files(side: Side) -> dict[str, str | None]:
     return {file.name: file.text for file in read_bundle(archive)}
 
 
-def _environment(action: Action) -> dict[str, str]:
-    """Image, versions, variables. No statement."""
+def _environment(action: Action) -> dict[str, Leaf]:
+    """Image, versions, variables, which are compared by their values also where these are not shown. No statement."""
     found: dict[str, str] = {}
+    variables: dict[str, str] = {}
     if action.spec is not None:
         facts = read_task_spec(bytes(action.spec.spec))
         found |= {"task": facts.name, "version": facts.version, "image": facts.image}
-        found |= {
-            f"variable {name}": value
-            for name, value in sorted(facts.env.items())
-            if not name.startswith(INTERNAL)
-        }
+        variables |= facts.env
     image = image_of(action.pool) if action.pool else None
     if image is not None and image.python:
         found |= {"Python": image.python, "flyte": image.flyte}
     run = action.run
-    found |= {
-        f"variable {name}": str(value)
-        for name, value in sorted(run.envs.items())
-        if not name.startswith(INTERNAL)
-    }
-    found |= {f"label {name}": str(value) for name, value in sorted(run.labels.items())}
-    return {name: value for name, value in found.items() if value}
+    variables |= run.envs
+    labels = {f"label {name}": str(value) for name, value in sorted(run.labels.items())}
+    return (
+        plain_leaves({name: value for name, value in found.items() if value})
+        | {
+            f"variable {name}": Leaf(str(value), shown_value(name, str(value)))
+            for name, value in sorted(variables.items())
+            if value and not name.startswith(INTERNAL)
+        }
+        | plain_leaves({name: value for name, value in labels.items() if value})
+    )
 
 
 # --- phases and durations ---------------------------------------------------------------------------------------

@@ -86,6 +86,14 @@ def test_what_differs_is_said_first_and_what_is_equal_is_folded():
     assert "Neither has code that was sent with it." in html
 
 
+def test_what_looks_like_a_secret_differs_and_is_not_shown():
+    html = both(envs={"API_TOKEN": "hunter2", "MODE": "fast"})
+
+    assert "variable API_TOKEN" in html
+    assert "hunter2" not in html
+    assert "fast" in html
+
+
 def test_equal_runs_differ_in_nothing_but_times():
     html = both(inputs={"lr": 0.1, "n": 3}, outputs={"o0": "<i>"})
 
