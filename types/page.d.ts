@@ -63,6 +63,8 @@ export interface RunFrame extends Frame {
   log?: LogFrame;
   /** What was printed last, by name of the action: of those rows where that has changed. */
   lines?: Record<string, string>;
+  /** What its processes use, in the same way; of the selected action too. */
+  uses?: Record<string, string>;
   /** By which inputs the children of what is shown can be sorted, when that has changed. */
   inputs?: string[];
   /** The answer to a jump: the action that was found, "" when none was; and the branches that were opened for it. */

@@ -7,9 +7,11 @@ Grouped by run: for each run one Book, a few bulk statements whatever the number
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 import structlog
@@ -24,9 +26,9 @@ from runs.engine import logs, manners
 from runs.engine.aborts import abort_row
 from runs.engine.book import Book, Row, open_run
 from runs.engine.creation import add_action, check_open
-from runs.engine.endings import end_attempt
+from runs.engine.endings import end_attempt, read_ending
 from runs.engine.escalation import MAX_STACK, note_refusal, stop_executor, why_stopped
-from runs.engine.executors import blocks, heartbeats
+from runs.engine.executors import blocks, heartbeats, usage
 from runs.engine.images import table as images
 from runs.engine.leases import Clock, attempt_uri, free_slots, lease, lease_frame
 from runs.engine.recovery import find_recovered
@@ -46,7 +48,6 @@ _CODES: dict[type[FlyteUIError], str] = {
 # What a database, a clock or an enumeration says of a value that it cannot hold.
 UNSTORABLE = (DataError, IntegrityError, OverflowError, ValueError)
 _Numbered = tuple[int, frames.Event]  # an event, and its place in the batch
-_REPORTED = {str(how): how for how in How if how not in {How.EXPIRED, How.UNSTARTED}}
 
 
 @dataclass(slots=True)
@@ -72,19 +73,21 @@ def apply_batch(executor_id: UUID, epoch: int, batch: frames.Batch, *, clock: Cl
                 f"batch {batch.seq} came before batch {executor.acked_seq + 1}; nothing of it was applied"
             )
         by_run: dict[int, list[_Numbered]] = defaultdict(list)
+        samples: list[usage.Sample] = []
         for index, event in enumerate(batch.events):
             if isinstance(event, frames.Enqueue):
                 by_run[event.run].append((index, event))
             elif repeated:
                 continue
             elif isinstance(event, frames.LoopState):
-                _note_block(executor, event)
+                _note(blocks.note, executor, event)
+            elif isinstance(event, frames.Using):
+                samples += event.samples
             else:
                 by_run[event.key.run].append((index, event))
         applied = Applied()
-        room = 0
-        if any(isinstance(event, frames.Enqueue) for event in batch.events):
-            room = free_slots(executor)
+        asks = any(isinstance(event, frames.Enqueue) for event in batch.events)
+        room = free_slots(executor) if asks else 0
         for run_id, run_events in sorted(by_run.items()):
             # A batch that fails is sent again for ever, so what cannot be applied must not keep the others from it.
             try:
@@ -92,6 +95,8 @@ def apply_batch(executor_id: UUID, epoch: int, batch: frames.Batch, *, clock: Cl
             except UNSTORABLE:
                 executor.refresh_from_db()
                 room = _apply_singly(applied, executor, run_id, run_events, room, clock)
+        if samples:  # behind what locks runs, because both write attempts
+            _note(usage.keep, executor, samples)
         heartbeats.record(executor_id, epoch, acked_seq=max(batch.seq, executor.acked_seq))
     applied.results.sort(key=lambda result: result.index)
     return applied
@@ -130,12 +135,13 @@ def _apply_singly(
     return room
 
 
-def _note_block(executor: Executor, event: frames.LoopState) -> None:
+def _note(note: Callable[[Executor, Any], None], executor: Executor, what: Any) -> None:
+    """Of the executor itself, not of a run."""
     try:
         with transaction.atomic():
-            blocks.note(executor, event)
+            note(executor, what)
     except UNSTORABLE as error:
-        log.warning("an event was refused", kind="LoopState", error=str(error)[:300])
+        log.warning("an event was refused", kind=note.__module__, error=str(error)[:300])
         executor.refresh_from_db()
 
 
@@ -196,7 +202,7 @@ class _Page:
         for _, event in run_events:
             if isinstance(event, frames.Enqueue):
                 names.append(event.parent)
-            elif not isinstance(event, frames.LoopState):
+            elif not isinstance(event, frames.LoopState | frames.Using):
                 names.append(event.key.name)
                 if isinstance(event, frames.Finished):
                     finished.append(event.key.name)
@@ -320,7 +326,7 @@ class _Page:
 
     def _finished(self, event: frames.Finished) -> None:
         if row := self._held(event.key, event.epoch):
-            ending = _ending(event, attempt_uri(self.book, row))
+            ending = read_ending(event, attempt_uri(self.book, row))
             is_childless = row.id not in self._parents
             at = self._when(event.at)
             self._note_manners(row, event, at)
@@ -387,12 +393,3 @@ class _Page:
             is_here
             or Attempt.objects.filter(action_id=row.id, number=attempt, executor_id=self.executor.pk).exists()
         )
-
-
-def _ending(event: frames.Finished, output_uri: str) -> Ending:
-    """How an attempt ended, as its executor reports it."""
-    how = _REPORTED.get(event.outcome, How.FAILED)
-    reason = "the executor was stopped in an orderly way"
-    if how is How.LOST:
-        reason = event.failure.message if event.failure else "its process died"
-    return Ending(how, event.failure, output_uri, reason)

@@ -23,6 +23,7 @@ from runs.engine.book import Book, Row, open_run
 from runs.engine.escalation import cause_of
 from runs.engine.manners import count_execution
 from runs.models import Abort, TaskSpec
+from runs.protocol import frames
 from runs.store import hints
 from runs.store.clock import wall_time
 
@@ -33,6 +34,16 @@ _CAUSES = {
 }  # fmt: skip
 
 _WITH_ITS_PROCESS = frozenset({How.INTERRUPTED, How.LOST, How.INNOCENT})
+_REPORTED = {str(how): how for how in How if how not in {How.EXPIRED, How.UNSTARTED}}
+
+
+def read_ending(event: frames.Finished, output_uri: str) -> Ending:
+    """How an attempt ended, as its executor reports it."""
+    how = _REPORTED.get(event.outcome, How.FAILED)
+    reason = "the executor was stopped in an orderly way"
+    if how is How.LOST:
+        reason = event.failure.message if event.failure else "its process died"
+    return Ending(how, event.failure, output_uri, reason)
 
 
 def end_attempt(

@@ -8,8 +8,8 @@ from typing import Any
 
 from django.template.loader import render_to_string
 
+from runs.live.beside_rows import GAP_SECONDS, BesideRows
 from runs.live.feed import POLL_SECONDS, Feed, Send
-from runs.live.last_lines import GAP_SECONDS, LastLines
 from runs.live.logs import LogTail
 from runs.live.page_state import PageState
 from runs.live.slides import lead
@@ -50,7 +50,7 @@ class RunFeed(Feed):
         self._composed: PageState | None = None  # the state of the last frame, until a message changes it
         self._scrolled: PageState | None = None  # the same, with `first` where its rows are now
         self._tail = LogTail(run_id, NO_LOG)
-        self._lines = LastLines()
+        self._beside = BesideRows(run_id)
 
     def apply(self, message: Asked) -> None:
         shown = self._shown.before if self._shown else self._state.first
@@ -61,13 +61,12 @@ class RunFeed(Feed):
             self._snapshot = shared.get(get_run_by_id(self._run_id))
         if self.takes_hello():
             self._shown, self._parts, self._panel, self._inputs = None, [], {}, ()
-            self._lines = LastLines()
+            self._beside = BesideRows(self._run_id)
         state = self._state
         page = self._read_page(self._snapshot, state)
         is_sought = state.seek is not None and state.seek is not self._done_seek
         news = self._log_news(state.log) | self._panel_news(page.window, state.selected)
-        if state.lines:
-            news |= self._lines.compose(page)
+        news |= self._beside.compose(page, shows=state.lines, selected=state.selected)
         if page.inputs != self._inputs:
             self._inputs = page.inputs
             news |= {"inputs": page.inputs}

@@ -253,6 +253,10 @@ class Attempt(models.Model):
         help_text="processor time of its processes, or the time of its steps on a shared event loop",
     )
     peak_memory_bytes = models.BigIntegerField(null=True, help_text="the most memory that it has had")
+    cpu_percent = models.IntegerField(
+        null=True, help_text="of one core: what its processes used when that was measured last"
+    )
+    memory_bytes = models.BigIntegerField(null=True, help_text="what they had then")
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["action", "lease_epoch"], name="attempt_lease")]

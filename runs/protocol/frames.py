@@ -217,6 +217,12 @@ class GoesOn(msgspec.Struct, tag="goes_on", array_like=True):
     stack: str
 
 
+class Using(msgspec.Struct, tag="using", array_like=True):
+    """What attempts in processes of their own use now, where that has changed: (key, epoch, percent of a core, bytes of memory)."""
+
+    samples: list[tuple[Key, int, int, int]]
+
+
 class LogLines(msgspec.Struct, tag="log", array_like=True):
     """Lines of one attempt: (microseconds, stream out|err|log, text with its newline)."""
 
@@ -269,6 +275,7 @@ Event = (
     | Delivered
     | Refusing
     | GoesOn
+    | Using
     | LogLines
     | LoopState
     | Returned

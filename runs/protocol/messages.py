@@ -103,7 +103,9 @@ class List(msgspec.Struct, tag="list", tag_field="kind", forbid_unknown_fields=T
 
 
 class Lines(msgspec.Struct, tag="lines", tag_field="kind", forbid_unknown_fields=True):
-    """The page shows the last line of what runs in its rows, or does not. They come in frames, as `lines`: by name of the action."""
+    """The page shows in its rows what runs has printed last and what it uses, or does not. They come in frames, as `lines` and `uses`:
+    by name of the action.
+    """
 
     on: bool
 

@@ -121,6 +121,7 @@ class Panel:
     image: ImageFacts | None  # None: the worker's own Python, which has all that the image's name says
     attempts: tuple[AttemptLine, ...]
     changed_seq: int
+    uses: str | None = None  # what its process uses now, None where nothing is measured
     table_path: str = ""  # of the calls from which it differs in its inputs, "" without any
 
     @property
@@ -197,7 +198,8 @@ def get_panel(run_id: int, name: str) -> Panel:
         deadline_at=action.deadline_at,
         alone=_find_alone(action) if action.kind == Kind.TASK else None,
         image=_image(action),
-        attempts=list_attempts(action.pk, status),
+        attempts=(attempts := list_attempts(action.pk, status)),
+        uses=attempts[-1].uses if attempts and action.is_isolated and action.phase == Phase.RUNNING else None,
         changed_seq=action.changed_seq,
         table_path=_table_path(action),
     )

@@ -75,6 +75,7 @@ class ActionRow:
     label: the function; scope: its environment; exceeded: the limit for which it is being stopped; not_before: until
     when a retry waits; deadline_at: of a condition, until when it can be answered.
     was_queued_again: it may have more than one attempt; attempts: the newest of them, where they were read (runs/queries/attempts.py);
+    is_isolated: it has a process of its own, or had one;
     waits: why it is queued or what it waits for, where that was read (runs/queries/waits.py); goes_on: what its end waits for.
     answer: what a condition was given, in words; digest: of its inputs; child_inputs: what tells its children apart; inputs: what tells it from its siblings, by `told_apart`.
     """
@@ -114,6 +115,7 @@ class ActionRow:
     child_inputs: str = ""
     inputs: str = ""
     answer: str = ""
+    is_isolated: bool = False
 
     @property
     def is_terminal(self) -> bool:
@@ -345,6 +347,7 @@ def to_row(*values: Any) -> ActionRow:
         digest=digest,
         child_inputs=child_inputs,
         answer=say_answer(bytes(value))[1][:MAX_ANSWER] if is_condition and value else "",
+        is_isolated=is_isolated,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from runs.domain.addresses.pages import task_path
 from runs.domain.inputs.siblings import read_groups
@@ -103,6 +104,14 @@ def summarise(
     )
 
 
+class Running(NamedTuple):
+    """A row that runs, and has room for what it says beside its status. is_metered: what it uses is measured."""
+
+    id: int
+    name: str
+    is_metered: bool
+
+
 @dataclass(frozen=True, slots=True)
 class RunPage:
     """What the page of a run shows, all of it read at one sequence number.
@@ -110,7 +119,7 @@ class RunPage:
     start: the 0-based row with which the window begins; total: how many rows there are; matched: how many actions match the
     filter, None without one; goal: the row that was sought, "" when there is none; opened: closed branches above it that are
     open in this page; waits: whether a row has a reason why it waits, which changes without a change of the run.
-    running: ids and names of those of its rows that have room for the last line of what they print;
+    running: those of its rows that have room for the last line of what they print;
     inputs: by which siblings among these rows differ; settles: the order of the rows is a moment old, and another one will follow.
     """
 
@@ -124,7 +133,7 @@ class RunPage:
     goal: str = ""
     waits: bool = False
     opened: frozenset[str] = frozenset()
-    running: tuple[tuple[int, str], ...] = ()
+    running: tuple[Running, ...] = ()
     inputs: tuple[str, ...] = ()
     settles: bool = False
 
@@ -158,6 +167,6 @@ def differing_inputs(parents: Iterable[ActionRow]) -> tuple[str, ...]:
     return tuple(sorted(names)[:MAX_INPUTS])
 
 
-def running_of(rows: Iterable[ActionRow]) -> tuple[tuple[int, str], ...]:
-    """Ids and names of those whose status is followed by nothing else (runs/tree/_status_reason.html, static/js/tree/last-lines.js)."""
-    return tuple((row.id, row.name) for row in rows if row.has_room_for_line)
+def running_of(rows: Iterable[ActionRow]) -> tuple[Running, ...]:
+    """Those whose status is followed by nothing else (runs/tree/_status_reason.html, static/js/tree/last-lines.js)."""
+    return tuple(Running(row.id, row.name, row.is_isolated) for row in rows if row.has_room_for_line)

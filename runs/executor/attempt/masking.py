@@ -121,7 +121,9 @@ def mask_event(event: frames.Event, mask: Mask) -> frames.Event:
 
 
 def owner_of(event: frames.Event) -> frames.Key | None:
-    """The action whose code has said what is in the event."""
+    """The action whose code has said what is in the event; None where that is no action's."""
+    if isinstance(event, frames.Using):
+        return None
     if isinstance(event, frames.Enqueue):
         return frames.Key(event.run, event.parent)
     return event.key

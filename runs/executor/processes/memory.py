@@ -14,7 +14,7 @@ from pathlib import Path
 from runs.executor.processes.table import read_table
 
 LOOK_SECONDS = 0.25
-_PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
+PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 Exceeded = Callable[[int], None]
 
 
@@ -45,7 +45,7 @@ class MemoryWatch:
         for pid, (limit, exceeded) in list(self._watched.items()):
             tree = [pid, *(entry.pid for entry in table.descendants(pid))]
             # Quick to read, and never less than the share.
-            if sum(map(_resident_bytes, tree)) > limit and (taken := sum(map(_share_bytes, tree))) > limit:
+            if sum(map(_resident_bytes, tree)) > limit and (taken := sum(map(share_bytes, tree))) > limit:
                 del self._watched[pid]
                 exceeded(taken)
         self._schedule()
@@ -53,11 +53,11 @@ class MemoryWatch:
 
 def _resident_bytes(pid: int) -> int:
     with suppress(OSError):
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE_BYTES
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE_BYTES
     return 0
 
 
-def _share_bytes(pid: int) -> int:
+def share_bytes(pid: int) -> int:
     with suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

@@ -35,6 +35,7 @@ from runs.executor.processes.exits import (
 )
 from runs.executor.processes.forker import Forker
 from runs.executor.processes.memory import MemoryWatch
+from runs.executor.processes.meter import Meter
 from runs.executor.processes.pipes import ACQUIRE, BLOCKED, DELIVERED, GOES_ON, LEFT_BEHIND, RELEASE, Pipes
 from runs.executor.processes.protocol import (
     STACK_SIGNAL,
@@ -81,6 +82,7 @@ class ProcessPool:
         self._slots: Slots[Attempt | _ChildProcess] = Slots(processes, os.cpu_count() or 1)
         self._children: dict[int, _ChildProcess] = {}
         self._memory = MemoryWatch()
+        self._meter = Meter(outbox)
         self._last = 0
         self._concluding: set[asyncio.Task[None]] = set()
         self.grace_seconds = 30.0
@@ -186,6 +188,7 @@ class ProcessPool:
         match reply:
             case Began(pid=pid, at=at):
                 child.pid = pid
+                self._meter.add(pid, child.attempt)
                 if limit := memory_of(child.attempt):
                     self._memory.add(pid, limit, child.exceed)
                 if child.attempt.is_active:
@@ -227,6 +230,7 @@ class ProcessPool:
         """The process and all that it started have ended."""
         del self._children[child.number]
         self._memory.remove(child.pid)
+        self._meter.remove(child.pid)
         child.close()
         self._slots.leave(child)
         if child.has_slot:

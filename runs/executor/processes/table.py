@@ -11,13 +11,15 @@ from typing import NamedTuple
 
 _PROC = Path("/proc")
 _STAT_BYTES = 4096
-_STATE, _PARENT, _THREADS, _STARTED = 0, 1, 17, 19  # places behind the name, in /proc/<pid>/stat
+# Places behind the name, in /proc/<pid>/stat. The times: in user code and in the kernel, its own and of children that it waited for.
+_STATE, _PARENT, _TIMES, _THREADS, _STARTED, _RESIDENT = 0, 1, slice(11, 15), 17, 19, 21
 
 
 class ProcessEntry(NamedTuple):
     """started: in ticks since the boot; with the number it tells a process from a later one of the same number.
 
     is_zombie: all of its threads have ended. While one goes on that is not the first, the kernel calls it a zombie already.
+    ticks: of processor time, with the children that it has waited for; resident: pages of memory.
     """
 
     pid: int
@@ -25,6 +27,8 @@ class ProcessEntry(NamedTuple):
     name: str  # up to 15 characters
     started: int
     is_zombie: bool
+    ticks: int
+    resident: int
 
     @property
     def identity(self) -> tuple[int, int]:
@@ -46,6 +50,10 @@ class ProcessTable:
     def find(self, identity: tuple[int, int]) -> ProcessEntry | None:
         entry = self._entries.get(identity[0])
         return entry if entry is not None and entry.identity == identity else None
+
+    def tree(self, pid: int) -> list[ProcessEntry]:
+        """The process, if it is there, and its descendants."""
+        return [self._entries[pid], *self.descendants(pid)] if pid in self._entries else []
 
     def children(self, pid: int) -> list[ProcessEntry]:
         """Zombies too."""
@@ -76,6 +84,8 @@ def read_process(pid: int) -> ProcessEntry | None:
             before.partition("(")[2],
             int(fields[_STARTED]),
             fields[_STATE] in {"Z", "X"} and int(fields[_THREADS]) <= 1,
+            sum(map(int, fields[_TIMES])),
+            int(fields[_RESIDENT]),
         )
     return None
 

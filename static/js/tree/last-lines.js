@@ -1,5 +1,6 @@
-// The last lines: what each running action has printed last, behind its status. Frames bring those that changed; rows come without
-// them, so they are written after each frame. A cookie keeps whether this browser shows them.
+// The last lines: what each running action has printed last, behind its status, and before that what its processes use, where
+// that is measured. Frames bring those that changed; rows come without them, so they are written after each frame. A cookie keeps
+// whether this browser shows them. What the selected action uses stands in its panel, too.
 
 import { announce } from "../page/announcer.js";
 import { deleteCookie, setCookie } from "../page/persistence.js";
@@ -7,6 +8,7 @@ import { write } from "../time/live-clock.js";
 import { nameOf } from "./rows.js";
 
 const MOST = 5000; // that are kept
+const PLACES = ["small", "samp"]; // in a cell: of what is used, and of what was printed
 
 export class LastLines {
   /** @param {HTMLButtonElement} button @param {HTMLElement} grid @param {(message: object) => boolean} ask */
@@ -16,6 +18,8 @@ export class LastLines {
     this.ask = ask;
     /** @type {Map<string, string>} by name of the action */
     this.lines = new Map();
+    /** @type {Map<string, string>} in the same way */
+    this.uses = new Map();
     button.addEventListener("click", () => this.toggle());
   }
 
@@ -35,22 +39,40 @@ export class LastLines {
 
   /** A new connection brings them all. */
   forget() {
-    this.lines.clear();
+    this.lines = new Map();
+    this.uses = new Map();
   }
 
-  /** With a frame. @param {Record<string, string> | undefined} news */
-  take(news) {
-    if (this.lines.size > MOST) this.lines.clear();
-    for (const [name, line] of Object.entries(news ?? {})) this.lines.set(name, line);
+  /** With a frame. @param {import("../../../types/page.d.ts").RunFrame} frame */
+  take({ lines, uses }) {
+    keep(this.lines, lines);
+    keep(this.uses, uses);
     this.show();
   }
 
   /** Write them behind the status of what runs, where nothing more important follows it. */
   show() {
     for (const cell of this.grid.querySelectorAll('#rows > .row[data-phase="running"]:not(.group) > .status')) {
-      const line = (this.isOn && this.lines.get(nameOf(cell.parentElement))) || "";
-      const place = cell.querySelector("samp") ?? (line && cell.childElementCount === 1 && cell.appendChild(document.createElement("samp")));
-      if (place) write(place, line);
+      const name = nameOf(cell.parentElement);
+      const texts = [this.uses, this.lines].map((said) => (this.isOn && said.get(name)) || "");
+      if (cell.childElementCount === 1 && texts.some(Boolean)) cell.append(...PLACES.map((tag) => document.createElement(tag)));
+      PLACES.forEach((tag, at) => {
+        const place = cell.querySelector(`:scope > ${tag}`);
+        if (place) write(place, texts[at]);
+      });
+    }
+    for (const place of document.querySelectorAll("[data-uses]")) {
+      const text = this.uses.get(place.dataset.uses);
+      if (text) write(place, text);
     }
   }
+}
+
+/** @param {Map<string, string>} kept @param {Record<string, string>} [news] */
+function keep(kept, news = {}) {
+  for (const [name, text] of Object.entries(news)) {
+    kept.delete(name); // so that it is the newest
+    kept.set(name, text);
+  }
+  for (const name of [...kept.keys()].slice(0, Math.max(0, kept.size - MOST))) kept.delete(name);
 }

@@ -80,7 +80,7 @@ export class RunTree extends HTMLElement {
     this.seq = frame.seq;
     if (frame.log) document.querySelector("log-view")?.take(frame.log);
     this.rowWindow.drop(...frame.rows);
-    this.lastLines.take(frame.lines);
+    this.lastLines.take(frame);
     if (this.order !== this.hadRows) {
       this.movedAt = performance.now();
       this.rowWindow.forgetRequest();

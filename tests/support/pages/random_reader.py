@@ -10,14 +10,14 @@ from typing import Any
 
 from playwright.sync_api import BrowserContext, Page
 
-# What a page shows of a run, without what is the browser's own: focus, selection, places of bars, texts of the clock, last lines.
+# What a page shows of a run, without what is the browser's own: focus, selection, places of bars, texts of the clock.
 SHOWN = """() => {
   const clocked = "[data-since], [data-open], [data-ago], [data-for], [data-until], relative-time, copy-button";
   const own = /^(tabindex|style|aria-selected|data-ui-.*|data-htmx-.*)$/;
   const plain = (element) => {
     // In a document of its own, in which no element comes to life.
     const copy = document.implementation.createHTMLDocument("").importNode(element, true);
-    for (const line of copy.querySelectorAll(".status > samp")) line.remove();
+    for (const said of copy.querySelectorAll(".status > :is(small, samp):empty")) said.remove(); // last-lines.js
     for (const cut of copy.querySelectorAll(".status, .took, .label, .inputs, code")) cut.removeAttribute("title"); // truncated-text.js
     for (const one of [copy, ...copy.querySelectorAll("*")]) {
       const attributes = [...one.attributes].sort((a, b) => a.name.localeCompare(b.name));
@@ -29,8 +29,10 @@ SHOWN = """() => {
   };
   const tree = document.querySelector("run-tree");
   const { requested } = tree.rowWindow;
-  const hello = tree.hello(); // it forgets what was asked for, as before a new connection
+  const { lines, uses } = tree.lastLines;
+  const hello = tree.hello(); // it forgets what was asked for and told, as before a new connection
   tree.rowWindow.requested = requested;
+  Object.assign(tree.lastLines, { lines, uses });
   return {
     seq: tree.seq,
     search: location.search,

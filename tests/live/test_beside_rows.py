@@ -1,4 +1,4 @@
-"""What runs says in its row what it printed last: at most one frame a second has it, whatever is printed."""
+"""What runs says in its row what it printed last and what it uses: at most one frame a second has it, whatever is printed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 from django.utils import timezone
 
 from runs.domain.phases import Phase
+from runs.live.beside_rows import GAP_SECONDS
 from runs.live.feed import POLL_SECONDS
-from runs.live.last_lines import GAP_SECONDS
 from runs.live.run import RunFeed
-from runs.models import Run
-from runs.protocol.messages import Hello, Lines
+from runs.models import Action, Attempt, Run
+from runs.protocol.messages import Hello, Lines, Select
 from runs.queries.logs.last_lines import MAX_SHOWN, TAIL_BYTES, last_line, read_last_lines
 from tests.support import factories
 
@@ -30,7 +30,7 @@ def run() -> Run:
 @pytest.fixture
 def now(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     now = [100.0]
-    monkeypatch.setattr("runs.live.last_lines.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("runs.live.beside_rows.time.monotonic", lambda: now[0])
     return now
 
 
@@ -41,9 +41,21 @@ def make_feed(run: Run, *, lines: bool = True) -> RunFeed:
 
 
 def lines_of(feed: RunFeed) -> dict[str, str] | None:
+    return news_of(feed, "lines")
+
+
+def news_of(feed: RunFeed, field: str) -> dict[str, str] | None:
+    """Of the next frame, without names that have nothing to say."""
     feed.compose()
-    found: dict[str, str] | None = feed.extras.get("lines")
-    return found
+    found: dict[str, str] | None = feed.extras.get(field)
+    return found and {name: text for name, text in found.items() if text}
+
+
+def meter(action: Action, percent: int, mebibytes: int) -> None:
+    """A sample of its process, which came with its first one."""
+    factories.change(action, is_isolated=True, lease_epoch=1)
+    sample = {"cpu_percent": percent, "memory_bytes": mebibytes * 2**20}
+    Attempt.objects.update_or_create(action=action, lease_epoch=1, number=1, defaults=sample)
 
 
 def chunk(*lines: tuple[str, str]) -> bytes:
@@ -115,8 +127,24 @@ def test_an_action_that_begins_anew_has_no_line_of_its_last_attempt(run: Run, no
     factories.change(action, attempt=2)
 
     now[0] += GAP_SECONDS
+    feed.compose()
 
-    assert lines_of(feed) == {"a0-0": ""}
+    assert feed.extras["lines"] == {"a0-0": ""}
+
+
+def test_what_has_come_back_into_the_page_has_no_line_of_its_last_attempt(run: Run, now: list[float]):
+    action = run.actions.get(name="a0-0")
+    factories.make_log(action, "one")
+    feed = make_feed(run)
+    lines_of(feed)
+    factories.change(action, phase=Phase.QUEUED)
+    now[0] += GAP_SECONDS
+    feed.compose()
+    factories.change(action, phase=Phase.RUNNING, attempt=2)
+    now[0] += GAP_SECONDS
+    feed.compose()
+
+    assert feed.extras["lines"] == {"a0-0": ""}
 
 
 def test_no_row_holds_a_line_and_one_that_says_more_is_not_asked_for(run: Run):
@@ -127,7 +155,7 @@ def test_no_row_holds_a_line_and_one_that_says_more_is_not_asked_for(run: Run):
     feed = make_feed(run)
 
     assert "a line" not in (feed.compose() or "")
-    assert feed.extras["lines"] == {"a0-0": "a line"}
+    assert feed.extras["lines"] == {"a0": "", "a0-0": "a line"}
 
 
 def test_who_does_not_show_them_costs_nothing(run: Run, django_assert_num_queries):
@@ -140,3 +168,49 @@ def test_who_does_not_show_them_costs_nothing(run: Run, django_assert_num_querie
 
     feed.apply(Lines(on=True))
     assert lines_of(feed) == {"a0-0": "one"}
+
+
+def test_frames_bring_what_a_process_uses_where_it_is_measured(run: Run, now: list[float]):
+    action = run.actions.get(name="a0-0")
+    meter(action, 12, 340)
+    feed = make_feed(run)
+    assert news_of(feed, "uses") == {"a0-0": "12% · 340 MiB"}
+
+    now[0] += GAP_SECONDS
+    assert feed.compose() is None  # nothing is new
+    meter(action, 0, 340)
+    now[0] += GAP_SECONDS
+    assert news_of(feed, "uses") == {"a0-0": "0% · 340 MiB"}
+
+    factories.change(action, phase=Phase.SUCCEEDED, ended_at=timezone.now())
+    now[0] += GAP_SECONDS
+    feed.compose()
+    assert "uses" not in feed.extras
+
+
+def test_a_sample_of_an_attempt_before_is_none_of_this_one(run: Run, now: list[float]):
+    action = run.actions.get(name="a0-0")
+    meter(action, 12, 340)
+    factories.change(action, attempt=2, lease_epoch=2)
+    Attempt.objects.create(action=action, number=2, lease_epoch=2)
+    feed = make_feed(run)
+
+    assert news_of(feed, "uses") == {}
+
+
+def test_the_panel_has_what_its_action_uses_though_the_rows_do_not_show_it(run: Run, now: list[float]):
+    for name in ("a0-0", "a0-1"):
+        meter(run.actions.get(name=name), 12, 340)
+    feed = make_feed(run, lines=False)
+    assert news_of(feed, "uses") is None
+
+    feed.apply(Select(name="a0-1"))
+    assert news_of(feed, "uses") == {"a0-1": "12% · 340 MiB"}
+
+
+def test_a_run_without_processes_is_asked_for_no_samples(run: Run, django_assert_num_queries):
+    feed = make_feed(run)
+    feed.compose()
+    feed._beside._due_at = 0.0
+    with django_assert_num_queries(2):  # what changed, and the last lines
+        feed.compose()
