@@ -209,6 +209,10 @@ class Action(models.Model):
                 name="action_failures",
                 condition=Q(phase__in=[Phase.FAILED, Phase.TIMED_OUT]),
             ),
+            # Which groups there are, and of each the members in order (runs/queries/tree/groups.py).
+            models.Index(
+                fields=["run", "parent", "group", "id"], name="action_groups", condition=~Q(group="")
+            ),
             # What waits for somebody, in all runs (runs/queries/conditions/waiting.py).
             models.Index(
                 fields=["created_at", "id", "run"], name="action_paused", condition=Q(phase=Phase.PAUSED)

@@ -65,7 +65,7 @@ def read_first_paint(head: RunHead, *, fewest: int = FEWEST) -> RunPage | None:
             None if cause is None else _apart(read[cause], read),
             None if asks is None else read[asks],
         )
-        groups = _read_groups([place.id for place in places if place.id < 0], walk.groups, read)
+        groups = _read_groups(head.id, [place.id for place in places if place.id < 0], walk.groups, read)
     # From the top on, a row's parent is above it.
     rows = {one: told_apart(read[one], read) for one in actions} | groups
     shown = {rows[place.id].name: render.render(rows[place.id], place, head.created_at) for place in places}
@@ -79,13 +79,17 @@ def read_first_paint(head: RunHead, *, fewest: int = FEWEST) -> RunPage | None:
 
 
 def _read_groups(
-    nodes: list[int], keys: Mapping[int, Key], read: Mapping[int, ActionRow]
+    run_id: int, nodes: list[int], keys: Mapping[int, Key], read: Mapping[int, ActionRow]
 ) -> dict[int, GroupRow]:
     """The rows of these groups. One statement for all, and one for each."""
-    times = list_group_times([keys[node] for node in nodes])
+    times = list_group_times(run_id, [keys[node] for node in nodes])
     return {
         node: group_row(
-            node, keys[node][1], read[keys[node][0]].name, count_statuses(*keys[node]), times[keys[node]]
+            node,
+            keys[node][1],
+            read[keys[node][0]].name,
+            count_statuses(run_id, *keys[node]),
+            times[keys[node]],
         )
         for node in nodes
     }
@@ -143,7 +147,7 @@ class _Walk:
         """The first nodes below this one, and how many there are."""
         if node.id < 0:
             return list_children(self._run_id, *self.groups[node.id], most=self._most), node.below
-        groups = list_groups(node.id) if self._has_groups else {}
+        groups = list_groups(self._run_id, node.id) if self._has_groups else {}
         grouped = sum(number for _, number in groups.values())
         self._members |= {-first: number for first, number in groups.values()}
         self.groups |= {-first: (node.id, name) for name, (first, _) in groups.items()}

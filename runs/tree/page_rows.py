@@ -68,7 +68,7 @@ class PageRows:
             for node in nodes
             if self._times.get(node, (None,))[0] != self._groups.seqs[node]
         }
-        found = list_group_times(stale.values())
+        found = list_group_times(self._head.id, stale.values())
         for node, key in stale.items():
             self._times[node] = self._groups.seqs[node], found.get(key, Times(None, None))
         return {

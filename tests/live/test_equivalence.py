@@ -18,8 +18,11 @@ from runs.live.run import SPACE, RunFeed
 from runs.models import Action, Attempt, Run
 from runs.protocol.constants import WINDOW_ROWS
 from runs.protocol.messages import Filter, Focus, Hello, Levels, Scroll, Toggle
+from runs.queries.attempts import read_uses
+from runs.queries.logs.last_lines import read_last_lines
 from runs.queries.runs import get_run_by_id
 from runs.tree import render
+from runs.tree.page import RunPage
 from runs.tree.snapshot import Snapshot
 from tests.support import factories
 
@@ -38,6 +41,7 @@ class Browser:
     def __init__(self) -> None:
         self.rows: list[str] = []  # with the spacers at both ends
         self.parts: dict[str, str] = {}
+        self.said: dict[str, dict[str, str]] = {"lines": {}, "uses": {}}
         self.slid = 0
 
     def show(self, content: str, kept: tuple[int, int] = (0, 1000)) -> None:
@@ -79,14 +83,14 @@ class Reader:
         self.random = random.Random(seed)
         self.feed = RunFeed(run.pk, lambda _: None)  # type: ignore[arg-type, return-value]
         self.browser = Browser()
-        self.feed.apply(Hello(since=-1, first=0, count=100))
+        self.feed.apply(Hello(since=-1, first=0, count=100, lines=True))
 
     def names(self) -> list[str]:
         return list(Action.objects.filter(run=self.run).values_list("name", flat=True))
 
     def step(self) -> None:
         moves: list[Callable[[], None]] = [
-            self.change, self.change, self.change, self.retry, self.grow, self.scroll, self.scroll, self.scroll,
+            self.change, self.change, self.change, self.retry, self.grow, self.say, self.say, self.scroll, self.scroll, self.scroll,
             self.toggle, self.open_levels, self.filter, self.focus,
         ]  # fmt: skip
         self.random.choice(moves)()
@@ -108,6 +112,22 @@ class Reader:
             action=action, number=lease, lease_epoch=lease, outcome=outcome, started_at=now, ended_at=now
         )
         factories.change(action, lease_epoch=lease, phase=Phase.QUEUED, queued_at=now)
+
+    def say(self) -> None:
+        """It prints something, and is measured."""
+        if not (live := list(self.run.actions.filter(ended_at=None))):
+            return
+        action, number = self.random.choice(live), self.random.randrange(1000)
+        factories.make_log(action, f"line {number}", attempt=action.attempt)
+        sample = {"cpu_percent": number % 100, "memory_bytes": number * 2**20}
+        Attempt.objects.update_or_create(
+            action=action,
+            lease_epoch=action.lease_epoch,
+            defaults=sample,
+            create_defaults={"number": 1, **sample},
+        )
+        if not action.is_isolated:
+            factories.change(action, is_isolated=True)
 
     def grow(self) -> None:
         parent = self.run.actions.get(name=self.random.choice(self.names()))
@@ -149,14 +169,29 @@ class Reader:
     def take_frame(self) -> None:
         content = self.feed.compose()
         self.feed.after_compose()
+        for field, said in self.browser.said.items():
+            said.update(self.feed.extras.get(field, {}))
         if content:
             start, stop = self.feed.extras["rows"]
             self.browser.show(content, (start, stop))
+
+    def check_said(self, now: RunPage) -> None:
+        """The rows of this page that run say what is stored."""
+        lines = read_last_lines([one.id for one in now.running])
+        metered = [one.name for one in now.running if one.is_metered]
+        uses, said = read_uses(self.run.pk, metered), self.browser.said
+        assert {one.name: said["lines"][one.name] for one in now.running} == {
+            one.name: lines.get(one.id, "") for one in now.running
+        }
+        assert {name: said["uses"][name] for name in metered} == {
+            name: uses.get(name, "") for name in metered
+        }
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_all_frames_together_make_the_page_as_it_is_now(seed: int, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("runs.tree.sorting.SETTLE_SECONDS", 0.0)  # test_sorting.py has how an order settles
+    monkeypatch.setattr("runs.live.beside_rows.GAP_SECONDS", 0.0)
     reader = Reader(factories.make_run("18x18"), seed)
 
     for _ in range(STEPS):
@@ -171,6 +206,7 @@ def test_all_frames_together_make_the_page_as_it_is_now(seed: int, monkeypatch: 
                 state.first, state.count, state.filter, focus=state.focus
             )
             assert reader.browser.tree == render.window_html(now.window)
+            reader.check_said(now)
             above = Browser()
             html = render_to_string("runs/tree/_frame_header.html", {"page": now, "summary": now.summary})
             above.show(SPACE.sub(r"\1", html))

@@ -328,6 +328,22 @@ def test_an_attempt_says_what_it_has_used_where_that_was_measured():
     assert "Used" not in panel("a0", "attempts")
 
 
+def test_what_runs_in_a_process_of_its_own_says_what_it_uses_now():
+    root = factories.make_run().actions.get()
+    attempt = Attempt.objects.create(action=root, number=1, lease_epoch=1)
+    assert "data-uses" not in panel("a0", "overview")  # nothing is measured on a shared loop
+
+    factories.change(root, is_isolated=True)
+    assert "not measured yet" in panel("a0", "overview")
+
+    Attempt.objects.update(cpu_percent=12, memory_bytes=340 * 2**20)
+    assert ">12% · 340 MiB</dd>" in panel("a0", "overview")
+
+    Attempt.objects.filter(pk=attempt.pk).update(ended_at=timezone.now())
+    factories.change(root, phase=Phase.SUCCEEDED, ended_at=timezone.now())
+    assert "data-uses" not in panel("a0", "overview")
+
+
 def test_the_log_of_one_attempt_is_that_of_no_other():
     root = factories.make_run().actions.get()
     factories.make_log(root, "of the first")

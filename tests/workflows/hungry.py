@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import flyte
 
@@ -39,4 +41,12 @@ def takes_and_computes(megabytes: int) -> int:
     until = time.process_time() + 0.5
     while time.process_time() < until:
         pass
+    return len(block)
+
+
+@unlimited.task
+def holds(megabytes: int) -> int:
+    block = take(megabytes)
+    while not Path(os.environ["GATE"]).exists():
+        time.sleep(0.05)
     return len(block)

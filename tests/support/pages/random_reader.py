@@ -8,7 +8,7 @@ from collections.abc import Callable
 from difflib import unified_diff
 from typing import Any
 
-from playwright.sync_api import BrowserContext, Page
+from playwright.sync_api import BrowserContext, Page, TimeoutError, WebSocket  # noqa: A004
 
 # What a page shows of a run, without what is the browser's own: focus, selection, places of bars, texts of the clock.
 SHOWN = """() => {
@@ -198,14 +198,36 @@ class Reader:
 def load_fresh(context: BrowserContext, url: str, shown: Shown) -> Shown:
     """What a page shows that is loaded now, with the shape and the window of the other one."""
     page = context.new_page()
+    story = _story_of(page)
     hello = {**shown["hello"], "since": -1}
     page.add_init_script(ASK_FOR % json.dumps(hello))
     page.goto(url + shown["search"])
-    page.wait_for_function(HAS_FRAME)
+    try:
+        page.wait_for_function(HAS_FRAME)
+    except TimeoutError as error:
+        asked = f"a fresh page got no frame; it asked for {hello}"
+        raise AssertionError("\n".join([asked, *story])) from error
     page.evaluate(NEXT_FRAME)
     fresh: Shown = page.evaluate(SHOWN)
     page.close()
     return fresh
+
+
+def _story_of(page: Page) -> list[str]:
+    """What goes wrong in a page, and what its socket does, as it happens."""
+    story: list[str] = []
+
+    def follow(socket: WebSocket) -> None:
+        story.append("the socket is made")
+        socket.on("framesent", lambda text: story.append(f"it says {text}"))
+        socket.on("framereceived", lambda text: story.append(f"it hears {str(text)[:80]}"))
+        socket.on("close", lambda _: story.append("the socket is closed"))
+
+    page.on("websocket", follow)
+    page.on("pageerror", lambda error: story.append(f"error: {error}"))
+    page.on("console", lambda message: story.append(f"console: {message.text}"))
+    page.on("requestfailed", lambda request: story.append(f"failed: {request.url} {request.failure}"))
+    return story
 
 
 def difference(shown: Shown, fresh: Shown) -> str:
