@@ -46,6 +46,11 @@ class ActionRef:
         return f"{self.run}/{self.name}"
 
 
+def label_of(short_name: str, task_name: str, name: str) -> str:
+    """What people read of an action: what its task is called for short, its function, or at last the action's own name."""
+    return short_name or task_name.rpartition(".")[2] or name
+
+
 def generate_run_name() -> str:
     """A name for a run that the client did not name: r and 19 of [a-z0-9]."""
     return "r" + "".join(secrets.choice(_ALPHABET) for _ in range(19))

@@ -13,7 +13,7 @@ from runs.domain.errors import NotFound
 from runs.domain.inputs.digests import show_digest
 from runs.domain.inputs.siblings import read_groups
 from runs.domain.limits import DEADLINE, MAX_RUNTIME, QUEUED_TIMEOUT
-from runs.domain.names import RunRef
+from runs.domain.names import RunRef, label_of
 from runs.domain.phases import HELD, TERMINAL, UNHELD, Cause, Kind, Phase
 from runs.domain.status import LIMITS, display_status, status_label
 from runs.domain.timeline import between_ms, format_duration
@@ -160,7 +160,7 @@ def get_panel(run_id: int, name: str) -> Panel:
     return Panel(
         id=action.id,
         name=action.name,
-        label=action.short_name or action.task_name.rpartition(".")[2] or action.name,
+        label=label_of(action.short_name, action.task_name, action.name),
         task_name=action.task_name,
         kind=Kind(action.kind).name.lower(),
         group=action.group,

@@ -16,7 +16,7 @@ from runs.domain.addresses.pages import action_path
 from runs.domain.conditions import Question, read_question, say_answer
 from runs.domain.inputs.digests import show_digest
 from runs.domain.inputs.siblings import tell_apart
-from runs.domain.names import ActionRef, RunRef
+from runs.domain.names import ActionRef, RunRef, label_of
 from runs.domain.phases import HELD, TERMINAL, Escalation, Kind, Phase
 from runs.domain.status import LIMITS, display_status, status_label
 from runs.domain.timeline import AttemptSpan
@@ -312,7 +312,6 @@ def to_row(*values: Any) -> ActionRow:
         escalates_at, not_before, deadline_at, cache_status, source, detail, changed_seq, leases, queued_at, pool_id,
         run_id, is_isolated, *blocked, goes_on, run, digest, child_inputs, value,
     ) = values  # fmt: skip
-    scope, _, function = task_name.rpartition(".")
     is_condition = kind == Kind.CONDITION and bool(detail)
     return ActionRow(
         id=id_,
@@ -320,8 +319,8 @@ def to_row(*values: Any) -> ActionRow:
         parent_id=parent_id,
         kind=Kind(kind),
         phase=Phase(phase),
-        label=short_name or function or name,
-        scope=scope,
+        label=label_of(short_name, task_name, name),
+        scope=task_name.rpartition(".")[0],
         group=group,
         attempt=attempt,
         max_attempts=max_attempts,

@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 from runs.domain.inputs.siblings import tell_apart
+from runs.domain.names import label_of
 from runs.domain.phases import Kind, Phase
 from runs.models import Action, Attempt
 from runs.queries import reports
@@ -50,7 +51,7 @@ def _evidence(action: Action, parent: Action, folders: list[str]) -> Evidence:
     apart = tell_apart(parent.child_inputs, action.task_name, action.input_digest)
     return Evidence(
         name=action.name,
-        label=action.short_name or action.task_name.rpartition(".")[2] or action.name,
+        label=label_of(action.short_name, action.task_name, action.name),
         which="" if is_parent else apart,
         has_outputs=not is_parent and bool(action.output_uri),
         has_report=reports.find_in([action.output_uri, *folders]) is not None,

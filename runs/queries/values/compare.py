@@ -5,15 +5,15 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import timedelta
+from typing import Any
 
-from django.db.models import Avg, Count, DurationField, ExpressionWrapper, F
+from django.db.models import Avg, Count, F, FloatField, Func
 
 from runs.domain.addresses.pages import action_path, run_path
 from runs.domain.bundles import read_bundle
 from runs.domain.errors import Invalid, NotFound
 from runs.domain.inputs.digests import show_digest
-from runs.domain.names import ROOT, ActionRef, RunRef
+from runs.domain.names import ROOT, ActionRef, RunRef, label_of
 from runs.domain.phases import LABELS, TERMINAL, Kind, Phase
 from runs.domain.roles import Role, Subject, has_role
 from runs.domain.specs import read_task_spec
@@ -46,7 +46,7 @@ MAX_STORED = 40  # files and folders of a side
 MAX_ENTRIES = 200
 MAX_TASKS = 100
 MAX_SUGGESTED = 10
-MAX_TIMED = 20_000  # calls of which averages are computed
+_DAY_MS = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +74,7 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """The calls of a task on one side. phases: how many ended how; average: of those that have ended, "" of too many."""
+    """The calls of a task on one side. phases: how many ended how; average: of those that have ended."""
 
     phases: str
     average: str
@@ -147,7 +147,7 @@ def get_side(ref: ActionRef, subject: Subject) -> Side:
     phase, began, ended = Phase(found.phase), found.started_at, found.ended_at
     return Side(
         ref=ref,
-        label=found.short_name or found.task_name.rpartition(".")[2] or found.name,
+        label=label_of(found.short_name, found.task_name, found.name),
         task=found.task_name,
         status=phase.slug,
         status_label=LABELS[phase],
@@ -158,7 +158,7 @@ def get_side(ref: ActionRef, subject: Subject) -> Side:
 
 
 def compare(a: Side, b: Side, subject: Subject) -> Comparison:
-    """Ten statements at most, of which four go over all actions of two whole runs."""
+    """Eight statements at most, of which two go over all actions of two whole runs."""
     return Comparison(
         a,
         b,
@@ -274,39 +274,48 @@ def _environment(action: Action) -> dict[str, Leaf]:
 
 
 def _tasks(a: Action, b: Action) -> tuple[TaskPair, ...]:
-    """Of two whole runs all their actions by task, else what each action has called. Four statements."""
-    one, other = _tallies(a), _tallies(b)
+    """Of two whole runs all their actions by task, else what each action has called. Two statements."""
+    one, other = tally_calls(a), tally_calls(b)
     return tuple(
         TaskPair(task, one.get(task), other.get(task)) for task in list({**one, **other})[:MAX_TASKS]
     )
 
 
-def _tallies(action: Action) -> dict[str, Tally]:
-    """Two statements. Of more than MAX_TIMED calls there are no times: the database would compute for seconds."""
+def tally_calls(action: Action) -> dict[str, Tally]:
+    """One statement."""
     which = {"run_id": action.run_id} if action.parent_id is None else {"parent_id": action.pk}
     calls = Action.objects.filter(**which, kind=Kind.TASK).order_by("task_name", "phase")
-    counted = list(calls.values_list("task_name", "phase").annotate(number=Count("pk")))
-    averages: dict[tuple[str, int], timedelta | None] = {}
-    if sum(number for *_, number in counted) <= MAX_TIMED:
-        took = ExpressionWrapper(F("ended_at") - F("started_at"), output_field=DurationField())
-        timed = calls.values_list("task_name", "phase").annotate(average=Avg(took))
-        averages = {(task, phase): average for task, phase, average in timed}
-    found: dict[str, list[tuple[Phase, int, timedelta | None]]] = {}
-    for task, phase, number in counted:
-        found.setdefault(task, []).append((Phase(phase), number, averages.get((task, phase))))
+    took = Avg(_Days(F("ended_at")) - _Days(F("started_at")))
+    found: dict[str, list[tuple[Phase, int, float | None]]] = {}
+    for task, phase, number, days in calls.values_list("task_name", "phase").annotate(
+        number=Count("pk"), days=took
+    ):
+        found.setdefault(task, []).append((Phase(phase), number, None if days is None else float(days)))
     return {task: Tally(", ".join(_phases(each)), _average(each)) for task, each in found.items()}
 
 
-def _phases(rows: list[tuple[Phase, int, timedelta | None]]) -> Iterator[str]:
+class _Days(Func):
+    """A moment as a number of days. Unlike the difference of two moments, SQLite computes it without Django's Python."""
+
+    function = "JULIANDAY"
+    output_field = FloatField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        return self.as_sql(
+            compiler, connection, template="EXTRACT(EPOCH FROM %(expressions)s) / 86400.0", **context
+        )
+
+
+def _phases(rows: list[tuple[Phase, int, float | None]]) -> Iterator[str]:
     return (f"{count:,} {LABELS[phase].lower()}" for phase, count, _ in rows)
 
 
-def _average(rows: list[tuple[Phase, int, timedelta | None]]) -> str:
-    ended = [(count, average) for phase, count, average in rows if phase in TERMINAL and average is not None]
+def _average(rows: list[tuple[Phase, int, float | None]]) -> str:
+    """rows: with the average of each phase in days."""
+    ended = [(count, days) for phase, count, days in rows if phase in TERMINAL and days is not None]
     if not (total := sum(count for count, _ in ended)):
         return ""
-    seconds = sum(count * average.total_seconds() for count, average in ended) / total
-    return format_duration(round(seconds * 1000))
+    return format_duration(round(sum(count * days for count, days in ended) / total * _DAY_MS))
 
 
 # --- with what --------------------------------------------------------------------------------------------------
@@ -355,7 +364,7 @@ def _siblings(side: Side) -> Iterator[Suggestion]:
 def _suggestion(side: Side, action: Action, words: str) -> Suggestion:
     ref = ActionRef(RunRef(side.ref.run.project, side.ref.run.domain, action.run.name), action.name)
     name = action.run.name if action.name == ROOT else action.name
-    label = action.short_name or action.task_name.rpartition(".")[2] or name
+    label = label_of(action.short_name, action.task_name, name)
     return Suggestion(
         ref, words, f"{label} {name}", show_digest(action.input_digest), Phase(action.phase).slug
     )

@@ -11,7 +11,7 @@ from functools import lru_cache
 from flyteidl2.task import task_definition_pb2
 
 from runs.domain.inputs.siblings import tell_apart
-from runs.domain.names import ROOT
+from runs.domain.names import ROOT, label_of
 from runs.domain.phases import LABELS, Phase
 from runs.models import Action, Attempt, TaskSpec
 from runs.queries import reports
@@ -99,7 +99,7 @@ def _line(action: Action, folders: list[str]) -> ReportLine:
     return ReportLine(
         id=action.pk,
         name=action.name,
-        label=action.short_name or action.task_name.rpartition(".")[2] or action.name,
+        label=label_of(action.short_name, action.task_name, action.name),
         which="" if action.name == ROOT else tell_apart(told, action.task_name, action.input_digest),
         status=phase.slug,
         status_label=LABELS[phase],
