@@ -9,12 +9,11 @@ from flyteidl2.core import types_pb2
 from flyteidl2.task import task_definition_pb2
 
 from runs.demo.scripts import Script
+from runs.domain.bundles import OF_DEMONSTRATIONS
 from runs.domain.inputs.digests import attach
 from runs.domain.names import RunRef
 
 ENVIRONMENT = "demo"
-# No executor can load it, so one that is started for this pool by mistake says at once what is wrong.
-BUNDLE = "file:///a-demonstration-has-no-code.tgz"
 
 
 @lru_cache(maxsize=64)
@@ -27,7 +26,7 @@ def task_message(name: str, *, retries: int = 0, is_cached: bool = False) -> tas
     template.metadata.retries.retries = retries
     template.metadata.discoverable = is_cached
     template.metadata.generates_deck.value = name == "main"
-    template.container.args.extend(["a0", "--tgz", BUNDLE])
+    template.container.args.extend(["a0", "--tgz", OF_DEMONSTRATIONS])
     return message
 
 

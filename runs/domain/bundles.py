@@ -18,6 +18,9 @@ MAX_PACKED = 50_000_000  # bytes of the archive
 MAX_UNPACKED = 200_000_000
 MAX_FILES = 2000
 MAX_SHOWN = 500_000  # bytes of a file
+# Of the tasks of demonstrations, which have no code: no executor can load it, so one that should says at once what is wrong.
+OF_DEMONSTRATIONS = "file:///a-demonstration-has-no-code.tgz"
+NO_CODE = "it is of a demonstration, which has no code"
 _DAMAGED = (tarfile.TarError, EOFError, OSError)
 
 

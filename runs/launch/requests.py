@@ -17,6 +17,7 @@ from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from runs.domain import cache_keys, specs
+from runs.domain.bundles import NO_CODE, OF_DEMONSTRATIONS
 from runs.domain.declared import services
 from runs.domain.errors import Invalid, NotFound
 from runs.domain.images import INPUTS, MAX_IMAGE_NAME, build_task, is_build, is_build_task, plain_name
@@ -143,6 +144,8 @@ def _check_bundle(task: TaskFacts) -> None:
     """
     if not task.bundle_uri:
         return
+    if task.bundle_uri == OF_DEMONSTRATIONS:
+        raise Invalid(f"task {task.name!r} cannot run: {NO_CODE}")
     storage.check_inside(f"the code bundle of task {task.name!r}", task.bundle_uri)
     if not storage.exists(task.bundle_uri):
         raise Invalid(

@@ -12,6 +12,7 @@ from flyteidl2.core import literals_pb2
 from flyteidl2.task import common_pb2, run_pb2, task_definition_pb2
 from flyteidl2.workflow import run_service_pb2
 
+from runs.domain.bundles import NO_CODE, OF_DEMONSTRATIONS
 from runs.domain.errors import Invalid
 from runs.domain.names import RunRef, check_run_name
 from runs.domain.specs import TaskFacts, read_task_spec
@@ -68,6 +69,8 @@ def why_not(task: TaskFacts) -> str:
     """Why no run of this task can be started; "" for one that can."""
     if task.refusal or not task.bundle_uri:
         return task.refusal
+    if task.bundle_uri == OF_DEMONSTRATIONS:
+        return NO_CODE
     try:
         storage.check_inside(f"the code bundle of task {task.name!r}", task.bundle_uri)
     except Invalid as error:

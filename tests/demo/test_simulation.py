@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from dataclasses import replace
 from datetime import timedelta
@@ -16,15 +17,20 @@ from runs.demo.earlier_run import split_earlier_run
 from runs.demo.scripts import write_scripts
 from runs.demo.simulation import make_finished_run
 from runs.doctor import checks
-from runs.domain.names import ROOT
+from runs.domain.errors import Invalid, NotFound
+from runs.domain.names import ROOT, ActionRef
 from runs.domain.phases import TERMINAL, Kind, Phase
+from runs.domain.tasks.interface import read_interface
 from runs.domain.values.trees import INPUTS, OUTPUTS, read_parts
 from runs.engine import escalation
 from runs.engine.cache import Status
 from runs.engine.registry import seed as seed_projects
+from runs.launch.rerun import Changes, read_source, rerun
+from runs.launch.start import read_launch
 from runs.management.commands.doctor import limits
 from runs.models import Action, Executor, LogChunk, Run
 from runs.queries import panels
+from runs.queries.tasks.code import read_code
 from runs.store import storage
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -218,3 +224,18 @@ def test_a_failure_says_where_it_happened_in_its_message_and_on_stderr():
     assert again is not None
     log = "".join(bytes(chunk.lines).decode() for chunk in LogChunk.objects.filter(action=again))
     assert "attempt 2, going on from step 48" in log
+
+
+@pytest.mark.usefixtures("_projects")
+def test_its_tasks_say_that_a_demonstration_has_no_code():
+    ref = make_finished_run(
+        write_scripts((3, 4)), actor="demo", ends_at=timezone.now(), progress=lambda events: None
+    )
+
+    launch = read_launch(ref.project, ref.domain, "demo.main")
+    assert launch.problem == "it is of a demonstration, which has no code"
+    assert not read_interface(launch.task.SerializeToString()).has_code
+    with pytest.raises(Invalid, match="a demonstration, which has no code"):
+        asyncio.run(rerun(read_source(ActionRef(ref)), Changes(), created_by="ann"))
+    with pytest.raises(NotFound, match="a demonstration, which has no code"):
+        read_code(Run.objects.get(name=ref.name).pk, ROOT)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from flyteidl2.task import task_definition_pb2
 
+from runs.domain.bundles import OF_DEMONSTRATIONS
 from runs.domain.declared.containers import Container, container_of
 from runs.domain.specs import TaskFacts, read_task_message
 
@@ -70,7 +71,7 @@ def read_details(spec: bytes, run_envs: Mapping[str, str]) -> TaskDetails:
         version=facts.version,
         type=facts.task_type,
         image=facts.image,
-        bundle=facts.bundle_uri.rpartition("/")[2],
+        bundle="" if facts.bundle_uri == OF_DEMONSTRATIONS else facts.bundle_uri.rpartition("/")[2],
         is_pickled=facts.is_pickled,
         cache_version=facts.discovery_version,
         is_cached=facts.discoverable,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from flyteidl2.core import interface_pb2, literals_pb2
 from flyteidl2.task import task_definition_pb2
 
+from runs.domain.bundles import OF_DEMONSTRATIONS
 from runs.domain.declared.containers import container_of
 from runs.domain.errors import Invalid
 from runs.domain.forms.literals import Chosen, plain_of
@@ -62,7 +63,7 @@ def read_interface(data: bytes) -> Interface:
         source=source,
         source_href=source if _WEB.match(source) else "",
         image=container_of(template).image,
-        has_code=bool(facts.bundle_uri) and not facts.is_pickled,
+        has_code=facts.bundle_uri not in {"", OF_DEMONSTRATIONS} and not facts.is_pickled,
         problem=facts.refusal,
     )
 

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runs.domain.bundles import MAX_PACKED, CodeFile, Entry, find_file, find_line, read_bundle, read_entry
+from runs.domain.bundles import (
+    MAX_PACKED,
+    NO_CODE,
+    OF_DEMONSTRATIONS,
+    CodeFile,
+    Entry,
+    find_file,
+    find_line,
+    read_bundle,
+    read_entry,
+)
 from runs.domain.errors import Invalid, NotFound
 from runs.domain.specs import TaskFacts, read_task_spec
 from runs.models import Action
@@ -70,6 +80,8 @@ def _get_facts(run_id: int, action: str) -> TaskFacts:
 
 
 def _read_archive(facts: TaskFacts, what: str) -> bytes:
+    if facts.bundle_uri == OF_DEMONSTRATIONS:
+        raise NotFound(f"{what} has no code to show: {NO_CODE}")
     size = storage.find_size(facts.bundle_uri)
     if size is not None and size > MAX_PACKED:
         raise Invalid(f"the code bundle has {size:,} bytes; up to {MAX_PACKED:,} are shown")
