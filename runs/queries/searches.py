@@ -7,10 +7,12 @@ from itertools import islice
 
 from django.db.models import Q, QuerySet
 
-from runs.domain.inputs.conditions import InputSearch, read_search
-from runs.domain.inputs.digests import decode
+from runs.domain.inputs.conditions import GROUP, TASK, InputSearch, read_search
+from runs.domain.inputs.digests import read_digest
 from runs.domain.phases import Phase
 from runs.models import Action
+
+_OWN = {TASK: "task_name", GROUP: "group"}  # columns, by the words of a filter
 
 
 def find_ids(run_id: int, names: Collection[str]) -> dict[str, int]:
@@ -23,10 +25,10 @@ def find_ids(run_id: int, names: Collection[str]) -> dict[str, int]:
 
 
 def search(run_id: int, text: str, *, after: int = 0) -> list[int]:
-    """The ids of the actions with this text in a name: of function, environment, action or group; or with inputs as it says.
+    """The ids of the actions with this text in a name: of function, environment, action or group; or with task, group and inputs as it says.
 
     after: only those with a higher id.
-    One statement, one more when it says something of inputs.
+    One statement, one more when it compares something.
     """
     actions = Action.objects.filter(run_id=run_id, pk__gt=after)
     found = set(actions.filter(_named(text)).values_list("pk", flat=True))
@@ -42,13 +44,21 @@ def _named(text: str) -> Q:
 
 
 def _with_inputs(actions: QuerySet[Action], wanted: InputSearch) -> list[int]:
-    """One statement: the database finds the digests that have these inputs, and they are compared here."""
+    """One statement: the database finds those that have such inputs, and they are compared here."""
     if wanted.words:
         actions = actions.filter(_named(wanted.words))
     for one in wanted.conditions:
-        actions = actions.filter(input_digest__contains=f'"{one.name}":')
-    digests = actions.values_list("pk", "input_digest")
-    return [pk for pk, digest in digests.iterator(chunk_size=5000) if wanted.matches(decode(digest))]
+        has_input = Q(input_digest__contains=f'"{one.name}":')
+        if (column := _OWN.get(one.name)) is None:
+            actions = actions.filter(has_input)
+        elif one.test == "=":
+            actions = actions.filter(Q(**{column: one.value}) | has_input)
+    rows = actions.values_list("pk", "input_digest", *_OWN.values())
+    return [
+        pk
+        for pk, digest, *own in rows.iterator(chunk_size=5000)
+        if wanted.matches(read_digest(digest), dict(zip(_OWN, own, strict=True)))
+    ]
 
 
 def list_failed_by_end(run_id: int) -> list[int]:

@@ -9,6 +9,7 @@ from django import template
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
+from runs.domain.inputs import conditions
 from runs.domain.timeline import to_ms
 from runs.protocol.constants import FOR_SCRIPTS, RECONNECT_CODES
 from runs.tree.log_lines import lines_html, run_lines_html
@@ -17,6 +18,12 @@ register = template.Library()
 register.filter("ms", to_ms)
 register.filter("lines_html", lines_html)
 register.simple_tag(run_lines_html)
+
+
+@register.filter
+def exactly(value: str, name: str) -> str:
+    """What the filter of a run's page takes for `name`, `task` or `group`, being just this."""
+    return conditions.exactly(name, value)
 
 
 @register.filter

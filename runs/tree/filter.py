@@ -9,7 +9,7 @@ from itertools import islice
 from runs.domain.status import STATUS_LABELS
 
 MAX_TOGGLED = 5000
-MAX_TEXT = 100
+MAX_TEXT = 300  # the longest name of a task fits in
 INPUT = "input:"
 # The orders that every run has, as a URL has them; "" is that in which actions were asked for.
 SORTS = {
@@ -66,7 +66,7 @@ class RowFilter:
 
     depth: how many levels are open, 0 is all of them; toggled: names of the branches that are open or closed
     contrary to their level.
-    text: in the names of function, environment, action or group; statuses: slugs (runs/domain/status.py). Empty ones match everything.
+    text: in the names of function, environment, action or group, or a comparison (domain/inputs/conditions.py); statuses: slugs (runs/domain/status.py). Empty ones match everything.
     started: what is queued or waits for resources does not match. sort: the order of siblings, which hides nothing.
     """
 

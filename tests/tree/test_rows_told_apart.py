@@ -113,6 +113,24 @@ def test_the_filter_finds_by_inputs(run: Run, text: str, names: set[str]):
     assert {ids[one] for one in search(run.pk, text)} == names
 
 
+def test_the_filter_finds_just_one_task(run: Run):
+    root = run.actions.get(name="a0")
+    for name, task, group in (("x", "env.trial", "one"), ("y", "env.trial_all", "one two")):
+        factories.make_action(run, name, parent=root, task_name=task, short_name="trial", group=group)
+    ids = dict(run.actions.values_list("pk", "name"))
+
+    def found(text: str) -> set[str]:
+        return {ids[one] for one in search(run.pk, text)}
+
+    assert found("env.trial") == {"t0", "t1", "t2", "x", "y"}
+    assert found("task=env.trial") == {"t0", "t1", "t2", "x"}
+    assert found("group=one") == {"x"}
+    assert found("task=env.trial group=two") == set()
+    assert found("task!=env.trial group=one") == set()
+    assert found('task!=env.trial group="one two"') == {"y"}
+    assert found("trial task!=env.trial_all number=1") == {"t1"}
+
+
 def test_a_name_that_looks_like_a_comparison_is_still_found(run: Run):
     factories.add(run, "g", parent=run.actions.get(name="a0"), short_name="other", group="number=1")
 

@@ -25,8 +25,10 @@ def run() -> Run:
     """Its root and two children have printed in turns; one of another run has, too."""
     run = factories.make_run("2")
     root, first, second = (run.actions.get(name=name) for name in ("a0", "a0-0", "a0-1"))
-    Action.objects.filter(pk=first.pk).update(short_name="train")
-    Action.objects.filter(pk=second.pk).update(short_name="test", phase=Phase.PAUSED)
+    Action.objects.filter(pk=first.pk).update(task_name="env.train", short_name="train")
+    Action.objects.filter(pk=second.pk).update(
+        task_name="env.train_all", short_name="test", phase=Phase.PAUSED
+    )
     factories.make_log(root, "begins")
     factories.make_log(first, "[r][a] INFO loss 0.5", "[r][a] ERROR loss is nan", stream="log")
     factories.make_log(second, "loss 0.1", "\x1b[31mred loss\x1b[0m")
@@ -65,8 +67,9 @@ def test_lines_of_all_actions_come_in_order_of_time(run: Run):
     [
         ("?q=RED+loss", 1),
         ("?q=loss", 4),
-        ("?task=train", 3),
-        ("?task=train&q=loss", 2),
+        ("?task=env.train", 3),
+        ("?task=env.train&q=loss", 2),
+        ("?task=train", 0),
         ("?phase=paused", 2),
         ("?level=info", 2),
         ("?level=error", 1),
@@ -79,6 +82,21 @@ def test_a_filter_leaves_what_it_says(run: Run, query: str, lines: int):
 
     assert len(told(html)) == lines
     assert ("No line matches" in html) == (lines == 0)
+
+
+def test_a_task_is_chosen_by_its_whole_name_which_is_said_where_two_are_called_alike(run: Run):
+    twin = factories.make_action(
+        run, "twin", parent=run.actions.get(name="a0"), task_name="other.train", short_name="train"
+    )
+    factories.make_log(twin, "of the twin")
+
+    html = page()
+
+    assert dict(run_log.list_tasks(run.pk)) == {
+        "env.main": "main", "env.train": "env.train", "env.train_all": "test", "other.train": "other.train",
+    }  # fmt: skip
+    assert '<option value="env.train_all">test</option>' in html
+    assert len(told(page("?task=other.train"))) == 1
 
 
 @pytest.mark.parametrize(

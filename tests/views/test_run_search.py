@@ -50,6 +50,8 @@ def searched() -> None:
         ("team vision", {"abc1"}),
         ("lr<0.01", {"abc1"}),
         ("lr=0.1", {"abc2"}),
+        ("task=vision.train", {"abc1"}),
+        ("task=vision", set()),
         ("lr=0.5", {"xyz3"}),  # a label
         ("team=vision", {"abc1"}),
         ("lr>0.0001 abc", {"abc1", "abc2"}),

@@ -1,4 +1,6 @@
-"""What a filter may say of inputs: `number=17`, `lr<0.001`, `split=train lr>=0.5`. Pure."""
+"""What a filter may say beside words: of inputs, `number=17`, `lr<0.001`, `split=train lr>=0.5`; of the action itself,
+`task=env.train` and `group="round 3"`, which are exact. Pure.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +20,27 @@ _ORDERS: Mapping[str, Callable[[Any, Any], bool]] = {
 }  # fmt: skip
 
 
+# What an action has of its own, by the words that a filter has for it.
+TASK, GROUP = "task", "group"
+_NOTHING: Mapping[str, str] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """A comparison of one input."""
+    """A comparison of one input, or of what an action has of its own."""
 
     name: str
     test: str
     value: str
 
-    def matches(self, inputs: Mapping[str, Simple]) -> bool:
-        """Whether an action with these inputs matches. One that has no such input never does."""
+    def matches(self, inputs: Mapping[str, Simple], own: Mapping[str, str] = _NOTHING) -> bool:
+        """Whether an action with these inputs matches. One that has no such input never does.
+
+        own: its task and its group. Where an input has the name of one of these, either is what is meant.
+        """
+        if self.name in own and self.test in {"=", "!="}:
+            has_it = self.name in inputs and self._equals(inputs[self.name])
+            return (own[self.name] == self.value or has_it) is (self.test == "=")
         if self.name not in inputs:
             return False
         has = inputs[self.name]
@@ -53,8 +66,8 @@ class InputSearch:
     words: str
     conditions: tuple[Condition, ...]
 
-    def matches(self, inputs: Mapping[str, Simple]) -> bool:
-        return all(condition.matches(inputs) for condition in self.conditions)
+    def matches(self, inputs: Mapping[str, Simple], own: Mapping[str, str] = _NOTHING) -> bool:
+        return all(condition.matches(inputs, own) for condition in self.conditions)
 
 
 def read_search(text: str) -> InputSearch:
@@ -68,6 +81,13 @@ def read_search(text: str) -> InputSearch:
         else:
             words.append(part)
     return InputSearch(" ".join(words) if conditions else text, tuple(conditions))
+
+
+def exactly(name: str, value: str) -> str:
+    """A condition that is true of just this value, as one types it; of what cannot be quoted, the value as words."""
+    if _CONDITION.fullmatch(plain := f"{name}={value}"):
+        return plain
+    return value if '"' in value else f'{name}="{value}"'
 
 
 def _comparable(has: str, wanted: str) -> tuple[Any, Any] | None:

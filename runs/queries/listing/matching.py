@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField, Value
 from django.db.models.functions import Cast
 
-from runs.domain.inputs.conditions import Condition, read_search
+from runs.domain.inputs.conditions import TASK, Condition, read_search
 from runs.domain.inputs.digests import decode
 from runs.domain.listings import ME, Listing
 from runs.domain.names import ROOT
@@ -55,7 +55,7 @@ def needs_answer() -> Q:
     return Q(Exists(Action.objects.filter(run=OuterRef("pk"), phase=Phase.PAUSED)))
 
 
-def _roots(phases: frozenset[Phase], task: str) -> QuerySet[Action]:
+def _roots(phases: frozenset[Phase], task: str = "") -> QuerySet[Action]:
     """The root of a run of the outer query, if it matches."""
     roots = Action.objects.filter(run=OuterRef("pk"), name=ROOT)
     if phases:
@@ -81,7 +81,7 @@ def _label(key: str) -> Func:
 
 
 def _with_text(runs: QuerySet[Run], scope: tuple[str, str], text: str) -> QuerySet[Run]:
-    """Those in which each word is somewhere, and whose inputs (or, of `key=value`, a label) are as the text says."""
+    """Those in which each word is somewhere, and whose inputs (or, of `key=value`, a label, and of `task=name` the task) are as the text says."""
     said = read_search(text)
     runs = runs.alias(labels_text=Cast("labels", TextField()))
     for word in said.words.split()[:MAX_WORDS]:
@@ -92,6 +92,8 @@ def _with_text(runs: QuerySet[Run], scope: tuple[str, str], text: str) -> QueryS
             key = f"label_{len(runs.query.annotations)}"
             runs = runs.alias(**{key: _label(condition.name)})
             is_wanted |= Q(**{key: condition.value})
+        if condition.test == "=" and condition.name == TASK:
+            is_wanted |= Q(Exists(_roots(frozenset()).filter(task_name=condition.value)))
         runs = runs.filter(is_wanted)
     return runs
 

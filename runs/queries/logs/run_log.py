@@ -6,6 +6,7 @@ lines back for a moment, so that at the border of two parts some may come before
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from django.db.models import QuerySet
 
 from runs.domain.logs.levels import LEVELS, read_level
 from runs.domain.logs.terminal import plain
-from runs.domain.phases import LIVE, Phase
+from runs.domain.phases import LIVE, Kind, Phase
 from runs.models import Action, LogChunk
 from runs.queries.logs.action_log import CHUNKS_AT_ONCE, Chunk, LogLine, parse_lines
 
@@ -25,7 +26,7 @@ WITH_LEVELS = frozenset({"log", "err"})  # to which loggers write
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which lines: with this text, of this task, of actions that are in this phase now, of this level or a higher one."""
+    """Which lines: with this text, of just this task (its whole name), of actions that are in this phase now, of this level or a higher one."""
 
     text: str = ""
     task: str = ""
@@ -85,10 +86,12 @@ def read_after(run_id: int, wanted: Wanted, chunk: int) -> RunLog:
     return RunLog(lines, min(seen, default=chunk), max(seen, default=chunk), has_more=more)
 
 
-def list_tasks(run_id: int) -> list[str]:
-    """What people read of the tasks of a run. One statement."""
-    names = Action.objects.filter(run_id=run_id).exclude(short_name="").order_by("short_name")
-    return list(names.values_list("short_name", flat=True).distinct()[:MAX_TASKS])
+def list_tasks(run_id: int) -> list[tuple[str, str]]:
+    """The tasks of a run: their names, and what people read of them, which is the whole name where two would be the same. One statement."""
+    names = Action.objects.filter(run_id=run_id, kind=Kind.TASK).order_by("short_name", "task_name")
+    found = list(names.values_list("task_name", "short_name").distinct()[:MAX_TASKS])
+    labels = Counter(label for _, label in found)
+    return [(name, label if label and labels[label] == 1 else name) for name, label in found]
 
 
 def is_live(run_id: int) -> bool:
@@ -99,7 +102,7 @@ def is_live(run_id: int) -> bool:
 def _chunks(run_id: int, wanted: Wanted) -> QuerySet[LogChunk]:
     found = LogChunk.objects.filter(action__run_id=run_id)
     if wanted.task:
-        found = found.filter(action__short_name=wanted.task)
+        found = found.filter(action__task_name=wanted.task)
     return found if wanted.phase is None else found.filter(action__phase=wanted.phase)
 
 

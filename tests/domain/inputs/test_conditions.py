@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from runs.domain.inputs.conditions import Condition, read_search
+from runs.domain.inputs.conditions import GROUP, TASK, Condition, exactly, read_search
 from runs.domain.inputs.digests import Simple
 
 INPUTS: Mapping[str, Simple] = {
@@ -78,3 +78,35 @@ def test_words_and_comparisons_go_together():
 
     assert wanted.words == 'train "two words"'
     assert wanted.conditions == (Condition("lr", "<", "0.001"), Condition("title", "=", "a b"))
+
+
+OWN = {TASK: "env.train", GROUP: "round 3"}
+
+
+@pytest.mark.parametrize(
+    ("text", "holds"),
+    [
+        ("task=env.train", True), ("task=env.train_all", False), ("task=train", False), ("task!=env.train", False),
+        ("task!=env.noise", True), ('group="round 3"', True), ("group=round", False), ("task=env.train lr<1", True),
+        ("task=env.train lr>1", False), ("task>a", False),
+    ],
+)  # fmt: skip
+def test_a_task_and_a_group_are_compared_exactly(text: str, holds: bool):
+    assert read_search(text).matches(INPUTS, OWN) is holds
+
+
+def test_an_input_may_be_called_task():
+    wanted = read_search("task=segment")
+
+    assert wanted.matches({"task": "segment"}, OWN)
+    assert not wanted.matches({"task": "classify"}, OWN)
+    assert not read_search("task!=segment").matches({"task": "segment"}, OWN)
+
+
+@pytest.mark.parametrize("value", ["env.train", "two words", "<lambda>", "a=b", "ünï"])
+def test_what_is_exactly_so_is_written_as_it_is_read(value: str):
+    assert read_search(exactly(TASK, value)).conditions == (Condition(TASK, "=", value),)
+
+
+def test_what_cannot_be_quoted_is_found_by_its_words():
+    assert exactly(GROUP, 'a "b" c') == 'a "b" c'

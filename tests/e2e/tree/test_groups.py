@@ -41,5 +41,5 @@ def test_a_group_is_opened_closed_and_asked_about_with_the_keyboard(page: Page, 
 
     page.goto(page.url.partition("?")[0] + "?action=a0-trial0")
     page.locator("#panel .chip", has_text="trials").click()
-    expect(page.get_by_role("searchbox")).to_have_value("trials")
+    expect(page.get_by_role("searchbox")).to_have_value("group=trials")
     expect(page.locator("#rows > .row")).to_have_count(7)
