@@ -25,8 +25,11 @@ from runs.api.asgi import application as connect_application  # noqa: E402
 from runs.sockets.executors import ExecutorConsumer  # noqa: E402
 from runs.sockets.pages import (  # noqa: E402
     ExecutorListConsumer,
+    GraphConsumer,
     RunConsumer,
     RunListConsumer,
+    TableConsumer,
+    TaskConsumer,
     WaitingConsumer,
 )
 from runs.sockets.workers import WorkerConsumer  # noqa: E402
@@ -62,10 +65,18 @@ NO_SUCH_SOCKET: Any = NoSuchSocket.as_asgi()
 pages = PageSockets(
     URLRouter(
         [
-            route(RunConsumer.route, RunConsumer),
-            route(ExecutorListConsumer.route, ExecutorListConsumer),
-            route(RunListConsumer.route, RunListConsumer),
-            route(WaitingConsumer.route, WaitingConsumer),
+            *(
+                route(consumer.route, consumer)
+                for consumer in (
+                    RunConsumer,
+                    GraphConsumer,
+                    TableConsumer,
+                    TaskConsumer,
+                    ExecutorListConsumer,
+                    RunListConsumer,
+                    WaitingConsumer,
+                )
+            ),
             everything_else(NO_SUCH_SOCKET),
         ]
     ),

@@ -15,6 +15,7 @@ import type { SheetHandle } from "../static/js/panel/bottom-sheet.js";
 import type { LogView } from "../static/js/log/log-view.js";
 import type { ConnectionStatus } from "../static/js/page/connection-status.js";
 import type { RunMinimap } from "../static/js/time/run-minimap.js";
+import type { CallTable } from "../static/js/list/call-table.js";
 import type { RunList } from "../static/js/list/run-list.js";
 import type { KeysHelp } from "../static/js/dialogs/keys-help.js";
 import type { SplitPane } from "../static/js/page/split-pane.js";
@@ -100,6 +101,7 @@ declare global {
     "abort-popover": AbortPopover;
     "delete-dialog": DeleteDialog;
     "answer-dialog": AnswerDialog;
+    "call-table": CallTable;
     "connection-status": ConnectionStatus;
     "copy-button": CopyButton;
     "keys-help": KeysHelp;

@@ -190,6 +190,9 @@ URLS: dict[str, Rule] = {
 
 SOCKETS: dict[str, Rule] = {
     "ws/run/<int:run_id>/": READ,
+    "ws/run/<int:run_id>/graph/": READ,
+    "ws/run/<int:run_id>/table/": READ,
+    "ws/tasks/<str:project>/<str:domain>/<str:task>/": READ,
     "ws/runs/<str:project>/<str:domain>/": READ,
     "ws/waiting/": LISTED,
     "ws/executors/": READ,

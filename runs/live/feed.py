@@ -111,6 +111,7 @@ class Feed(ABC):
                 await self._pause()
             elif not is_known or time.monotonic() - self._sent_at >= self.heartbeat:
                 await self._emit({})
+            await self._rest()
 
     def _measured(self) -> str | None:
         begun = time.thread_time()
@@ -156,7 +157,14 @@ class Feed(ABC):
             async with asyncio.timeout((1 - self._frames_due) * self._gap):
                 await self._asked.wait()
 
+    async def _rest(self) -> None:
+        if self.rest:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self.rest):
+                    await self._asked.wait()
+
     seq = 0
+    rest = 0.0  # seconds after each `compose` in which nothing is read, unless the page asks
     patience = POLL_SECONDS
     heartbeat = HEARTBEAT_SECONDS
     extras: dict[str, Any] = {}  # noqa: RUF012  # fields of the last composed frame beside its content; replaced, never changed

@@ -128,6 +128,11 @@ def get_run_by_id(run_id: int) -> RunHead:
     return head
 
 
+def find_run_seq(run_id: int) -> int | None:
+    """The number of the run's last change. One statement."""
+    return Run.objects.filter(pk=run_id).values_list("seq", flat=True).first()
+
+
 def get_neighbour(head: RunHead, *, older: bool) -> str:
     """The path of the run before this one in its project and domain, or after it; "" when there is none.
 

@@ -10,6 +10,7 @@ import contextlib
 import logging
 from abc import ABC, abstractmethod
 from typing import Any
+from urllib.parse import parse_qs, parse_qsl
 
 import msgspec
 from channels.generic.websocket import AsyncWebsocketConsumer
@@ -19,6 +20,7 @@ from runs.domain.errors import Forbidden, NotFound, Unauthenticated, Unavailable
 from runs.domain.roles import Role, Subject, has_role
 from runs.live.feed import Feed
 from runs.live.lists import ExecutorListFeed, RunListFeed, WaitingFeed
+from runs.live.paced import GraphFeed, TableFeed, TaskFeed
 from runs.live.run import RunFeed
 from runs.protocol.constants import BAD_MESSAGE, FAILED, NOT_FOUND
 from runs.protocol.messages import Hello, Log, Message, decode
@@ -32,6 +34,7 @@ log = logging.getLogger(__name__)
 # A refused handshake looks like 1006 to a browser, and hx-ws reconnects after that: so accept first, then close.
 MAX_MESSAGE = 200_000
 MAX_ID = 2**63 - 1  # of a row
+MAX_QUERY = 4000
 
 
 class FeedConsumer(AsyncWebsocketConsumer, ABC):
@@ -149,11 +152,8 @@ class FeedConsumer(AsyncWebsocketConsumer, ABC):
         return found
 
 
-class RunConsumer(FeedConsumer):
-    """The live tree of one run, and the log of the action whose log is shown."""
-
-    route = "ws/run/<int:run_id>/"
-    log_of = 0
+class OfRunConsumer(FeedConsumer):
+    """A page about one run."""
 
     async def find_project(self) -> str:
         return (await database.read(get_run_by_id, int(self.arguments["run_id"]))).ref.project
@@ -162,7 +162,26 @@ class RunConsumer(FeedConsumer):
         run_id = int(self.arguments["run_id"])
         if run_id > MAX_ID:
             raise NotFound(f"there is no run with the id {str(run_id)[:40]}")
-        return hints.run_group(run_id), RunFeed(run_id, self.forward)
+        return hints.run_group(run_id), self.feed_of(run_id)
+
+    @abstractmethod
+    def feed_of(self, run_id: int) -> Feed:
+        """The feed of this page."""
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What stands behind the `?` of the socket's address, as behind that of the page."""
+        return dict(parse_qsl(self.scope["query_string"].decode("latin-1")[:MAX_QUERY]))
+
+
+class RunConsumer(OfRunConsumer):
+    """The live tree of one run, and the log of the action whose log is shown."""
+
+    route = "ws/run/<int:run_id>/"
+    log_of = 0
+
+    def feed_of(self, run_id: int) -> Feed:
+        return RunFeed(run_id, self.forward)
 
     async def before_message(self, message: Message) -> None:
         if isinstance(message, Hello):
@@ -180,6 +199,38 @@ class RunConsumer(FeedConsumer):
     async def leave_log(self) -> None:
         if self.log_of:
             await self.channel_layer.group_discard(hints.log_group(self.log_of), self.channel_name)
+
+
+class GraphConsumer(OfRunConsumer):
+    """The live graph of one run."""
+
+    route = "ws/run/<int:run_id>/graph/"
+
+    def feed_of(self, run_id: int) -> Feed:
+        return GraphFeed(run_id, self.forward)
+
+
+class TableConsumer(OfRunConsumer):
+    """The live table of the calls of a task."""
+
+    route = "ws/run/<int:run_id>/table/"
+
+    def feed_of(self, run_id: int) -> Feed:
+        return TableFeed(run_id, self.query, self.forward)
+
+
+class TaskConsumer(FeedConsumer):
+    """The live page of a task."""
+
+    route = "ws/tasks/<str:project>/<str:domain>/<str:task>/"
+
+    async def find_project(self) -> str:
+        return str(self.arguments["project"])
+
+    def make_feed(self) -> tuple[str, Feed]:
+        task = (self.arguments["project"], self.arguments["domain"], self.arguments["task"])
+        query = parse_qs(self.scope["query_string"].decode("latin-1")[:MAX_QUERY])
+        return hints.RUNS, TaskFeed(task, query.get("version", [""])[-1], self.forward)
 
 
 class RunListConsumer(FeedConsumer):

@@ -10,7 +10,7 @@ import re
 
 # Buttons of these hold no other button, and forms no other form.
 _CONTROLS = re.compile(
-    r"<button\b[^>]*\sdata-(?:abort|abort-phase|abort-group|abort-beside|abort-picked|answer|delete|opens)\b[^>]*>.*?</button>"
+    r"<button\b[^>]*\sdata-(?:abort|abort-phase|abort-group|abort-beside|abort-picked|pick-matching|answer|delete|opens)\b[^>]*>.*?</button>"
     r"|<form\b[^>]*\sdata-(?:ask|signal)\b[^>]*>.*?</form>"
     r"|<a\b[^>]*\sdata-rerun\b[^>]*>.*?</a>"
     r"|<noscript><button\b.*?</noscript>"

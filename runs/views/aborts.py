@@ -31,7 +31,7 @@ KEYS = ("phase", "group", "under", "beside", "reason")  # the texts of a JSON bo
 async def abort(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
     """GET: the form, with counts of what an abort would stop. POST: request the abort; the answer has what it found.
 
-    The target is the run, or `action`, or one of `names` (separated by spaces), `phase`, `group` (of `under`, or of any action) and `beside`.
+    The target is the run, or `action`, or one of `names` (separated by spaces, or repeated), `phase`, `group` (of `under`, or of any action) and `beside`.
     """
     ref = RunRef(project, domain, run)
     if request.method == "GET":
@@ -110,13 +110,13 @@ def abort_form(request: HttpRequest, *, ref: RunRef) -> HttpResponse:
     else:
         preview = previews.preview_abort(head.id, ActionRef(ref, fields.get("action") or ROOT))
         context |= {"counts": preview.counts, "preview": preview, "kept": ("action",)}
-    context["kept"] = [(name, fields.get(name, "")) for name in context["kept"]]
+    context["kept"] = [(name, " ".join(fields.getlist(name))) for name in context["kept"]]
     return respond(request, context, fragment="runs/dialogs/_abort_form.html", page="runs/abort.html")
 
 
 def read_fields(fields: QueryDict) -> Selection | None:
     """The selection in a form's fields; None when they mean the run or one action. Raises Invalid."""
-    names, phase = fields.get("names", "").split(), fields.get("phase", "")
+    names, phase = " ".join(fields.getlist("names")).split(), fields.get("phase", "")
     group, beside = fields.get("group", ""), fields.get("beside", "")
     if not (names or phase or group or beside):
         return None

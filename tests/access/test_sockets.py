@@ -38,7 +38,13 @@ async def close_code(path: str, headers: list[tuple[bytes, bytes]]) -> int:
     return await page.closed_with()
 
 
-@pytest.mark.parametrize("path", ["/ws/run/{}/", "/ws/runs/flytesnacks/development/", "/ws/executors/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/ws/run/{}/", "/ws/run/{}/graph/", "/ws/run/{}/table/", "/ws/tasks/flytesnacks/development/env.train/",
+        "/ws/runs/flytesnacks/development/", "/ws/executors/",
+    ],
+)  # fmt: skip
 async def test_a_page_without_a_session_is_told_that_nobody_is_signed_in(run: Run, path: str):
     assert await close_code(path.format(run.pk), HEADERS) == SIGNED_OUT
     broken = [*HEADERS, (b"cookie", b"sessionid=nonsense; =; \xff")]
@@ -48,7 +54,9 @@ async def test_a_page_without_a_session_is_told_that_nobody_is_signed_in(run: Ru
 async def test_a_run_of_another_project_is_forbidden_whatever_the_address(run: Run):
     headers = await headers_of("ada", Role.ADMIN, "other")
 
-    assert await close_code(f"/ws/run/{run.pk}/", headers) == FORBIDDEN
+    for part in ("", "graph/", "table/"):
+        assert await close_code(f"/ws/run/{run.pk}/{part}", headers) == FORBIDDEN
+    assert await close_code("/ws/tasks/flytesnacks/development/env.train/", headers) == FORBIDDEN
     assert await close_code("/ws/runs/flytesnacks/development/", headers) == FORBIDDEN
     assert await close_code("/ws/executors/", headers) == FORBIDDEN
 

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from runs.domain.inputs.conditions import InputSearch
 from runs.domain.inputs.digests import MAX_CHARACTERS, Simple, show
+from runs.domain.phases import Phase
 from runs.domain.texts import clean
 from runs.domain.values.parts import Kind, Part
 from runs.domain.values.trees import plain_of
@@ -84,6 +86,22 @@ def _simple(part: Part) -> Simple:
     if isinstance(value, str) and len(value) > MAX_CHARACTERS:
         return f"{value[: MAX_CHARACTERS - 1]}…"
     return value
+
+
+def matches(line: Line, search: InputSearch) -> bool:
+    """Whether a filter means it: comparisons of inputs, outputs and the phase; words in its name or in what it was given."""
+    outputs = {name.rpartition(".")[2]: value for name, value in line.outputs.items()}
+    said = " ".join([line.name, *(f"{name}={show(value)}" for name, value in line.inputs.items())]).casefold()
+    has_words = all(word in said for word in search.words.casefold().split())
+    return has_words and search.matches(
+        outputs | dict(line.outputs) | dict(line.inputs), {"phase": Phase(line.order).slug}
+    )
+
+
+def compares_outputs(search: InputSearch, lines: Iterable[Line]) -> bool:
+    """Whether a filter compares what is no input of any of the lines."""
+    names = {condition.name for condition in search.conditions} - {"phase"}
+    return bool(names and names.difference(*(line.inputs for line in lines)))
 
 
 def columns_of(lines: Iterable[Line], prefix: str) -> list[str]:

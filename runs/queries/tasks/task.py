@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.utils import timezone
 
-from runs.domain.addresses.pages import action_path, run_path, task_path
+from runs.domain.addresses.pages import action_path, run_path, task_code_path, task_path
 from runs.domain.errors import NotFound
 from runs.domain.names import ActionRef, RunRef
 from runs.domain.tasks.interface import Interface, read_interface
@@ -60,6 +60,12 @@ class TaskPage:
     counted: int
     numbers: Numbers
     last_failure: Outcome | None
+
+    @property
+    def code_path(self) -> str:
+        """Of the version that one looks at."""
+        version = self.version
+        return version.code_path or task_code_path(self.project, self.domain, self.name, version.version)
 
     @property
     def prefix(self) -> str:

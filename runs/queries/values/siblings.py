@@ -15,8 +15,9 @@ from django.utils import timezone
 from runs.domain.addresses.storage import is_local
 from runs.domain.caches import cached
 from runs.domain.errors import Invalid, NotFound
+from runs.domain.inputs.conditions import read_search
 from runs.domain.inputs.digests import Simple, read_digest
-from runs.domain.phases import Kind, Phase
+from runs.domain.phases import LIVE, Kind, Phase
 from runs.domain.timeline import between_ms, format_duration, to_ms
 from runs.domain.values import grids
 from runs.domain.values.grids import INPUT, OUTPUT, Line, Order
@@ -27,6 +28,7 @@ from runs.queries.values.values import read_file, values_uri
 
 MOST = 2000  # siblings that are looked at
 PER_PAGE = 100
+MOST_PICKED = 500  # their names must fit into one URL
 MAX_FILE = 256 * 1024  # bytes of the outputs of one
 _AT_ONCE = 16  # files of an object store
 _WITH_OUTPUTS = frozenset({Phase.SUCCEEDED, Phase.RECOVERED})
@@ -34,11 +36,15 @@ _WITH_OUTPUTS = frozenset({Phase.SUCCEEDED, Phase.RECOVERED})
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which siblings: the children of `parent` that call `task`, in `group` if that is not "". task: "" is the one that is called most."""
+    """Which siblings: the children of `parent` that call `task`, in `group` if that is not "". task: "" is the one that is called most.
+
+    text: a filter, as that of a run's page, which compares outputs, too (`loss<0.5` also of an output `o0.loss`), and the phase.
+    """
 
     parent: str
     task: str = ""
     group: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +60,27 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """cells: texts, one for each column of inputs and outputs, as `headers` has them."""
+    """cells: texts, one for each column of inputs and outputs, as `headers` has them. duration: "" of what runs still."""
 
     action: ActionRow
     cells: tuple[str, ...]
     duration: str
 
+    @property
+    def can_abort(self) -> bool:
+        return not (self.action.is_terminal or self.action.is_aborting)
+
+    @property
+    def title(self) -> str:
+        return f"{self.action.label} {self.action.inputs or self.action.name}"
+
 
 @dataclass(frozen=True, slots=True)
 class Siblings:
-    """total: how many there are, of which MOST were looked at; same: inputs that all of them have, with their values."""
+    """total: how many there are, of which MOST were looked at; matched: of these, how many match; same: inputs that all of them have, with their values.
+
+    ids: of those on this page; live: names of all that match and can be aborted, at most MOST_PICKED.
+    """
 
     wanted: Wanted
     task: str
@@ -72,29 +89,42 @@ class Siblings:
     rows: tuple[Row, ...]
     same: tuple[tuple[str, str], ...]
     total: int
+    matched: int
     page: int
     pages: int
+    ids: tuple[int, ...]
+    live: tuple[str, ...]
 
     @property
     def left_out(self) -> int:
         return max(0, self.total - MOST)
 
 
-def list_siblings(run_id: int, wanted: Wanted, order: Order, page: int = 1) -> Siblings:
-    """Four statements, for a page of them; reads the outputs that are on it, of an order by an output those of all. Raises NotFound."""
+def list_siblings(
+    run_id: int, wanted: Wanted, order: Order, page: int = 1, *, ids: Sequence[int] | None = None
+) -> Siblings:
+    """Four statements, for a page of them; reads the outputs that are on it, of an order or a filter by an output those of all.
+
+    ids: what is shown, in this order, whatever the page. Raises NotFound.
+    """
     parent, children = _children(run_id, wanted)
     tasks = _tasks(children)
     task = wanted.task or (tasks[0][0] if tasks else "")
     total = dict(tasks).get(task, 0)
     if not total:
         raise NotFound(f"action {parent.name!r} has no children that call {task[:200]!r}")
-    lines, uris = _lines(children.filter(task_name=task))
-    if order.key.startswith(OUTPUT):
+    lines, uris, live = _lines(children.filter(task_name=task))
+    search = read_search(wanted.text)
+    if order.key.startswith(OUTPUT) or grids.compares_outputs(search, lines):
         lines = _with_outputs(lines, uris)
-    ordered = grids.sort_lines(lines, order)
-    pages = (len(ordered) + PER_PAGE - 1) // PER_PAGE
+    ordered = grids.sort_lines([line for line in lines if grids.matches(line, search)], order)
+    pages = max(1, (len(ordered) + PER_PAGE - 1) // PER_PAGE)
     page = max(1, min(page, pages))
-    shown = _with_outputs(ordered[(page - 1) * PER_PAGE : page * PER_PAGE], uris)
+    shown = ordered[(page - 1) * PER_PAGE : page * PER_PAGE]
+    if ids is not None:
+        by_id = {line.id: line for line in lines}
+        shown = [by_id[one] for one in ids if one in by_id]
+    shown = _with_outputs(shown, uris)
     inputs = grids.columns_of(lines, INPUT)
     same = [key for key in inputs if len(lines) > 1 and grids.constant(lines, key)]
     columns = [key for key in inputs if key not in same] + grids.columns_of(shown, OUTPUT)
@@ -106,19 +136,24 @@ def list_siblings(run_id: int, wanted: Wanted, order: Order, page: int = 1) -> S
         rows=_rows(shown, columns, parent),
         same=tuple((key[len(INPUT) :], grids.text_of(lines[0].value(key))) for key in same),
         total=total,
+        matched=len(ordered),
         page=page,
         pages=pages,
+        ids=tuple(line.id for line in shown),
+        live=tuple(line.name for line in ordered if line.id in live)[:MOST_PICKED],
     )
 
 
 def read_table(run_id: int, wanted: Wanted, order: Order) -> tuple[list[str], Iterable[list[Simple]]]:
-    """Header and rows for a file: the first MOST siblings, with all their inputs and outputs. Four statements."""
+    """Header and rows for a file: those that match of the first MOST siblings, with all their inputs and outputs. Four statements."""
     parent, children = _children(run_id, wanted)
     task = wanted.task or next((name for name, _ in _tasks(children)), "")
-    lines, uris = _lines(children.filter(task_name=task))
+    lines, uris, _ = _lines(children.filter(task_name=task))
     if not lines:
         raise NotFound(f"action {parent.name!r} has no children that call {task[:200]!r}")
-    lines = grids.sort_lines(_with_outputs(lines, uris), order)
+    search = read_search(wanted.text)
+    found = [line for line in _with_outputs(lines, uris) if grids.matches(line, search)]
+    lines = grids.sort_lines(found, order)
     columns = grids.columns_of(lines, INPUT) + grids.columns_of(lines, OUTPUT)
     header = ["action", *(key.partition(".")[2] for key in columns), "phase", "seconds", "started"]
     return header, (_record(line, columns) for line in lines)
@@ -144,17 +179,22 @@ def _tasks(children: QuerySet[Action]) -> tuple[tuple[str, int], ...]:
     return tuple((one["task_name"], one["number"]) for one in counted)
 
 
-def _lines(children: QuerySet[Action]) -> tuple[list[Line], dict[int, str]]:
-    """The first MOST of them, and where their outputs are. One statement."""
-    columns = ("pk", "name", "input_digest", "phase", "started_at", "ended_at", "output_uri")
-    now, lines, uris = timezone.now(), [], {}
-    for pk, name, digest, phase, began, ended, uri in children.order_by("pk").values_list(*columns)[:MOST]:
+def _lines(children: QuerySet[Action]) -> tuple[list[Line], dict[int, str], set[int]]:
+    """The first MOST of them, where their outputs are, and which of them can be aborted. One statement."""
+    columns = ("pk", "name", "input_digest", "phase", "started_at", "ended_at", "output_uri", "abort_id")
+    now, lines = timezone.now(), []
+    uris: dict[int, str] = {}
+    live: set[int] = set()
+    rows = children.order_by("pk").values_list(*columns)[:MOST]
+    for pk, name, digest, phase, began, ended, uri, abort in rows:
+        if phase in LIVE and abort is None:
+            live.add(pk)
         duration = between_ms(began, ended or now) if began else None
         started = to_ms(began) if began else None
         lines.append(Line(pk, name, read_digest(digest), {}, phase, duration, started))
         if phase in _WITH_OUTPUTS and uri:
             uris[pk] = values_uri(Kind.TASK, "", uri, OUTPUTS)
-    return lines, uris
+    return lines, uris, live
 
 
 def _with_outputs(lines: Sequence[Line], uris: Mapping[int, str]) -> list[Line]:
@@ -203,7 +243,9 @@ def _rows(lines: Sequence[Line], columns: Sequence[str], parent: Action) -> tupl
         Row(
             action=told_apart(rows[line.id], rows),
             cells=tuple(_cell(line, key) for key in columns),
-            duration="" if line.duration is None else format_duration(line.duration),
+            duration=format_duration(line.duration)
+            if line.duration is not None and rows[line.id].is_terminal
+            else "",
         )
         for line in lines
         if line.id in rows

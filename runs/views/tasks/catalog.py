@@ -9,7 +9,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from runs.domain import errors
-from runs.domain.addresses.pages import launch_path, run_list_path, task_code_path, task_list_path
+from runs.domain.addresses.pages import launch_path, task_list_path
 from runs.domain.specs import MAX_TASK_NAME, read_task_spec
 from runs.domain.timeline import to_ms
 from runs.launch.start import why_not
@@ -58,10 +58,9 @@ def task_page(request: HttpRequest, *, project: str, domain: str, task: str) -> 
         "page": page,
         "project": project,
         "domain": domain,
+        "asked_version": request.GET.get("version", ""),
         "why_not": why_not(read_task_spec(page.spec)),
-        "code_url": page.version.code_path or task_code_path(project, domain, task, page.version.version),
         "launch_url": launch_path(project, domain, task, page.version.version),
-        "runs_url": run_list_path(project, domain),
         "now_ms": to_ms(timezone.now()),
     }
     return render(request, "runs/tasks/task.html", context)

@@ -15,6 +15,6 @@ from runs.views.errors import reader_view
 @require_GET
 @reader_view
 def run_graph(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
-    """As the run is now: it does not change by itself."""
+    """The graph as it is now; its socket keeps it so."""
     head = get_run(RunRef(project, domain, run))
     return render(request, "runs/tasks/graph.html", {"head": head, "graph": get_graph(head.id)})

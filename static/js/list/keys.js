@@ -19,7 +19,7 @@ function move(steps) {
 /** Ask for an abort of what is selected, or else of the row. */
 function abort() {
   const box = /** @type {HTMLInputElement | null} */ (row()?.querySelector(".pick > input"));
-  const names = list().picked.size ? [...list().picked] : box && "live" in box.dataset ? [box.value] : [];
+  const names = list().picks.names.size ? [...list().picks.names] : box && "live" in box.dataset ? [box.value] : [];
   if (names.length) document.querySelector("abort-dialog").open({ names: names.join(" ") });
 }
 

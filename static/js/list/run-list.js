@@ -3,6 +3,7 @@
 import { announce } from "../page/announcer.js";
 import { isWord, pressChips, setSpan, showCounts } from "./chips.js";
 import { send } from "../page/socket.js";
+import { Picks } from "./picks.js";
 
 const WAIT_MS = 250;
 
@@ -11,8 +12,7 @@ export class RunList extends HTMLElement {
     this.list = this.querySelector("#runs");
     this.form = /** @type {HTMLFormElement} */ (document.getElementById("run-filters"));
     this.bar = this.querySelector(".bulk");
-    this.picked = new Set();
-    this.anchor = "";
+    this.picks = new Picks(this.list, this.bar);
     this.list.hello = () => ({ kind: "hello", since: -1, query: queryOf(this.form) });
     this.list.afterFrame = (/** @type {import("../../../types/page.d.ts").Frame} */ frame) => {
       if (frame.counts) showCounts(this.form, frame.counts);
@@ -22,7 +22,7 @@ export class RunList extends HTMLElement {
     this.form.addEventListener("click", (event) => setSpan(this.form, event) && this.apply());
     this.form.addEventListener("keydown", (event) => event.key === " " && setSpan(this.form, event) && this.apply());
     this.form.addEventListener("submit", (event) => this.submitted(event));
-    this.list.addEventListener("click", (event) => this.clicked(event));
+    this.list.addEventListener("click", () => this.settle());
     this.bar.addEventListener("click", (event) => this.pressed(event));
     this.querySelector("form").addEventListener("submit", (event) => event.preventDefault());
     for (const done of ["abort-asked", "runs-deleted"]) document.addEventListener(done, () => this.clear());
@@ -52,73 +52,32 @@ export class RunList extends HTMLElement {
   }
 
   /** @param {MouseEvent} event */
-  clicked(event) {
-    /** @type {HTMLInputElement | null} */
-    const box = event.target.closest(".pick > input");
-    if (!box) return;
-    const boxes = this.boxes;
-    if ("pickAll" in box.dataset) this.pick(boxes, box.checked);
-    else this.pick(event.shiftKey ? between(boxes, this.anchor, box) : [box], box.checked);
-    this.anchor = box.value || this.anchor;
-  }
-
-  /** @param {MouseEvent} event */
   pressed(event) {
-    if (event.target.closest("[data-unpick]")) this.clear();
     const compare = event.target.closest("[data-compare-picked]");
     if (compare) location.assign(`${compare.dataset.comparePicked}?${this.pickedQuery}`);
     if (event.target.closest("[data-abort-picked]")) {
-      document.querySelector("abort-dialog").open({ names: [...this.picked].join(" ") });
+      document.querySelector("abort-dialog").open({ names: [...this.picks.names].join(" ") });
     }
     if (event.target.closest("[data-delete-picked]")) {
-      document.querySelector("delete-dialog").open({ names: [...this.picked].join(" ") });
+      document.querySelector("delete-dialog").open({ names: [...this.picks.names].join(" ") });
     }
-  }
-
-  /** @param {HTMLInputElement[]} boxes @param {boolean} on */
-  pick(boxes, on) {
-    for (const box of boxes) {
-      if (on) this.picked.add(box.value);
-      else this.picked.delete(box.value);
-    }
-    this.settle();
-    announce(`${this.picked.size} selected`);
   }
 
   clear() {
-    this.picked.clear();
+    this.picks.clear();
     this.settle();
-  }
-
-  /** @returns {HTMLInputElement[]} those of the runs */
-  get boxes() {
-    /** @type {NodeListOf<HTMLInputElement>} */
-    const found = this.list.querySelectorAll("tbody .pick > input");
-    return [...found];
   }
 
   /** The picked runs in the order of the list. */
   get pickedQuery() {
-    const names = this.boxes.filter((box) => box.checked).map((box) => ["name", box.value]);
+    const names = this.picks.boxes.filter((box) => box.checked).map((box) => ["name", box.value]);
     return new URLSearchParams(names).toString();
   }
 
   /** After runs came, went or ended: only runs in the list stay picked. */
   settle() {
-    const { boxes } = this;
-    const here = new Set(boxes.map((box) => box.value));
-    for (const name of this.picked) if (!here.has(name)) this.picked.delete(name);
-    for (const box of boxes) box.checked = this.picked.has(box.value);
-    /** @type {HTMLInputElement | null} */
-    const all = this.list.querySelector("[data-pick-all]");
-    if (all) {
-      all.disabled = boxes.length === 0;
-      all.checked = boxes.length > 0 && this.picked.size === boxes.length;
-      all.indeterminate = this.picked.size > 0 && !all.checked;
-    }
-    this.bar.hidden = this.picked.size === 0;
-    /** @type {HTMLButtonElement} */ (this.bar.querySelector("[data-compare-picked]")).disabled = this.picked.size !== 2;
-    this.bar.querySelector("[data-count]").textContent = String(this.picked.size);
+    this.picks.settle();
+    /** @type {HTMLButtonElement} */ (this.bar.querySelector("[data-compare-picked]")).disabled = this.picks.names.size !== 2;
     if (this.isAsked) this.announceCount();
   }
 
@@ -134,11 +93,4 @@ export function queryOf(form) {
   const days = fields.some(([name, value]) => (name === "since" || name === "until") && isWord(value));
   const set = fields.filter(([name, value]) => value.trim() && !(name === "sort" && value === "newest") && (name !== "tz" || days));
   return new URLSearchParams(set).toString();
-}
-
-/** The boxes from the last one that was picked to this one. @param {HTMLInputElement[]} boxes */
-function between(boxes, anchor, box) {
-  const to = boxes.indexOf(box);
-  const from = boxes.findIndex((one) => one.value === anchor);
-  return from < 0 ? [box] : boxes.slice(Math.min(from, to), Math.max(from, to) + 1);
 }

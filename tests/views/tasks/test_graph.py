@@ -33,11 +33,11 @@ def test_the_graph_shows_each_task_once_and_leads_to_its_actions(django_assert_n
     ]  # fmt: skip
     step = graph.tasks[2]
     assert (step.total, step.longest, step.callers) == ("9.0 s", "1.5 s", [("task-1-env.main", "main", 1)])
-    assert f'href="{RUN}?q=env.step_1"' in html
+    assert f'href="{RUN}?q=task%3Denv.step_1"' in html
     assert "6 succeeded, 1 running" in html
     assert '&lt;b&gt;</a> <span class="chip">trace</span>' in html
     assert html.count("<ul>") + html.count('<ul class="graph">') == html.count("</ul>")
-    assert html.count("<li>") == html.count("</li>")
+    assert html.count("<li id=") == html.count("</li>")
 
 
 def test_a_run_leads_to_its_graph_and_no_run_has_none():
