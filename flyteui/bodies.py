@@ -5,21 +5,30 @@ Daphne takes a body of any size, and puts all of it into the application's queue
 
 from __future__ import annotations
 
+import re
 from typing import IO, Any
 from urllib.parse import unquote
 
-FORM_BYTES = 1024 * 1024  # the forms of our pages, and the JSON of bulk aborts
+FORM_BYTES = 1024 * 1024  # the forms of our pages, without files, and the JSON of bulk aborts
 UNKNOWN_BYTES = 64 * 1024
 PIECE_BYTES = 64 * 1024
 PAGES = ("/v2/", "/executors/", "/admin/")
-FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+# With files, which may be as large as what the client uploads.
+FILE_FORMS = re.compile(
+    r"/v2/domain/[^/]+/project/[^/]+/(?:uploads|runs/[^/]+/rerun|tasks/[^/]+/launch)(?:\?|\Z)"
+)
+MULTIPART = "multipart/form-data"
+FORMS = ("application/x-www-form-urlencoded", MULTIPART)
 SCOPE_KEY = "flyteui.body"
 
 
 def limit_of(path: str, content_type: str) -> int:
     """The most bytes. Raises Unauthenticated for an upload's path whose token is wrong or too old."""
+    if content_type.lower().startswith(MULTIPART) and FILE_FORMS.match(path):
+        from django.conf import settings
+
+        return int(settings.MAX_UPLOAD_BYTES) + FORM_BYTES
     limit = _limit_of_path(path)
-    # Twisted parses forms itself, on the event loop, wherever they are sent.
     return min(limit, FORM_BYTES) if content_type.lower().startswith(FORMS) else limit
 
 

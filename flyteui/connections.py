@@ -30,9 +30,12 @@ log = structlog.get_logger(__name__)
 
 
 class BoundedRequest(WebRequest):  # type: ignore[misc]  # untyped
-    """Counts what it stores."""
+    """Counts what it stores. A form is parsed by Django, in a thread, and not by Twisted, on the event loop."""
 
     stored = 0
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named, parsePOSTFormSubmission=False)
 
     def handleContentChunk(self, data: bytes) -> None:  # noqa: N802 -- Twisted's name
         if self.channel.is_refused:

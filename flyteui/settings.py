@@ -172,6 +172,9 @@ DOCTOR_SLACK_SECONDS = float(env("DOCTOR_SLACK_SECONDS", "30"))
 MAX_CONNECTIONS = int(env("MAX_CONNECTIONS", "2000"))
 MAX_SOCKETS = int(env("MAX_SOCKETS", "1000"))
 MAX_UPLOAD_BYTES = int(env("MAX_UPLOAD_BYTES", str(100 * 1024 * 1024)))
+# Of one form; a folder is one, too. Its own handler keeps where in its folder a file lies.
+DATA_UPLOAD_MAX_NUMBER_FILES = 1000
+FILE_UPLOAD_HANDLERS = ["runs.views.tasks.uploads.KeepPaths", *global_settings.FILE_UPLOAD_HANDLERS]
 MAX_INPUT_BYTES = int(env("MAX_INPUT_BYTES", str(10 * 1024 * 1024)))
 KEEP_RUNS = kept("KEEP_RUNS")
 KEEP_LOGS = kept("KEEP_LOGS")

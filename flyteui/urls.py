@@ -25,7 +25,7 @@ from runs.views import (
     secrets,
 )
 from runs.views.sign_in import oauth, oidc, password
-from runs.views.tasks import catalog, code, graph, launch
+from runs.views.tasks import catalog, code, graph, launch, uploads
 from runs.views.values import compare, reports, siblings, values
 
 RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"
@@ -63,6 +63,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(RUNS.removesuffix("/runs") + "/delete", deletions.delete_runs, name="delete-runs"),
     path(RUNS.removesuffix("/runs") + "/deletions", deletions.deletions, name="deletions"),
     path(RUNS.removesuffix("/runs") + "/compare", compare.compare_runs, name="compare-runs"),
+    path(RUNS.removesuffix("/runs") + "/uploads", uploads.upload, name="uploads"),
     path("compare/", compare.compare_page, name="compare"),
     path(RUN, run_page.run_page, name="run"),
     path(f"{RUN}/state", run_page.run_state, name="run-state"),

@@ -132,6 +132,7 @@ URLS: dict[str, Rule] = {
     "task": READ,
     "task-code": READ,
     "launch": Rule(Role.EDITOR, Deed.SUBMIT),
+    "uploads": EDIT,
     "aborts-preview": Rule(Role.OPERATOR),
     "panel": READ,
     "waiting": LISTED,

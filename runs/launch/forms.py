@@ -10,7 +10,7 @@ from flyteidl2.core import literals_pb2
 from flyteidl2.task import run_pb2, task_definition_pb2
 
 from runs.domain.errors import Invalid
-from runs.domain.forms.fields import Form, make_form
+from runs.domain.forms.fields import Form, make_form, with_errors
 from runs.domain.forms.pairs import read_pairs, show_pairs
 from runs.domain.names import check_run_name
 from runs.domain.specs import read_envs
@@ -82,6 +82,10 @@ class LaunchForm:
 
     def with_error(self, message: str) -> LaunchForm:
         return replace(self, error=message)
+
+    def with_file_errors(self, problems: Mapping[str, str]) -> LaunchForm:
+        """problems: what is wrong with files that came with it, by key of the field."""
+        return replace(self, inputs=with_errors(self.inputs, problems))
 
     def with_name_error(self, message: str) -> LaunchForm:
         return replace(self, name_error=message)

@@ -28,7 +28,7 @@ from runs.tree.read_only import without_controls
 from runs.views.errors import error_page, json_error
 from runs.views.requests import actor_header, is_fragment, is_write
 
-JSON_URLS = frozenset({"aborts", "aborts-preview", "deletions"})
+JSON_URLS = frozenset({"aborts", "aborts-preview", "deletions", "uploads"})
 OTHERS_PAGES = frozenset({"report", "admin"})  # whose HTML is not of our templates
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
@@ -16,6 +17,7 @@ from runs.launch.rerun import Source, read_source, rerun
 from runs.store import database
 from runs.views.errors import error_page, status_of
 from runs.views.requests import subject_of
+from runs.views.tasks.uploads import take_files
 
 
 @require_http_methods(["GET", "POST"])
@@ -29,7 +31,8 @@ async def run_again(request: HttpRequest, *, project: str, domain: str, run: str
         return error_page(request, error)
     if request.method == "GET":
         return show(request, source, forms.read_form(source))
-    form = forms.read_form(source, request.POST.dict())
+    posted, problems = await take_files(request, forms.read_form(source), project, domain)
+    form = forms.read_form(source, posted).with_file_errors(problems)
     if not form.is_valid:
         return show(request, source, form, HTTPStatus.BAD_REQUEST)
     try:
@@ -49,6 +52,7 @@ def show(
         "form": form,
         "ref": ref,
         "project": ref.run.project,
+        "most_bytes": settings.MAX_UPLOAD_BYTES,
         "domain": ref.run.domain,
         "title": source.task.short_name or template.id.name.rpartition(".")[2],
         "task_name": template.id.name,

@@ -148,6 +148,32 @@ def test_a_form_is_small_wherever_it_is_sent(web: Web):
     assert status(channel) == TOO_LARGE
 
 
+LAUNCH = "/v2/domain/development/project/p/tasks/t/launch"
+
+
+@pytest.mark.parametrize(
+    ("path", "content_type", "limit"),
+    [
+        (LAUNCH, "multipart/form-data; boundary=x", settings.MAX_UPLOAD_BYTES + FORM_BYTES),
+        ("/v2/domain/d/project/p/uploads", "Multipart/form-data; boundary=x", settings.MAX_UPLOAD_BYTES + FORM_BYTES),
+        (LAUNCH, "application/x-www-form-urlencoded", FORM_BYTES),
+        (PAGE, "multipart/form-data; boundary=x", FORM_BYTES),
+        (f"{LAUNCH}/more", "multipart/form-data; boundary=x", FORM_BYTES),
+        ("/sign-in/", "multipart/form-data; boundary=x", UNKNOWN_BYTES),
+    ],
+)  # fmt: skip
+def test_only_forms_with_files_may_be_as_large_as_an_upload(
+    web: Web, path: str, content_type: str, limit: int
+):
+    fitting, larger = web.connect(), web.connect()
+
+    fitting.dataReceived(head(path, f"Content-Type: {content_type}", f"Content-Length: {limit}"))
+    larger.dataReceived(head(path, f"Content-Type: {content_type}", f"Content-Length: {limit + 1}"))
+
+    assert status(fitting) == b""
+    assert status(larger) == TOO_LARGE
+
+
 @pytest.mark.parametrize(
     ("expires_in", "length", "expected"),
     [

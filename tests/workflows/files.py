@@ -103,6 +103,14 @@ def reads_folder_as_a_function(folder: Dir) -> str:
 
 
 @env.task
+async def reads_both(file: File, folder: Dir) -> str:
+    root = Path(await folder.download())
+    names = sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+    async with file.open("rb") as opened:
+        return f"{bytes(await opened.read()).decode()} and {', '.join(names)}"
+
+
+@env.task
 async def main() -> str:
     said = []
     for file in (

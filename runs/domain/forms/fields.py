@@ -6,8 +6,8 @@ A field that is left as it was has no part in the changes, so what a form cannot
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from flyteidl2.core import interface_pb2, literals_pb2, types_pb2
@@ -19,9 +19,12 @@ from runs.domain.forms.shapes import Kind, Property, Shape, shape_of
 
 MAX_TEXT = 20_000  # characters; what is longer stays what it was
 LONG_TEXT = 80  # characters: more of them, or several lines, have an area
-MAX_GROUPS = 3  # objects in objects that have fields of their own; below that they are JSON
+MAX_FIELDS = 60  # of the objects of one input; those that would make more are JSON, the innermost first
 PREFIX = "in."
 VARIANT = ".is"  # of the field that says which variant of a union the value is
+UPLOAD = ".upload"  # of the field that takes a file in place of an address
+FILE, FOLDER = "file", "folder"
+_UPLOADS = {"File": FILE, "Dir": FOLDER}
 MISSING: Any = object()
 _AREAS = frozenset({Kind.LIST, Kind.MAP, Kind.OBJECT, Kind.JSON, Kind.MESSAGE})
 _HINTS = {
@@ -35,6 +38,7 @@ class Field:
     """One control. control: line | area | select | group (fields) | kept (cannot be changed here).
 
     text, original: what stands in it, and what stood in it; variants: of a union, by index, of which `variant` is chosen.
+    upload: what may be given in place of an address, FILE or FOLDER; upload_variant: which variant that is.
     """
 
     key: str
@@ -51,6 +55,8 @@ class Field:
     hint: str = ""
     error: str = ""
     is_changed: bool = False
+    upload: str = ""
+    upload_variant: int = -1
     fields: tuple[Field, ...] = ()
 
     @property
@@ -100,10 +106,31 @@ def make_form(
             if answer.field.is_changed and not answer.is_wrong:
                 changes[variable.key] = literal_of(answer.value, variable.value.type, before)
         except Invalid as error:
-            answer = _Answer(_with(answer.field, error=error.message))
+            answer = _Answer(replace(answer.field, error=error.message))
         fields.append(answer.field)
         wrong = wrong or answer.is_wrong
     return Form(tuple(fields), changes, not wrong)
+
+
+def leaves(fields: Sequence[Field]) -> Iterator[Field]:
+    """Those that are no groups, at any depth."""
+    for field in fields:
+        if field.control == "group":
+            yield from leaves(field.fields)
+        else:
+            yield field
+
+
+def with_errors(form: Form, problems: Mapping[str, str]) -> Form:
+    """The form with these errors, by key of the field."""
+    if not problems:
+        return form
+    return Form(tuple(_wrong(field, problems) for field in form.fields), form.changes, is_valid=False)
+
+
+def _wrong(field: Field, problems: Mapping[str, str]) -> Field:
+    inner = tuple(_wrong(one, problems) for one in field.fields)
+    return replace(field, error=problems.get(field.key, field.error), fields=inner)
 
 
 def _input(
@@ -125,17 +152,31 @@ def _input(
     ):  # not of its type, or with what JSON does not have
         return _Answer(Field(PREFIX + name, name, shape.title, "kept", hint="It cannot be shown here."))
     wanted = Property(name, shape, is_required=before is None)
-    return _field(PREFIX + name, wanted, value, posted)
+    return _field(PREFIX + name, wanted, value, posted, _groups(PREFIX + name, shape))
+
+
+def _groups(key: str, shape: Shape) -> frozenset[str]:
+    """Which objects have fields of their own, by key: level by level, as long as there are not too many of these."""
+    groups: list[str] = []
+    count, level = 0, [(key, shape)]
+    while level:
+        below: list[tuple[str, Shape]] = []
+        for at, one in level:
+            if one.kind is Kind.OBJECT and 0 < len(one.properties) <= MAX_FIELDS - count:
+                count += len(one.properties) - bool(groups)  # in whose place its own come
+                groups.append(at)
+                below += [(f"{at}.{each.name}", each.shape) for each in one.properties]
+        level = below
+    return frozenset(groups)
 
 
 def _field(
-    key: str, wanted: Property, value: Any, posted: Mapping[str, str] | None, depth: int = 0
+    key: str, wanted: Property, value: Any, posted: Mapping[str, str] | None, groups: frozenset[str]
 ) -> _Answer:
-    shape = wanted.shape
-    if shape.kind is Kind.UNION:
+    if wanted.shape.kind is Kind.UNION:
         return _union(key, wanted, value, posted)
-    if shape.kind is Kind.OBJECT and shape.properties and depth < MAX_GROUPS:
-        return _group(key, wanted, value, posted, depth)
+    if key in groups:
+        return _group(key, wanted, value, posted, groups)
     return _leaf(key, wanted, value, posted)
 
 
@@ -155,7 +196,7 @@ def _leaf(key: str, wanted: Property, value: Any, posted: Mapping[str, str] | No
             value, error = MISSING, problem.message
     field = Field(
         key, wanted.name, shape.title, _control(shape, original), text=text, original=original, hint=_HINTS.get(shape.kind, ""),
-        choices=_choices(shape), error=error, is_changed=is_changed,
+        choices=_choices(shape), error=error, is_changed=is_changed, upload=_upload(shape),
     )  # fmt: skip
     return _Answer(field, value)
 
@@ -188,6 +229,7 @@ def _union(key: str, wanted: Property, value: Any, posted: Mapping[str, str] | N
         choices=_choices(named[0]) if len(named) == 1 else (), variants=tuple(one.title for one in variants),
         variant=picked, original_variant=index if before else -1, none_at=_none_at(variants),
         hint=_HINTS.get(named[0].kind, "") if len(named) == 1 else "", error=error, is_changed=is_changed,
+        upload=_upload(named[0]) if len(named) == 1 else "", upload_variant=variants.index(named[0]),
     )  # fmt: skip
     return _Answer(field, found)
 
@@ -209,7 +251,9 @@ def _fits(value: Any, shape: Shape) -> bool:
     return True
 
 
-def _group(key: str, wanted: Property, value: Any, posted: Mapping[str, str] | None, depth: int) -> _Answer:
+def _group(
+    key: str, wanted: Property, value: Any, posted: Mapping[str, str] | None, groups: frozenset[str]
+) -> _Answer:
     """An object, each of its properties a field. Those that it has come first, in its order."""
     known = {one.name: one for one in wanted.shape.properties}
     had: dict[str, Any] = {} if value is MISSING else dict(value)
@@ -221,7 +265,7 @@ def _group(key: str, wanted: Property, value: Any, posted: Mapping[str, str] | N
         if start is not MISSING and not _fits(start, one.shape):
             start = MISSING
         one = Property(name, one.shape, is_required=one.is_required and start is MISSING)
-        answers[name] = _field(f"{key}.{name}", one, start, posted, depth + 1)
+        answers[name] = _field(f"{key}.{name}", one, start, posted, groups)
     is_changed = any(answer.field.is_changed for answer in answers.values())
     if value is MISSING and posted is not None and wanted.is_required:
         is_changed = True
@@ -252,6 +296,17 @@ def _choices(shape: Shape) -> tuple[str, ...]:
     return ("true", "false") if shape.kind is Kind.BOOLEAN else shape.choices
 
 
+def upload_kind(of_type: types_pb2.LiteralType) -> str:
+    """What may be given in place of an address of this type, FILE or FOLDER; "" for nothing."""
+    shape = shape_of(of_type)
+    named = [one for one in shape.variants or (shape,) if one.kind is not Kind.NONE]
+    return _upload(named[0]) if len(named) == 1 else ""
+
+
+def _upload(shape: Shape) -> str:
+    return _UPLOADS.get(shape.title, "") if shape.kind is Kind.URI else ""
+
+
 def _none_at(variants: Sequence[Shape]) -> int:
     return next((at for at, one in enumerate(variants) if one.kind is Kind.NONE), -1)
 
@@ -268,8 +323,3 @@ def _unix(text: str) -> str:
 
 def _same(text: str, original: str) -> bool:
     return _unix(text).replace("\r", "\n") == _unix(original).replace("\r", "\n")
-
-
-def _with(field: Field, *, error: str) -> Field:
-    values = {name: getattr(field, name) for name in Field.__slots__}
-    return Field(**(values | {"error": error}))

@@ -41,7 +41,7 @@ _AS_JSON = frozenset({Kind.LIST, Kind.MAP, Kind.OBJECT, Kind.JSON, Kind.MESSAGE}
 def fit(value: Any, shape: Shape, where: str = "") -> Any:
     """The value as the shape has it: an integer becomes a float where one is wanted. Raises Invalid, which names the place."""
     if shape.kind is Kind.UNION:
-        return fit(value, shape.variants[variant_of(value, shape, where)], where)
+        return _choose(value, shape, where)[1]
     wanted = _PYTHON.get(shape.kind)
     if wanted is None:
         return value
@@ -52,10 +52,16 @@ def fit(value: Any, shape: Shape, where: str = "") -> Any:
 
 def variant_of(value: Any, shape: Shape, where: str = "") -> int:
     """Which variant of a union the value is: the first that it fits. Raises Invalid."""
+    return _choose(value, shape, where)[0]
+
+
+def _choose(value: Any, shape: Shape, where: str) -> tuple[int, Any]:
+    """The variant, and the value as that has it."""
     for index, variant in enumerate(shape.variants):
         try:
-            if fit(value, variant, where) == value or variant.kind is Kind.FLOAT:
-                return index
+            fitted = fit(value, variant, where)
+            if fitted == value or variant.kind is Kind.FLOAT:
+                return index, fitted
         except Invalid:
             continue
     raise Invalid(f"{where or 'this'} must be {shape.title}, not {_shortly(value)}")

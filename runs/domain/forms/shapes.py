@@ -11,6 +11,7 @@ from flyteidl2.core import types_pb2
 from google.protobuf import json_format
 
 MAX_DEPTH = 8  # of types in types; what is deeper is JSON
+MAX_SCHEMA_DEPTH = 24  # of schemas in schemas; an object in an object is two
 _PICKLE = "PythonPickle"
 
 
@@ -127,33 +128,70 @@ def union_of(variants: Sequence[Shape]) -> Shape:
 def _struct(message: types_pb2.LiteralType) -> Shape:
     schema = json_format.MessageToDict(message.metadata)
     definitions = schema.get("$defs", schema.get("definitions"))
-    found = schema_shape(schema, definitions if isinstance(definitions, Mapping) else {})
+    found = _Schemas(definitions if isinstance(definitions, Mapping) else {}).shape(schema)
     return found if found.kind is Kind.OBJECT else Shape(Kind.JSON, "dict")
 
 
-def schema_shape(schema: Any, definitions: Mapping[str, Any], depth: int = 0) -> Shape:
-    """The shape of a JSON schema. What it says in another way than Python's serialisers do is any JSON."""
-    if not isinstance(schema, Mapping) or depth > MAX_DEPTH:
-        return ANYTHING
-    if (name := _referred(schema)) is not None:
-        return schema_shape(definitions.get(name), definitions, depth + 1)
-    if isinstance(options := schema.get("anyOf", schema.get("oneOf")), list):
-        return union_of([schema_shape(option, definitions, depth + 1) for option in options])
-    shape = ANYTHING
-    match schema:
-        case {"enum": list(choices)}:
-            if all(isinstance(choice, str) for choice in choices):
-                shape = Shape(Kind.CHOICE, str(schema.get("title", "enum")), choices=tuple(choices))
-        case {"type": "string", "format": "date-time"}:
-            shape = _SIMPLE[types_pb2.DATETIME]
-        case {"type": "array"}:
-            items = schema_shape(schema.get("items"), definitions, depth + 1)
-            shape = Shape(Kind.LIST, f"list[{items.title}]", items=items)
-        case {"type": "object"}:
-            shape = _object(schema, definitions, depth)
-        case {"type": str(scalar)}:
-            shape = _SCALARS.get(scalar, ANYTHING)
-    return shape
+def schema_shape(schema: Any, definitions: Mapping[str, Any]) -> Shape:
+    """The shape of a JSON schema. What it says in another way than Python's serialisers do is any JSON, and so is a type inside of itself."""
+    return _Schemas(definitions).shape(schema)
+
+
+class _Schemas:
+    """Definitions, each of which is read once, however often it is named."""
+
+    def __init__(self, definitions: Mapping[str, Any]) -> None:
+        self._definitions = definitions
+        self._named: dict[str, Shape] = {}
+
+    def shape(self, schema: Any, depth: int = 0) -> Shape:
+        if not isinstance(schema, Mapping) or depth > MAX_SCHEMA_DEPTH:
+            return ANYTHING
+        if (name := _referred(schema)) is not None:
+            return self._definition(name, depth)
+        if isinstance(options := schema.get("anyOf", schema.get("oneOf")), list):
+            return union_of([self.shape(option, depth + 1) for option in options])
+        shape = ANYTHING
+        match schema:
+            case {"enum": list(choices)}:
+                if all(isinstance(choice, str) for choice in choices):
+                    shape = Shape(Kind.CHOICE, str(schema.get("title", "enum")), choices=tuple(choices))
+            case {"type": "string", "format": "date-time"}:
+                shape = _SIMPLE[types_pb2.DATETIME]
+            case {"type": "array"}:
+                items = self.shape(schema.get("items"), depth + 1)
+                shape = Shape(Kind.LIST, f"list[{items.title}]", items=items)
+            case {"type": "object"}:
+                shape = self._object(schema, depth)
+            case {"type": str(scalar)}:
+                shape = _SCALARS.get(scalar, ANYTHING)
+        return shape
+
+    def _definition(self, name: str, depth: int) -> Shape:
+        if name not in self._named:
+            self._named[name] = ANYTHING  # where it is inside of itself
+            self._named[name] = self.shape(self._definitions.get(name), depth + 1)
+        return self._named[name]
+
+    def _object(self, schema: Mapping[str, Any], depth: int) -> Shape:
+        more, title = schema.get("additionalProperties"), str(schema.get("title", "object"))
+        if not isinstance(declared := schema.get("properties"), Mapping):
+            items = self.shape(more, depth + 1)
+            return Shape(Kind.MAP, f"dict[str, {items.title}]", items=items)
+        required = named if isinstance(named := schema.get("required"), list) else []
+        properties = tuple(
+            self._property(name, one, depth, is_required=name in required)
+            for name, one in sorted(declared.items())
+        )
+        return Shape(Kind.OBJECT, title, properties=properties, is_closed=more is False)
+
+    def _property(self, name: str, schema: Any, depth: int, *, is_required: bool) -> Property:
+        shape = self.shape(schema, depth + 1)
+        has_default = isinstance(schema, Mapping) and "default" in schema
+        default = schema["default"] if has_default else None
+        if shape.kind is Kind.INTEGER and isinstance(default, float) and default.is_integer():
+            default = int(default)  # the schema travels in a message whose numbers are floats
+        return Property(name, shape, is_required, has_default, default)
 
 
 def _referred(schema: Mapping[str, Any]) -> str | None:
@@ -163,27 +201,3 @@ def _referred(schema: Mapping[str, Any]) -> str | None:
         refers = parts[0]
     found = refers.get("$ref") if isinstance(refers, Mapping) else None
     return found.rpartition("/")[2] if isinstance(found, str) else None
-
-
-def _object(schema: Mapping[str, Any], definitions: Mapping[str, Any], depth: int) -> Shape:
-    more, title = schema.get("additionalProperties"), str(schema.get("title", "object"))
-    if not isinstance(declared := schema.get("properties"), Mapping):
-        items = schema_shape(more, definitions, depth + 1)
-        return Shape(Kind.MAP, f"dict[str, {items.title}]", items=items)
-    required = named if isinstance(named := schema.get("required"), list) else []
-    properties = tuple(
-        _property(name, one, definitions, depth, is_required=name in required)
-        for name, one in sorted(declared.items())
-    )
-    return Shape(Kind.OBJECT, title, properties=properties, is_closed=more is False)
-
-
-def _property(
-    name: str, schema: Any, definitions: Mapping[str, Any], depth: int, *, is_required: bool
-) -> Property:
-    shape = schema_shape(schema, definitions, depth + 1)
-    has_default = isinstance(schema, Mapping) and "default" in schema
-    default = schema["default"] if has_default else None
-    if shape.kind is Kind.INTEGER and isinstance(default, float) and default.is_integer():
-        default = int(default)  # the schema travels in a message whose numbers are floats
-    return Property(name, shape, is_required, has_default, default)

@@ -19,6 +19,7 @@ from runs.domain.addresses.pages import run_path
 from runs.domain.errors import FlyteUIError
 from runs.domain.forms.options import read_options, split_options
 from runs.domain.names import ROOT, ActionRef, RunRef, check_action_name, check_run_name, check_scope
+from runs.launch.files import upload_local
 from runs.launch.rerun import Changes, Source, make_request, read_source, rerun
 from runs.management.base import ServerCommand
 from runs.store import local_server
@@ -39,7 +40,7 @@ class Command(ServerCommand):
         parser.add_argument(
             "--input",
             metavar="NAME=VALUE",
-            help="another value of an input; lists and objects as JSON",
+            help="another value of an input; lists and objects as JSON, of a File or Dir also a path, which is uploaded",
             **many,
         )
         parser.add_argument("--env", metavar="NAME=VALUE", help="an environment variable", **many)
@@ -65,8 +66,9 @@ class Command(ServerCommand):
 def changes_from(source: Source, options: dict[str, Any]) -> Changes:
     """What the options say is to be different; variables and labels come to those that there are."""
     variables = source.task.task_template.interface.inputs.variables
+    scope = source.ref.run.project, source.ref.run.domain
     return Changes(
-        inputs=read_options(options["input"], variables, source.literals),
+        inputs=read_options(upload_local(options["input"], variables, scope), variables, source.literals),
         envs=source.envs | split_options(options["env"], "--env"),
         labels=source.labels | split_options(options["label"], "--label"),
         name=options["name"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
@@ -16,6 +17,7 @@ from runs.queries.tasks.task import list_versions
 from runs.store import database
 from runs.views.errors import error_page, status_of
 from runs.views.requests import subject_of
+from runs.views.tasks.uploads import take_files
 
 
 @require_http_methods(["GET", "POST"])
@@ -28,7 +30,8 @@ async def launch(request: HttpRequest, *, project: str, domain: str, task: str) 
         return error_page(request, error)
     if request.method == "GET":
         return await show(request, found, forms.read_form(found))
-    form = forms.read_form(found, request.POST.dict())
+    posted, problems = await take_files(request, forms.read_form(found), project, domain)
+    form = forms.read_form(found, posted).with_file_errors(problems)
     if not form.is_valid:
         return await show(request, found, form, HTTPStatus.BAD_REQUEST)
     try:
@@ -48,6 +51,7 @@ async def show(
         "form": form,
         "launch": found,
         "project": found.project,
+        "most_bytes": settings.MAX_UPLOAD_BYTES,
         "domain": found.domain,
         "title": found.task.short_name or found.name.rpartition(".")[2],
         "versions": await database.read(list_versions, *of),

@@ -1,5 +1,7 @@
 // <launch-form>: marks what differs from the values that the form came with, takes it back, and sends the form once. Without it the form works, too.
 
+import { Uploads } from "./uploads.js";
+
 /** @typedef {HTMLInputElement | HTMLTextAreaElement | HTMLSelectElement} Control */
 
 export class LaunchForm extends HTMLElement {
@@ -15,6 +17,7 @@ export class LaunchForm extends HTMLElement {
     this.addEventListener("click", (event) => event.target.closest("[data-undo]") && this.undo(event.target.closest("[data-original]")));
     this.form.addEventListener("keydown", (event) => this.pressed(event));
     this.form.addEventListener("submit", (event) => this.sent(event));
+    this.uploads = new Uploads(this, (field) => this.changed(field), () => this.uploaded());
     window.addEventListener("pageshow", () => this.wait(false)); // back from the new run
     this.count();
     /** @type {HTMLElement | null} */ (this.querySelector("[aria-invalid]") ?? this.querySelector("[data-value]"))?.focus();
@@ -49,13 +52,23 @@ export class LaunchForm extends HTMLElement {
   /** @param {SubmitEvent} event */
   sent(event) {
     if (this.submit.ariaDisabled === "true") event.preventDefault();
-    else this.wait(true);
+    else if (this.uploads.isBusy) {
+      event.preventDefault();
+      this.wait(true, "Waiting for the upload…");
+    } else this.wait(true);
   }
 
-  /** @param {boolean} isSent */
-  wait(isSent) {
+  /** Nothing is on its way any more: what was to be sent after it is sent. */
+  uploaded() {
+    if (this.submit.ariaDisabled !== "true") return;
+    this.wait(false);
+    if (!this.uploads.failed) this.form.requestSubmit(this.submit);
+  }
+
+  /** @param {boolean} isSent @param {string} [words] */
+  wait(isSent, words = "Starting…") {
     this.submit.ariaDisabled = String(isSent);
-    this.submit.textContent = isSent ? "Starting…" : this.verb;
+    this.submit.textContent = isSent ? words : this.verb;
   }
 }
 

@@ -14,7 +14,19 @@ from google.protobuf import json_format
 from hypothesis import given
 
 from runs.domain.conditions import literal
-from runs.domain.forms.fields import MAX_TEXT, VARIANT, Field, Form, make_form
+from runs.domain.forms.fields import (
+    FILE,
+    FOLDER,
+    MAX_FIELDS,
+    MAX_TEXT,
+    VARIANT,
+    Field,
+    Form,
+    leaves,
+    make_form,
+    upload_kind,
+    with_errors,
+)
 from tests.domain.forms.test_literals import NONE, simple, values
 
 STRING, INTEGER, FLOAT = simple(types_pb2.STRING), simple(types_pb2.INTEGER), simple(types_pb2.FLOAT)
@@ -241,3 +253,74 @@ def test_a_schema_that_refers_to_itself_ends_as_json():
 
     assert form.is_valid
     assert changed == struct({"next": {"next": {}}})
+
+
+def nested(levels: int, width: int = 1) -> dict[str, Any]:
+    """A schema of so many objects in each other, each with so many numbers beside the next one."""
+    definitions: dict[str, Any] = {}
+    for level in range(levels):
+        properties: dict[str, Any] = {f"n{number}": {"type": "integer"} for number in range(width)}
+        if level + 1 < levels:
+            properties["next"] = {"$ref": f"#/$defs/L{level + 1}"}
+        definitions[f"L{level}"] = {"type": "object", "title": f"L{level}", "properties": properties}
+    return definitions["L0"] | {"$defs": definitions}
+
+
+def test_objects_in_objects_have_fields_however_deep_they_are():
+    value: dict[str, Any] = {"n0": 7}
+    for _ in range(7):
+        value = {"n0": 0, "next": value}
+    deepest = "x" + "__next" * 7 + "__n0"
+
+    form, changed = change(struct_type(nested(8)), struct(value), **{deepest: "8"})
+
+    assert form.is_valid
+    assert [one.control for one in leaves(form.fields)] == ["line"] * 8
+    assert changed is not None
+    found = msgspec.msgpack.decode(changed.scalar.binary.value)
+    for _ in range(7):
+        found = found["next"]
+    assert found == {"n0": 8}
+
+
+def test_objects_of_more_fields_than_a_form_has_are_json():
+    width = MAX_FIELDS // 2 - 1
+
+    form = make_form(variables(x=struct_type(nested(4, width))), {})
+
+    shown = list(leaves(form.fields))
+    assert len(shown) <= MAX_FIELDS
+    assert [one.key for one in shown if one.control == "area"] == ["in.x.next.next"]
+
+
+def test_definitions_that_double_each_other_are_read_once():
+    names = [f"D{number}" for number in range(20)]
+    definitions = {
+        name: {"type": "object", "properties": {side: {"$ref": f"#/$defs/{after}"} for side in ("a", "b")}}
+        for name, after in zip(names, [*names[1:], "D0"], strict=True)
+    }
+
+    form = make_form(variables(x=struct_type(definitions["D0"] | {"$defs": definitions})), {})
+
+    assert len(list(leaves(form.fields))) <= MAX_FIELDS
+
+
+SINGLE = Type(blob=types_pb2.BlobType())
+FOLDER_TYPE = Type(blob=types_pb2.BlobType(dimensionality=types_pb2.BlobType.MULTIPART))
+OPTIONAL = Type(union_type=types_pb2.UnionType(variants=[simple(types_pb2.NONE), FOLDER_TYPE]))
+
+
+def test_a_file_or_a_folder_may_be_given_in_place_of_an_address():
+    form = make_form(variables(a=SINGLE, b=FOLDER_TYPE, c=OPTIONAL, d=STRING), {})
+
+    assert [(one.upload, one.upload_variant) for one in form.fields] == [
+        (FILE, -1), (FOLDER, -1), (FOLDER, 1), ("", -1),
+    ]  # fmt: skip
+    assert [upload_kind(one) for one in (SINGLE, FOLDER_TYPE, OPTIONAL, STRING)] == [FILE, FOLDER, FOLDER, ""]
+
+
+def test_an_error_of_a_file_is_at_its_field():
+    form = with_errors(make_form(variables(a=SINGLE, b=STRING), {}), {"in.a": "too large"})
+
+    assert errors_of(form.fields) == {"in.a": "too large"}
+    assert not form.is_valid
