@@ -112,12 +112,14 @@ def _nothing_remembered() -> Iterator[None]:
     """Each test has an empty database, so the ids that the process remembers are stale. No worker of a test is there after it."""
     from runs.engine.creation import _pool_ids, _spec_ids
     from runs.queries import run_list
-    from runs.queries.listing import counts, matching
+    from runs.queries.listing import counts, matching, texts
     from runs.store import presence
 
     run_list._bars.clear()
     counts._kept.clear()
     matching._searches.clear()
+    for source in texts.SOURCES:
+        source.clear()
     _spec_ids.clear()
     _pool_ids.clear()
     yield

@@ -14,9 +14,10 @@ from runs.access import gate
 from runs.domain.errors import Invalid
 from runs.domain.listings import Listing, read_listing
 from runs.domain.phases import Phase
-from runs.models import Action
+from runs.models import Action, Run
+from runs.queries.listing import texts
 from runs.queries.listing.counts import count_runs
-from tests.support import showcase
+from tests.support import factories, showcase
 from tests.views.test_run_list import NOW, counted_steps, get, make, make_many, names
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -141,7 +142,7 @@ def test_counting_10000_runs_is_little_work_and_a_moment_later_none():
         with CaptureQueriesContext(connection) as captured, counted_steps() as counted:
             counts = count_runs("flytesnacks", "development", listing, now=NOW)
         assert counts.total == total, query
-        assert len(captured) <= 3
+        assert len(captured) <= (9 if "q=" in query else 3)  # a search reads what is new, too
         assert counted["steps"] < 130 * 10_000, (query, counted["steps"])
 
         with CaptureQueriesContext(connection) as again:
@@ -166,3 +167,76 @@ def test_a_count_takes_the_indexes():
         assert any("(run_id=? AND name=?)" in step for step in plan), plan
         cursor.execute(f"EXPLAIN QUERY PLAN {captured[1]['sql']}")
         assert any("action_paused" in row[3] for row in cursor.fetchall())
+
+
+@pytest.fixture
+def parents() -> None:
+    """Three runs whose children were given other inputs; of the second one a child has failed, and the root passed it on."""
+    for number in range(3):
+        make(f"run{number}", task="hpo.search")
+    for run in Run.objects.order_by("pk"):
+        factories.call(
+            run, "t", parent=run.actions.get(name="a0"), short_name="trial", split=f"Fold{run.name[-1]}"
+        )
+    failed = Action.objects.get(run__name="run1", name="t")
+    factories.change(
+        failed, phase=Phase.FAILED, ended_at=NOW, error_code="KeyError", error_message=f"{'x' * 5000} 'Preis'"
+    )
+    texts.SOURCES[2].clear()
+
+
+@pytest.mark.usefixtures("parents")
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("fold2", ["run2"]),
+        ("FOLD", ["run0", "run1", "run2"]),
+        ("preis", ["run1"]),
+        ("keyerror fold1", ["run1"]),
+        ("keyerror fold2", []),
+        ("hpo fold0 run0", ["run0"]),
+    ],
+)
+def test_a_word_is_found_in_inputs_and_errors_of_any_action_and_counted(text: str, expected: list[str]):
+    assert sorted(names(q=text)) == expected
+    counts = count_runs("flytesnacks", "development", read_listing(f"q={text}"), now=NOW)
+    assert counts.total == len(expected)
+    assert sum(counts.by_phase.values()) == len(expected)
+
+
+@pytest.mark.usefixtures("parents")
+def test_what_comes_later_is_found_too():
+    assert names(q="later") == []
+    run = make("run3", task="hpo.search")
+    factories.call(run, "t", parent=run.actions.get(name="a0"), short_name="trial", split="later")
+
+    assert names(q="later") == ["run3"]
+
+
+@pytest.mark.usefixtures("parents")
+def test_runs_older_than_what_is_kept_are_found_by_what_they_have_themselves(monkeypatch: pytest.MonkeyPatch):
+    run = make("run3", task="hpo.search")
+    factories.call(run, "t", parent=run.actions.get(name="a0"), short_name="trial", split="Fold3")
+    monkeypatch.setattr(texts, "MAX_ROWS", 2)
+    for source in texts.SOURCES:
+        source.clear()
+
+    assert names(q="fold3") == ["run3"]
+    assert names(q="fold0") == []
+    assert sorted(names(q="hpo")) == ["run0", "run1", "run2", "run3"]
+    assert sorted(names(q="hpo run1")) == ["run1"]
+
+
+def test_half_of_the_texts_make_way_when_there_are_too_many():
+    kept = texts.Texts()
+    for run in range(10):
+        kept.add(run, f"word{run}")
+        kept.add(run, "Ünï")
+    assert kept.find("ÜNÏ") == frozenset(range(10))
+
+    kept.cut()
+
+    assert kept.find("ünï") == frozenset(range(5, 10))
+    assert kept.find("word3") == frozenset()
+    assert kept.find("word7") == {7}
+    assert kept.oldest == 6

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import connection
 from django.db.models import Exists, F, Func, OuterRef, Q, QuerySet, TextField, Value
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast
 
 from runs.domain.inputs.conditions import TASK, Condition, read_search
@@ -16,6 +18,7 @@ from runs.domain.listings import ME, Listing
 from runs.domain.names import ROOT
 from runs.domain.phases import Phase
 from runs.models import Action, Run
+from runs.queries.listing.texts import find_runs
 
 MAX_WORDS = 8
 KEPT_SEARCHES = 32
@@ -24,7 +27,7 @@ MAX_FOUND = 20_000
 
 
 def matching(project: str, domain: str, listing: Listing, now: datetime, me: str = "") -> QuerySet[Run]:
-    """The runs of a project and domain that match. me: whose runs `who=me` are. One statement when the search compares inputs."""
+    """The runs of a project and domain that match. me: whose runs `who=me` are. A few statements when it searches (texts.py), one when it compares inputs."""
     runs = Run.objects.filter(project__name=project, domain=domain).defer("spec")
     since, until = listing.span(now)
     if since:
@@ -83,9 +86,8 @@ def _label(key: str) -> Func:
 def _with_text(runs: QuerySet[Run], scope: tuple[str, str], text: str) -> QuerySet[Run]:
     """Those in which each word is somewhere, and whose inputs (or, of `key=value`, a label, and of `task=name` the task) are as the text says."""
     said = read_search(text)
-    runs = runs.alias(labels_text=Cast("labels", TextField()))
-    for word in said.words.split()[:MAX_WORDS]:
-        runs = runs.filter(_has(word))
+    if words := said.words.split()[:MAX_WORDS]:
+        runs = _with_words(runs, words)
     for condition in said.conditions[:MAX_WORDS]:
         is_wanted = Q(pk__in=_searches.find(scope, condition))
         if condition.test == "=":
@@ -98,8 +100,20 @@ def _with_text(runs: QuerySet[Run], scope: tuple[str, str], text: str) -> QueryS
     return runs
 
 
+def _with_words(runs: QuerySet[Run], words: Sequence[str]) -> QuerySet[Run]:
+    """Those that have all of these words: found in memory, and what is too old for that in what runs have themselves."""
+    ids, oldest = find_runs(words)
+    if not oldest:
+        return runs.filter(pk__in=_among(ids)) if ids else runs.none()
+    older = Q(pk__lt=oldest)
+    for word in words:
+        older &= _has(word)
+    runs = runs.alias(labels_text=Cast("labels", TextField()))
+    return runs.filter(Q(pk__in=_among(ids)) | older)
+
+
 def _has(word: str) -> Q:
-    """Whether a run has this word: its name, labels and creator, its task, its error, its inputs."""
+    """Whether a run has this word: its name, labels and creator, its task, the error or the inputs of its root."""
     # SQLite keeps JSON as Django writes it, in ASCII.
     in_labels = Q(labels_text__icontains=word) | Q(labels_text__icontains=json.dumps(word)[1:-1])
     roots = Action.objects.filter(run=OuterRef("pk"), name=ROOT).filter(
@@ -110,6 +124,16 @@ def _has(word: str) -> Q:
         | Q(input_digest__icontains=word)
     )
     return Q(name__icontains=word) | Q(created_by__icontains=word) | in_labels | Q(Exists(roots))
+
+
+def _among(ids: list[int]) -> RawSQL:
+    """These ids as one parameter, however many there are."""
+    rows = (
+        "SELECT value FROM JSON_EACH(%s)"
+        if connection.vendor == "sqlite"
+        else "SELECT JSONB_ARRAY_ELEMENTS(%s::jsonb)::bigint"
+    )
+    return RawSQL(rows, [json.dumps(ids)])  # noqa: S611 -- one of two constants
 
 
 class _Searches:

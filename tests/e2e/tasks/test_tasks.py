@@ -105,6 +105,6 @@ def test_the_graph_of_a_run_leads_to_the_actions_of_a_task(page: Page, server: S
 
     boxes.nth(1).get_by_role("link", name="square").click()
 
-    expect(page.get_by_role("searchbox", name="Filter actions")).to_have_value("reruns.square")
+    expect(page.get_by_role("searchbox", name="Filter actions")).to_have_value("task=reruns.square")
     expect(page.locator("#rows .row")).to_have_count(2)
     expect(row(page, "a0")).to_have_attribute("data-context", "")
