@@ -8,7 +8,8 @@ from __future__ import annotations
 import io
 import re
 import tarfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
@@ -26,11 +27,10 @@ _DAMAGED = (tarfile.TarError, EOFError, OSError)
 
 @dataclass(frozen=True, slots=True)
 class CodeFile:
-    """A regular file of a bundle. text: None for what is too large to be shown, or no text in UTF-8."""
+    """A regular file of a bundle. size: in bytes."""
 
     name: str
     size: int
-    text: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +41,51 @@ class Entry:
     name: str
 
 
-def read_bundle(data: bytes) -> list[CodeFile]:
-    """The files, in order of their names. Raises Invalid for a bundle that is damaged or too large."""
+class Bundle:
+    """An archive, whose files are listed at once and read one by one. Raises Invalid where it is damaged or too large."""
+
+    def __init__(self, data: bytes) -> None:
+        with _readable():
+            self._archive = tarfile.open(fileobj=io.BytesIO(data), mode="r:*")  # noqa: SIM115  # a view of `data`: there is nothing to close
+            self._members = {_name_of(member): member for member in self._list()}
+        self.files = [CodeFile(name, self._members[name].size) for name in sorted(self._members)]
+
+    def _list(self) -> Iterator[tarfile.TarInfo]:
+        unpacked = count = 0
+        for member in self._archive:
+            unpacked, count = unpacked + member.size, count + 1
+            if unpacked > MAX_UNPACKED or count > MAX_FILES:
+                raise Invalid(
+                    f"the code bundle has more than {MAX_FILES:,} files or {MAX_UNPACKED // 1_000_000} MB; download it to look at it"
+                )
+            if member.isreg():
+                yield member
+
+    def read_text(self, name: str) -> str | None:
+        """The text of one file; None for what is too large to be shown, or no text in UTF-8."""
+        member = self._members[name]
+        if member.size > MAX_SHOWN:
+            return None
+        with _readable():
+            stream = self._archive.extractfile(member)
+            return _text(stream.read()) if stream else None
+
+    def read_texts(self) -> dict[str, str | None]:
+        """All of them by name, in the order in which they are packed: an archive is unpacked from its start."""
+        packed = sorted(self._members, key=lambda name: self._members[name].offset)
+        return {name: self.read_text(name) for name in packed}
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
     try:
-        with tarfile.open(fileobj=io.BytesIO(data), mode="r:*") as archive:
-            return sorted(_files(archive), key=lambda file: file.name)
+        yield
     except _DAMAGED as error:
         raise Invalid(f"the code bundle cannot be read: {error}") from error
 
 
-def _files(archive: tarfile.TarFile) -> Iterable[CodeFile]:
-    unpacked = count = 0
-    for member in archive:
-        unpacked, count = unpacked + member.size, count + 1
-        if unpacked > MAX_UNPACKED or count > MAX_FILES:
-            raise Invalid(
-                f"the code bundle has more than {MAX_FILES:,} files or {MAX_UNPACKED // 1_000_000} MB; download it to look at it"
-            )
-        if member.isreg() and (stream := archive.extractfile(member)):
-            name = str(PurePosixPath(member.name.lstrip("/")))
-            yield CodeFile(name, member.size, _text(stream.read()) if member.size <= MAX_SHOWN else None)
+def _name_of(member: tarfile.TarInfo) -> str:
+    return str(PurePosixPath(member.name.lstrip("/")))
 
 
 def _text(content: bytes) -> str | None:

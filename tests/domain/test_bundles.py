@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runs.domain import bundles
-from runs.domain.bundles import CodeFile, Entry, find_file, find_line, read_bundle, read_entry
+from runs.domain.bundles import Bundle, CodeFile, Entry, find_file, find_line, read_entry
 from runs.domain.errors import Invalid
 
 
@@ -34,8 +34,12 @@ def link(name: str, to: str, kind: bytes) -> tarfile.TarInfo:
     return info
 
 
-def file(name: str, text: str | None = "") -> CodeFile:
-    return CodeFile(name, 1, text)
+def read(data: bytes) -> list[tuple[str, int, str | None]]:
+    """Name, size and text of each file, in order of their names, each read by itself."""
+    bundle = Bundle(data)
+    found = [(file.name, file.size, bundle.read_text(file.name)) for file in bundle.files]
+    assert bundle.read_texts() == {name: text for name, _, text in found}
+    return found
 
 
 def test_regular_files_in_order_of_their_names_and_nothing_else():
@@ -47,18 +51,27 @@ def test_regular_files_in_order_of_their_names_and_nothing_else():
         ("image.png", b"\x89PNG\0"), ("latin.txt", b"\xe4"),
     )  # fmt: skip
 
-    assert read_bundle(data) == [
-        CodeFile("a.txt", 2, "ä"), CodeFile("abs.py", 0, ""), CodeFile("b.py", 6, "x = 1\n"),
-        CodeFile("image.png", 5, None), CodeFile("latin.txt", 1, None),
+    assert read(data) == [
+        ("a.txt", 2, "ä"), ("abs.py", 0, ""), ("b.py", 6, "x = 1\n"), ("image.png", 5, None), ("latin.txt", 1, None),
     ]  # fmt: skip
 
 
 def test_a_large_file_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(bundles, "MAX_SHOWN", 3)
 
-    assert read_bundle(pack(("long.py", b"1234"), ("short.py", b"123"))) == [
-        CodeFile("long.py", 4, None), CodeFile("short.py", 3, "123"),
-    ]  # fmt: skip
+    assert read(pack(("long.py", b"1234"), ("short.py", b"123"))) == [
+        ("long.py", 4, None),
+        ("short.py", 3, "123"),
+    ]
+
+
+def test_of_many_files_one_is_decoded(monkeypatch: pytest.MonkeyPatch):
+    decoded: list[bytes] = []
+    monkeypatch.setattr(bundles, "_text", lambda content: decoded.append(content) or content.decode())
+    bundle = Bundle(pack(*((f"{number}.py", b"%d" % number) for number in range(20))))
+
+    assert bundle.read_text("7.py") == "7"
+    assert decoded == [b"7"]
 
 
 @pytest.mark.parametrize(("limit", "value"), [("MAX_UNPACKED", 3), ("MAX_FILES", 1)])
@@ -68,16 +81,16 @@ def test_what_unpacks_to_too_much_is_refused_before_it_is_read(
     monkeypatch.setattr(bundles, limit, value)
 
     with pytest.raises(Invalid, match=r"more than .* download it"):
-        read_bundle(pack(("a", b"12"), ("b", b"34")))
+        Bundle(pack(("a", b"12"), ("b", b"34")))
 
 
 @given(st.binary(max_size=200), st.integers(0, 100))
 def test_what_is_damaged_is_refused_with_words(noise: bytes, cut: int):
     """Cut off behind its last file, an archive has all of its files still."""
     with pytest.raises(Invalid, match="cannot be read"):
-        read_bundle(noise)
+        read(noise)
     with suppress(Invalid):
-        assert read_bundle(pack(("a.py", b"x" * 500))[: -1 - cut]) == [CodeFile("a.py", 500, "x" * 500)]
+        assert read(pack(("a.py", b"x" * 500))[: -1 - cut]) == [("a.py", 500, "x" * 500)]
 
 
 @pytest.mark.parametrize(
@@ -91,7 +104,9 @@ def test_what_is_damaged_is_refused_with_words(noise: bytes, cut: int):
     ],
 )
 def test_the_file_of_a_module(module: str, found: str | None):
-    files = [file(name) for name in ("demo.py", "old/demo.py", "src/pkg/__init__.py", "src/pkg/train.py")]
+    files = [
+        CodeFile(name, 1) for name in ("demo.py", "old/demo.py", "src/pkg/__init__.py", "src/pkg/train.py")
+    ]
 
     chosen = find_file(files, Entry(module, "x"))
 

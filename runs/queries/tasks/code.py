@@ -8,11 +8,11 @@ from runs.domain.bundles import (
     MAX_PACKED,
     NO_CODE,
     OF_DEMONSTRATIONS,
+    Bundle,
     CodeFile,
     Entry,
     find_file,
     find_line,
-    read_bundle,
     read_entry,
 )
 from runs.domain.errors import Invalid, NotFound
@@ -23,13 +23,16 @@ from runs.store import storage
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """The files of a bundle; that of the task, and the line in which the task begins: None and 0 when they are not found."""
+    """The files of a bundle, and the one that is shown: its text, None where it has none that can be shown, and the line in which
+    the task begins in it. file: None, and line: 0, when they are not found.
+    """
 
     task: str
     uri: str
     entry: Entry
     files: tuple[CodeFile, ...]
     file: CodeFile | None
+    text: str | None
     line: int
 
 
@@ -55,14 +58,15 @@ def _read(facts: TaskFacts, what: str, name: str) -> Code:
         raise Invalid(
             f"the code of {facts.name} was sent pickled, as from a notebook: it has no files to show"
         )
-    files = tuple(read_bundle(_read_archive(facts, what)))
+    bundle = Bundle(_read_archive(facts, what))
     entry = read_entry(facts.args)
-    own = find_file(files, entry)
-    file = next((one for one in files if one.name == name), None) if name else own
+    own = find_file(bundle.files, entry)
+    file = next((one for one in bundle.files if one.name == name), None) if name else own
     if name and file is None:
         raise NotFound(f"the code bundle of {what} has no file {name[:200]!r}")
-    line = find_line(file.text, entry.name) if file and file == own and file.text else 0
-    return Code(facts.name, facts.bundle_uri, entry, files, file, line)
+    text = bundle.read_text(file.name) if file else None
+    line = find_line(text, entry.name) if text and file == own else 0
+    return Code(facts.name, facts.bundle_uri, entry, tuple(bundle.files), file, text, line)
 
 
 def read_archive(run_id: int, action: str) -> tuple[str, bytes]:

@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import Avg, Count, F, FloatField, Func
 
 from runs.domain.addresses.pages import action_path, run_path
-from runs.domain.bundles import read_bundle
+from runs.domain.bundles import Bundle
 from runs.domain.errors import Invalid, NotFound
 from runs.domain.inputs.digests import show_digest
 from runs.domain.names import ROOT, ActionRef, RunRef, label_of
@@ -242,7 +242,7 @@ def _code(a: Side, b: Side) -> Code:
 
 def _files(side: Side) -> dict[str, str | None]:
     _, archive = read_archive(side.action.run_id, side.ref.name)
-    return {file.name: file.text for file in read_bundle(archive)}
+    return Bundle(archive).read_texts()
 
 
 def _environment(action: Action) -> dict[str, Leaf]:

@@ -13,10 +13,9 @@ from pygments.lexers import get_lexer_for_filename
 from pygments.lexers.special import TextLexer
 from pygments.util import ClassNotFound
 
-from runs.domain.bundles import CodeFile
 from runs.domain.names import RunRef
 from runs.queries.runs import get_run
-from runs.queries.tasks.code import read_archive, read_code, read_code_of
+from runs.queries.tasks.code import Code, read_archive, read_code, read_code_of
 from runs.queries.tasks.task import get_version
 from runs.views.errors import reader_view
 
@@ -29,7 +28,7 @@ def code_page(request: HttpRequest, *, project: str, domain: str, run: str, acti
     """The files of the bundle; ?file= shows another one than the task's."""
     head = get_run(RunRef(project, domain, run))
     code = read_code(head.id, action, request.GET.get("file", ""))
-    lines = highlighted(code.file) if code.file else ""
+    lines = highlighted(code)
     context = {"head": head, "action": action, "code": code, "lines": lines}
     return render(request, "runs/tasks/code.html", context)
 
@@ -44,7 +43,7 @@ def task_code(request: HttpRequest, *, project: str, domain: str, task: str) -> 
         "project": project,
         "domain": domain,
         "code": code,
-        "lines": highlighted(code.file) if code.file else "",
+        "lines": highlighted(code),
         "version": version.version,
         "back": version.path,
     }
@@ -61,16 +60,16 @@ def code_archive(request: HttpRequest, *, project: str, domain: str, run: str, a
     return HttpResponse(content, content_type="application/octet-stream", headers=headers)
 
 
-def highlighted(file: CodeFile) -> SafeString | str:
-    """The lines of a file as HTML with the kinds of its words, each a span with an id, L-1 and so on; "" for what has no text."""
-    if not file.text:
+def highlighted(code: Code) -> SafeString | str:
+    """The lines of its file as HTML with the kinds of its words, each a span with an id, L-1 and so on; "" for what has no text."""
+    if code.file is None or not code.text:
         return ""
     try:
-        lexer = get_lexer_for_filename(file.name, stripnl=False)
+        lexer = get_lexer_for_filename(code.file.name, stripnl=False)
     except ClassNotFound:
         lexer = TextLexer(stripnl=False)
     lines = (
-        highlight(file.text, lexer, FORMATTER).removesuffix("\n").split("\n")
+        highlight(code.text, lexer, FORMATTER).removesuffix("\n").split("\n")
     )  # Pygments ends its spans with each line
     spans = (f'<span id="L-{number}">{line}\n</span>' for number, line in enumerate(lines, start=1))
     return mark_safe("".join(spans))  # noqa: S308  # Pygments has escaped the text
