@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from runs.domain.errors import Invalid
 from runs.domain.values.tables import Table
+from runs.store.parquet.compression import unpack
 from runs.store.parquet.file import read_parquet
 
 FILES = Path(__file__).parent / "parquet_files"
@@ -85,15 +86,27 @@ def test_a_structure_and_bytes_are_not_shown_but_there():
     assert column(table, "raw")[1] == "2 bytes"
 
 
-def test_what_it_is_packed_with_is_said_where_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch):
-    def missing(name: str) -> None:
-        raise ImportError(name)
-
-    monkeypatch.setattr("runs.store.parquet.compression.import_module", missing)
+def test_the_rows_of_a_file_that_is_packed_with_zstandard():
     table = read("zstd.parquet")
 
-    assert (table.count, table.rows, len(table.columns)) == (ROWS, (), 2)
-    assert "No rows: it is packed with Zstandard" in table.note
+    assert table.note == ""
+    for one in table.columns:
+        assert column(table, one.name) == [row(i)[one.name] for i in range(ROWS)]
+
+
+@pytest.mark.parametrize(
+    ("codec", "name"), [(4, "Brotli"), (7, "LZ4"), (3, "LZO"), (99, "a codec of its own")]
+)
+def test_what_it_is_packed_with_is_said_where_that_is_not_read(codec: int, name: str):
+    with pytest.raises(Invalid, match=f"packed with {name}, which is not read here; download"):
+        unpack(b"...", codec, 10)
+
+
+@given(st.binary(max_size=60), st.integers(1, 1000))
+def test_zstandard_that_is_damaged_is_refused_and_never_unpacked_further_than_asked(noise: bytes, limit: int):
+    packed = bytes.fromhex("28b52ffd") + noise
+    with suppress(Invalid):
+        assert len(unpack(packed, 6, limit)) <= limit
 
 
 def test_what_is_too_large_for_a_preview_is_left_out(monkeypatch: pytest.MonkeyPatch):

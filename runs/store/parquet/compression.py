@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 import zlib
-from importlib import import_module
 
 from runs.store.parquet.thrift import Damaged
 
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
+
 CODECS = ("none", "Snappy", "gzip", "LZO", "Brotli", "LZ4", "Zstandard", "LZ4")
 _NONE, _SNAPPY, _GZIP, _ZSTD = 0, 1, 2, 6
+# Of Zstandard: how far back a page may refer, as a power of two, since so much memory is taken for it. Pages are smaller.
+_WINDOW = {zstd.DecompressionParameter.window_log_max: 25}
 
 
 class Unknown(Damaged):
@@ -26,7 +33,7 @@ def unpack(data: bytes, codec: int, limit: int) -> bytes:
     if codec == _ZSTD:
         return _zstd(data, limit)
     name = CODECS[codec] if codec in range(len(CODECS)) else "a codec of its own"
-    raise Unknown(f"it is packed with {name}, which is not read here")
+    raise Unknown(f"it is packed with {name}, which is not read here; download the file to open it")
 
 
 def _gzip(data: bytes, limit: int) -> bytes:
@@ -37,22 +44,10 @@ def _gzip(data: bytes, limit: int) -> bytes:
 
 
 def _zstd(data: bytes, limit: int) -> bytes:
-    """Python knows it from 3.14 on, and before by the package of that name."""
-    for name in ("compression.zstd", "backports.zstd"):
-        try:
-            zstd = import_module(name)
-            break
-        except ImportError:
-            continue
-    else:
-        raise Unknown(
-            "it is packed with Zstandard, for which the server needs Python 3.14 or the package backports.zstd"
-        )
     try:
-        unpacked: bytes = zstd.ZstdDecompressor().decompress(data, limit)
+        return zstd.ZstdDecompressor(options=_WINDOW).decompress(data, limit)
     except zstd.ZstdError as error:
         raise Damaged("a page of the file cannot be unpacked") from error
-    return unpacked
 
 
 def _snappy(data: bytes, limit: int) -> bytes:
