@@ -106,8 +106,7 @@ def preview(part: Part, subject: Subject, bounds: Bounds, below: str = "") -> Pr
     """What a page shows of it. Never raises for what the value says: the note does."""
     name = PurePosixPath(part.uri).name
     try:
-        check_readable(part.uri, subject)
-        if not below and (part.kind is Kind.DIR or (part.kind is Kind.TABLE and _is_split(part.uri))):
+        if is_folder(part, subject, below):
             return _folder(part, bounds)
         stored = find_file(part, subject, below)
     except Invalid:
@@ -122,9 +121,12 @@ def preview(part: Part, subject: Subject, bounds: Bounds, below: str = "") -> Pr
     return _of_file(stored, part.format, bounds)
 
 
-def _is_split(uri: str) -> bool:
-    """Whether a table is in several files."""
-    return len(folders.list_files(uri, most=2) or []) > 1
+def is_folder(part: Part, subject: Subject, below: str = "") -> bool:
+    """Whether it stands for a folder, or for a table in several files. Raises NotFound or Invalid for what may not be read."""
+    check_readable(part.uri, subject)
+    if below or part.kind is not Kind.TABLE:
+        return not below and part.kind is Kind.DIR
+    return len(folders.list_files(part.uri, most=2) or []) > 1
 
 
 def _sentence(text: str) -> str:
@@ -137,7 +139,7 @@ def _folder(part: Part, bounds: Bounds) -> Preview:
     if found is None:
         return Preview(name, note="There is no such folder any more, or not yet.")
     shown = tuple(found[: bounds.entries])
-    return Preview(name, entries=shown, is_cut=len(found) > len(shown))
+    return Preview(name, entries=shown, is_cut=len(found) > len(shown), can_download=bool(found))
 
 
 def _of_file(stored: Stored, form: str, bounds: Bounds) -> Preview:

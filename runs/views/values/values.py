@@ -6,7 +6,7 @@ What users wrote is never a page of ours: it is downloaded, or shown as an image
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from typing import IO
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase, StreamingHttpResponse
@@ -19,7 +19,8 @@ from runs.domain.names import RunRef
 from runs.domain.values.parts import Kind, Part
 from runs.domain.values.trees import find_part, text_of
 from runs.queries.runs import RunHead, get_run
-from runs.queries.values.files import Stored, find_file, read_image
+from runs.queries.values.archives import Folder, find_folder, pack
+from runs.queries.values.files import Stored, find_file, is_folder, read_image
 from runs.queries.values.shown import for_page
 from runs.queries.values.values import get_part
 from runs.store import database, storage
@@ -73,20 +74,28 @@ def image(request: HttpRequest, *, side: str, value: str, **names: str) -> HttpR
 
 @require_GET
 async def download(request: HttpRequest, *, side: str, value: str, **names: str) -> HttpResponseBase:
-    """The whole value: the file that it stands for, in pieces; else a text, or JSON."""
+    """The whole value: the file that it stands for, in pieces; a folder, as a zip; else a text, or JSON."""
     try:
         found = await database.read(_find, request, side, value, names)
         if isinstance(found, Stored):
             return await _file(found)
+        if isinstance(found, Folder):
+            pieces = _packed(pack(found, subject_of(request)))
+            return StreamingHttpResponse(
+                pieces, content_type="application/zip", headers=_attached(f"{found.name}.zip")
+            )
     except errors.FlyteUIError as error:
         return error_page(request, error)
     name = f"{value}.{'txt' if found.kind is Kind.TEXT else 'json'}"
     return HttpResponse(text_of(found), content_type="text/plain; charset=utf-8", headers=_attached(name))
 
 
-def _find(request: HttpRequest, side: str, value: str, names: dict[str, str]) -> Stored | Part:
+def _find(request: HttpRequest, side: str, value: str, names: dict[str, str]) -> Stored | Folder | Part:
     _, part = _asked(request, side, value, names)
-    return find_file(part, subject_of(request), request.GET.get("file", "")) if part.uri else part
+    if not part.uri:
+        return part
+    subject, below = subject_of(request), request.GET.get("file", "")
+    return find_folder(part, subject) if is_folder(part, subject, below) else find_file(part, subject, below)
 
 
 async def _file(stored: Stored) -> StreamingHttpResponse:
@@ -112,3 +121,11 @@ async def _pieces(file: IO[bytes], size: int) -> AsyncIterator[bytes]:
             yield piece
     finally:
         await asyncio.to_thread(file.close)
+
+
+async def _packed(pieces: Generator[bytes]) -> AsyncIterator[bytes]:
+    try:
+        while piece := await asyncio.to_thread(next, pieces, b""):
+            yield piece
+    finally:
+        await asyncio.to_thread(pieces.close)

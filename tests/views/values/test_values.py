@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import io
+import random
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
 import pytest
 from django.conf import settings
 from django.test import AsyncClient, Client
 from flyteidl2.core import types_pb2
 
+from runs.domain.errors import Invalid
 from runs.domain.phases import Kind, Phase
 from runs.domain.roles import Role, Subject, Way
-from runs.queries.values import files, values
+from runs.domain.values.parts import Kind as PartKind
+from runs.domain.values.parts import Part
+from runs.queries.values import archives, files, values
 from runs.store import storage
 from tests.store.test_parquet import FILES
 from tests.support import factories
@@ -147,6 +153,69 @@ async def test_a_download_is_the_file_as_it_is_and_never_a_page(transactional_db
     assert (await downloaded("o1", "?at=/n/0"))[1] == b"1"
     assert (await downloaded("o2"))[1] == b"text"
     assert (await downloaded("o9"))[0] == 404
+
+
+async def test_a_folder_is_downloaded_as_one_zip_piece_by_piece(transactional_db: None):
+    from asgiref.sync import sync_to_async
+
+    large = random.Random(7).randbytes(2_000_000)
+
+    def make() -> None:
+        uri = store("model/a.json", b"{}").removesuffix("/a.json")
+        store("model/deep/weights.bin", large)
+        store("model/empty", b"")
+        parts = store("df/00000", b"1").removesuffix("/00000")
+        store("df/00001", b"2")
+        outputs(o0=blob(uri, is_folder=True), o1=frame(parts))
+
+    await sync_to_async(make)()
+
+    answer: Any = await AsyncClient().get(f"{ACTION}/values/outputs/o0/download")
+    pieces = [piece async for piece in answer]
+
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="model.zip"'
+    assert max(map(len, pieces)) < 2 * archives.PIECE_BYTES
+    with ZipFile(io.BytesIO(b"".join(pieces))) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["a.json", "empty", "deep/weights.bin"]
+        assert archive.read("deep/weights.bin") == large
+    status, got, _ = await downloaded("o1")
+    assert status == 200
+    assert ZipFile(io.BytesIO(got)).namelist() == ["00000", "00001"]
+    assert (await downloaded("o0", "?file=a.json"))[1] == b"{}"
+
+
+@pytest.mark.parametrize("bound", ["MAX_FILES", "MAX_BYTES"])
+async def test_a_folder_that_is_too_large_for_one_download_says_so(
+    transactional_db: None, monkeypatch: pytest.MonkeyPatch, bound: str
+):
+    from asgiref.sync import sync_to_async
+
+    monkeypatch.setattr(archives, bound, 1)
+    await sync_to_async(store)("large/b", b"12")
+    uri = await sync_to_async(store)("large/a", b"12")
+    await sync_to_async(outputs)(o0=blob(uri.removesuffix("/a"), is_folder=True))
+
+    status, got, _ = await downloaded("o0")
+
+    assert status == 400
+    assert "too much for one download" in got.decode()
+
+
+def test_names_in_a_zip_stay_in_the_folder_where_it_is_unpacked():
+    subject = Subject("ann", "ann", Way.LOCAL, everywhere=Role.ADMIN)
+    odd = ["C:x", "a\\..\\b", "a_.._b", "ü"]
+    for name in odd:
+        uri = store(f"odd/{name}", name.encode()).removesuffix(f"/{name}")
+
+    folder = archives.find_folder(Part(PartKind.DIR, "Dir", uri=uri), subject)
+    with ZipFile(io.BytesIO(b"".join(archives.pack(folder, subject)))) as archive:
+        found = {name: archive.read(name).decode() for name in archive.namelist()}
+
+    assert found == {"_x": "C:x", "a_.._b": "a\\..\\b", "a_.._b-2": "a_.._b", "ü": "ü"}
+    storage.local_path(uri).joinpath("line\nfeed").touch()
+    with pytest.raises(Invalid, match="a name that is not read here"):
+        archives.find_folder(Part(PartKind.DIR, "Dir", uri=uri), subject)
 
 
 def test_a_file_inside_of_a_structure_has_a_page():
