@@ -11,16 +11,14 @@ from django.views.decorators.http import require_GET
 
 from runs.access import gate
 from runs.access.deeds import Deed, Outcome
-from runs.domain.errors import Invalid
 from runs.domain.roles import Role, projects_with
 from runs.domain.timeline import to_ms
 from runs.queries.audit import AuditFilter, read_audit
 from runs.queries.runs import list_projects
 from runs.views.errors import reader_view
-from runs.views.requests import subject_of
+from runs.views.requests import ID_DIGITS, read_number, subject_of
 
 FIELDS = ("who", "deed", "project", "outcome")
-MAX_DIGITS = 18
 
 
 @require_GET
@@ -50,8 +48,6 @@ def audit_page(request: HttpRequest) -> HttpResponse:
 
 def read_filter(query: QueryDict) -> AuditFilter:
     """Raises Invalid for a cursor that is none."""
-    before = query.get("before", "")
-    if before and not (before.isascii() and before.isdecimal() and len(before) <= MAX_DIGITS):
-        raise Invalid(f"before is {before[:40]!r}; it must be the number of an entry")
+    before = read_number(query.get("before") or "0", "before", digits=ID_DIGITS)
     texts = {name: query.get(name, "").strip()[:255] for name in FIELDS}
-    return AuditFilter(**texts, before=int(before or 0))
+    return AuditFilter(**texts, before=before)

@@ -9,7 +9,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from runs.domain import errors
 from runs.domain.addresses.pages import task_path
 from runs.domain.logs.places import LinePlace, read_place
 from runs.domain.names import ActionRef, RunRef
@@ -27,10 +26,9 @@ from runs.queries.waits import get_unclaimed
 from runs.store import client_config
 from runs.tree.snapshot import FAILURES
 from runs.views.errors import reader_view
-from runs.views.requests import subject_of
+from runs.views.requests import read_number, subject_of
 
 OVERVIEW = "overview"
-MAX_DIGITS = 6  # of the number of an attempt
 # The template of each tab; what it needs is found in _content.
 TEMPLATES = {
     OVERVIEW: "runs/panel/_overview.html",
@@ -176,11 +174,7 @@ def commands_for(run: str, panel: panels.Panel) -> tuple[str, ...]:
 
 def attempt_of(text: str) -> int | None:
     """The attempt that an address names; None: all. Raises Invalid."""
-    if not text:
-        return None
-    if not text.isascii() or not text.isdecimal() or len(text) > MAX_DIGITS:
-        raise errors.Invalid("attempt must be a number")
-    return int(text)
+    return read_number(text, "attempt") if text else None
 
 
 @require_GET

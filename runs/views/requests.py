@@ -10,10 +10,11 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from runs.domain.errors import Forbidden, NotFound, Unauthenticated
+from runs.domain.errors import Forbidden, Invalid, NotFound, Unauthenticated
 from runs.domain.roles import Role, Subject, Way, projects_with
 from runs.queries.runs import list_projects
 
+ID_DIGITS = 18  # of the id of a row
 ANONYMOUS = "someone at the dashboard"
 
 
@@ -32,6 +33,13 @@ def respond(
 ) -> HttpResponse:
     """Render the template `fragment` for htmx, and `page`, which has it in it, for a browser without JavaScript."""
     return render(request, fragment if is_fragment(request) else page, {**context}, status=status)
+
+
+def read_number(text: str, name: str, *, digits: int = 6) -> int:
+    """The number that an address gives as `name`. Raises Invalid for what is none, or longer than so many digits."""
+    if not (text.isascii() and text.isdecimal() and len(text) <= digits):
+        raise Invalid(f"{name} must be a number of up to {digits} digits, not {text[:40]!r}")
+    return int(text)
 
 
 def is_write(request: HttpRequest) -> bool:

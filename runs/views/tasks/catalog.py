@@ -16,9 +16,7 @@ from runs.launch.start import why_not
 from runs.queries.tasks.catalog import SORTS, list_tasks
 from runs.queries.tasks.task import get_task_page
 from runs.views.errors import reader_view
-from runs.views.requests import default_project, scope_context
-
-MAX_DIGITS = 6
+from runs.views.requests import default_project, read_number, scope_context
 
 
 @require_GET
@@ -36,7 +34,9 @@ def task_list(request: HttpRequest, *, project: str, domain: str) -> HttpRespons
     text, sort = request.GET.get("q", "").strip()[:MAX_TASK_NAME], request.GET.get("sort", "recent")
     if sort not in SORTS:
         raise errors.Invalid(f"there is no order {sort[:80]!r}; there are {', '.join(SORTS)}")
-    found = list_tasks(project, domain, text=text, sort=sort, page=page_of(request.GET.get("page", "")))
+    found = list_tasks(
+        project, domain, text=text, sort=sort, page=read_number(request.GET.get("page") or "1", "page")
+    )
     context = scope | {
         "found": found,
         "text": text,
@@ -64,12 +64,3 @@ def task_page(request: HttpRequest, *, project: str, domain: str, task: str) -> 
         "now_ms": to_ms(timezone.now()),
     }
     return render(request, "runs/tasks/task.html", context)
-
-
-def page_of(text: str) -> int:
-    """The number of a page. Raises Invalid."""
-    if not text:
-        return 1
-    if not text.isascii() or not text.isdecimal() or len(text) > MAX_DIGITS:
-        raise errors.Invalid("page must be a number")
-    return int(text)

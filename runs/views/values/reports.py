@@ -6,15 +6,14 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
-from runs.domain.errors import Invalid, NotFound
+from runs.domain.errors import NotFound
 from runs.domain.names import RunRef
 from runs.queries import panels
 from runs.queries.reports import find_report
 from runs.queries.runs import get_run
 from runs.queries.values.run_reports import list_reports
 from runs.views.errors import reader_view
-
-MAX_DIGITS = 18
+from runs.views.requests import ID_DIGITS, read_number
 
 
 @require_GET
@@ -34,9 +33,7 @@ def report_page(request: HttpRequest, *, project: str, domain: str, run: str, ac
 def run_reports(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
     """The actions of a run that write reports, page by page; ?after= goes on behind an action."""
     head = get_run(RunRef(project, domain, run))
-    after = request.GET.get("after", "0")
-    if not after.isascii() or not after.isdecimal() or len(after) > MAX_DIGITS:
-        raise Invalid("after must be a number, as the link to the next page has it")
+    after = read_number(request.GET.get("after") or "0", "after", digits=ID_DIGITS)
     return render(
-        request, "runs/values/reports.html", {"head": head, "reports": list_reports(head.id, int(after))}
+        request, "runs/values/reports.html", {"head": head, "reports": list_reports(head.id, after)}
     )
