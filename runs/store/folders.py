@@ -12,7 +12,7 @@ import fsspec
 from django.conf import settings
 
 from runs.domain.addresses import storage as addresses
-from runs.store import storage
+from runs.store import objects, storage
 
 MAX_DEPTH = 12  # folders in folders
 # What is not below a project of its own: STORAGE_URL/<one of these>/<project>/…
@@ -48,7 +48,7 @@ def list_files(uri: str, *, most: int) -> list[Entry] | None:
             return None
         found = islice(_walk(path), most)
         return [Entry(one.relative_to(path).as_posix(), one.lstat().st_size) for one in found]
-    filesystem, name = fsspec.core.url_to_fs(uri)
+    filesystem, name = objects.find_store(uri)
     listed = list(islice(_walk_remote(filesystem, name), most))
     return listed or None
 

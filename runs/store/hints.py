@@ -2,7 +2,7 @@
 
 A hint may be lost; whoever listens also polls. Groups: `run.<id>`, `runs` (some root action changed),
 `waiting` (a condition asks or was answered), `pool.<id>` (an action waits in the pool), `executor.<id>` (it is to leave), `workers` (an executor is needed),
-`log.<action id>` (it has printed), `deletions` (a run was deleted, whose rows and files are left), `limits` (something is
+`log.<action id>` (it has printed), `log-of-run.<id>` (an action of it has), `deletions` (a run was deleted, whose rows and files are left), `limits` (something is
 due by the clock before the next poll).
 """
 
@@ -43,6 +43,10 @@ def executor_group(executor_id: UUID) -> str:
 
 def log_group(action_id: int) -> str:
     return f"log.{action_id}"
+
+
+def run_log_group(run_id: int) -> str:
+    return f"log-of-run.{run_id}"
 
 
 @dataclass(frozen=True, slots=True)

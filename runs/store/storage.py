@@ -16,14 +16,13 @@ from pathlib import Path
 from secrets import token_hex
 from typing import IO, Any
 
-import fsspec
 from django.conf import settings
 from django.core import signing
 
 from runs.domain.addresses import storage as addresses
 from runs.domain.errors import Conflict, Invalid, Unauthenticated
 from runs.domain.names import RunRef
-from runs.store import packs
+from runs.store import objects, packs
 
 _SALT = "flyteui.upload"
 _DOWNLOAD_SALT = "flyteui.download"
@@ -131,7 +130,7 @@ def read_bytes(uri: str) -> bytes | None:
     try:
         if path is not None:
             return _read_local(path)
-        filesystem, name = fsspec.core.url_to_fs(uri)
+        filesystem, name = objects.find_store(uri)
         content: bytes = filesystem.cat_file(name)
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
@@ -151,7 +150,9 @@ def open_file(uri: str) -> IO[bytes] | None:
     try:
         if path is not None:
             return path.open("rb")
-        filesystem, name = fsspec.core.url_to_fs(uri)
+        filesystem, name = objects.find_store(uri)
+        if filesystem.info(name)["type"] != "file":
+            return None
         opened: IO[bytes] = filesystem.open(name, "rb")
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
         return None
@@ -175,7 +176,7 @@ def write_bytes(uri: str, content: bytes) -> None:
     """Write a file whole or not at all: readers never see a part of it."""
     path = local_path(uri)
     if path is None:
-        filesystem, name = fsspec.core.url_to_fs(uri)
+        filesystem, name = objects.find_store(uri)
         filesystem.pipe_file(name, content)
         return
     temporary = new_temporary_file()
@@ -191,7 +192,7 @@ def exists(uri: str) -> bool:
     path = local_path(uri)
     if path is not None:
         return path.exists() or packs.read_value(path) is not None
-    filesystem, name = fsspec.core.url_to_fs(uri)
+    filesystem, name = objects.find_store(uri)
     return bool(filesystem.exists(name))
 
 
@@ -201,8 +202,9 @@ def find_size(uri: str) -> int | None:
     try:
         if path is not None:
             return path.stat().st_size if path.is_file() else None
-        filesystem, name = fsspec.core.url_to_fs(uri)
-        return int(filesystem.size(name))
+        filesystem, name = objects.find_store(uri)
+        details = filesystem.info(name)
+        return int(details["size"]) if details["type"] == "file" else None  # a folder has a size, too
     except (FileNotFoundError, NotADirectoryError):
         return None
 
@@ -262,7 +264,7 @@ def _check_same(temporary: Path, path: Path, uri: str) -> None:
 
 
 def _put_remote(temporary: Path, uri: str, *, replaces: bool) -> None:
-    filesystem, name = fsspec.core.url_to_fs(uri)
+    filesystem, name = objects.find_store(uri)
     if not replaces and filesystem.exists(name):
         if filesystem.cat_file(name) != temporary.read_bytes():
             raise _taken(uri)

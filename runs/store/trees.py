@@ -13,11 +13,10 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
-import fsspec
 from django.conf import settings
 
 from runs.domain.addresses.storage import is_local, split_scheme
-from runs.store import packs, storage
+from runs.store import objects, packs, storage
 
 COUNTED = 200_000  # files of one folder, for a size that somebody waits for
 INCOMING = "_incoming"
@@ -151,7 +150,7 @@ class Clearance:
         self.freed.files, self.freed.bytes = self.freed.files + 1, self.freed.bytes + status.st_size
 
     def _clear_remote(self, path: str) -> None:
-        filesystem, name = fsspec.core.url_to_fs(address_of(path))
+        filesystem, name = objects.find_store(address_of(path))
         doomed = []
         for file, info in _find_remote(path).items():
             if self.uses.has(f"{path}{file.removeprefix(name.rstrip('/'))}"):
@@ -179,7 +178,7 @@ def is_storage_local() -> bool:
 
 
 def _find_remote(path: str) -> dict[str, Any]:
-    filesystem, name = fsspec.core.url_to_fs(address_of(path))
+    filesystem, name = objects.find_store(address_of(path))
     try:
         found: dict[str, Any] = filesystem.find(name, detail=True)
     except FileNotFoundError:
