@@ -28,6 +28,7 @@ from runs.sockets.pages import (  # noqa: E402
     GraphConsumer,
     RunConsumer,
     RunListConsumer,
+    RunLogConsumer,
     TableConsumer,
     TaskConsumer,
     WaitingConsumer,
@@ -69,6 +70,7 @@ pages = PageSockets(
                 route(consumer.route, consumer)
                 for consumer in (
                     RunConsumer,
+                    RunLogConsumer,
                     GraphConsumer,
                     TableConsumer,
                     TaskConsumer,

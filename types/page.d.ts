@@ -57,6 +57,11 @@ export interface LogFrame {
   isOver: boolean;
 }
 
+/** A frame of the log of a run: lines from a place on, up to another. */
+export interface RunLogFrame extends Frame {
+  log?: { since: string; upto: string; html: string; isOver: boolean };
+}
+
 /** A frame of a run. */
 export interface RunFrame extends Frame {
   /** Of the tree: the 0-based row with which its window begins, and the one after its end. */

@@ -191,6 +191,7 @@ URLS: dict[str, Rule] = {
 
 SOCKETS: dict[str, Rule] = {
     "ws/run/<int:run_id>/": READ,
+    "ws/run/<int:run_id>/log/": READ,
     "ws/run/<int:run_id>/graph/": READ,
     "ws/run/<int:run_id>/table/": READ,
     "ws/tasks/<str:project>/<str:domain>/<str:task>/": READ,

@@ -193,7 +193,9 @@ class _Page:
                 case frames.Built():
                     self._built(event)
         self._settle()
-        logs.keep(self.executor.pk, self.executor.epoch, self._printed)
+        if self._printed:
+            logs.keep(self.executor.pk, self.executor.epoch, self._printed)
+            hints.publish(hints.run_log_group(self.book.run.pk))
 
     def _prefetch(self, run_events: list[_Numbered]) -> None:
         """Read all rows that the events speak of, and which of the finished ones have live children."""

@@ -25,6 +25,19 @@ class Log(msgspec.Struct, tag="log", tag_field="kind", forbid_unknown_fields=Tru
 NO_LOG = Log()
 
 
+class Tail(msgspec.Struct, tag="tail", tag_field="kind", forbid_unknown_fields=True, frozen=True):
+    """The page shows the log of a run up to this place: what follows comes in frames, as `log`. chunk -1: it shows an earlier part of it,
+    and asks for nothing. query: which lines it wants, as in its URL.
+    """
+
+    chunk: Whole = -1
+    number: Whole = 0
+    query: str = ""
+
+
+NO_TAIL = Tail()
+
+
 class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields=True):
     """The first message: what the page shows. since: the sequence number of its rows, -1 to get them all.
 
@@ -46,6 +59,7 @@ class Hello(msgspec.Struct, tag="hello", tag_field="kind", forbid_unknown_fields
     selected: str = ""
     lines: bool = False
     log: Log = NO_LOG
+    tail: Tail = NO_TAIL
 
 
 class Scroll(msgspec.Struct, tag="window", tag_field="kind", forbid_unknown_fields=True):
@@ -134,7 +148,7 @@ class Ack(msgspec.Struct, tag="ack", tag_field="kind", forbid_unknown_fields=Tru
     seq: Whole
 
 
-Asked = Hello | Log | Lines | Scroll | Toggle | Levels | Filter | Follow | Focus | Select | List | Seek
+Asked = Hello | Log | Tail | Lines | Scroll | Toggle | Levels | Filter | Follow | Focus | Select | List | Seek
 Message = Asked | Ack
 _decoder: msgspec.json.Decoder[Message] = msgspec.json.Decoder(Message)
 

@@ -16,12 +16,13 @@ import msgspec
 from channels.generic.websocket import AsyncWebsocketConsumer
 
 from runs.access import gate
-from runs.domain.errors import Forbidden, NotFound, Unauthenticated, Unavailable
+from runs.domain.errors import Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 from runs.domain.roles import Role, Subject, has_role
 from runs.live.feed import Feed
 from runs.live.lists import ExecutorListFeed, RunListFeed, WaitingFeed
 from runs.live.paced import GraphFeed, TableFeed, TaskFeed
 from runs.live.run import RunFeed
+from runs.live.run_log import RunLogFeed
 from runs.protocol.constants import BAD_MESSAGE, FAILED, NOT_FOUND
 from runs.protocol.messages import Hello, Log, Message, decode
 from runs.queries.runs import get_run_by_id
@@ -142,6 +143,8 @@ class FeedConsumer(AsyncWebsocketConsumer, ABC):
             await self.feed.run()
         except NotFound:
             await self.close(NOT_FOUND)
+        except Invalid:
+            await self.close(BAD_MESSAGE)
         except Exception:
             log.exception("the feed of %s failed", self.group)
             await self.close(FAILED)
@@ -156,13 +159,17 @@ class OfRunConsumer(FeedConsumer):
     """A page about one run."""
 
     async def find_project(self) -> str:
-        return (await database.read(get_run_by_id, int(self.arguments["run_id"]))).ref.project
+        return (await database.read(get_run_by_id, self.run_id)).ref.project
 
     def make_feed(self) -> tuple[str, Feed]:
+        return hints.run_group(self.run_id), self.feed_of(self.run_id)
+
+    @property
+    def run_id(self) -> int:
         run_id = int(self.arguments["run_id"])
         if run_id > MAX_ID:
             raise NotFound(f"there is no run with the id {str(run_id)[:40]}")
-        return hints.run_group(run_id), self.feed_of(run_id)
+        return run_id
 
     @abstractmethod
     def feed_of(self, run_id: int) -> Feed:
@@ -199,6 +206,18 @@ class RunConsumer(OfRunConsumer):
     async def leave_log(self) -> None:
         if self.log_of:
             await self.channel_layer.group_discard(hints.log_group(self.log_of), self.channel_name)
+
+
+class RunLogConsumer(OfRunConsumer):
+    """The live log of one run."""
+
+    route = "ws/run/<int:run_id>/log/"
+
+    def make_feed(self) -> tuple[str, Feed]:
+        return hints.run_log_group(self.run_id), self.feed_of(self.run_id)
+
+    def feed_of(self, run_id: int) -> Feed:
+        return RunLogFeed(run_id, self.forward)
 
 
 class GraphConsumer(OfRunConsumer):

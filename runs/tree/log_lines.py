@@ -32,18 +32,21 @@ def lines_html(lines: Iterable[LogLine]) -> SafeString:
 
 
 def run_lines_html(lines: Iterable[RunLine], path: str) -> SafeString:
-    """The same, with the action that printed each, for the log of the run at this path. What runs still has `data-live`."""
+    """The same, with the action that printed each, which links to the line in its log; path: of the run. What runs still has `data-live`."""
     return mark_safe("".join(_run_line(one, path) for one in lines))  # noqa: S308  # as above
 
 
 def _run_line(one: RunLine, path: str) -> str:
-    name = escape(one.action)
+    name, place = escape(one.action), one.line.place
     about = f' data-action="{name}"{" data-live" if one.is_live else ""}'
-    who = f'<a class="who" href="{path}?action={name}" tabindex="-1" title="{name}">{escape(one.label)}</a>'
-    return _log_line(one.line, path, about, who)
+    at = f"&amp;tab=logs&amp;line={place}" if place else ""
+    who = (
+        f'<a class="who" href="{path}?action={name}{at}" tabindex="-1" title="{name}">{escape(one.label)}</a>'
+    )
+    return _log_line(one.line, about, who)
 
 
-def _log_line(line: LogLine, path: str = "", about: str = "", who: str = "") -> str:
+def _log_line(line: LogLine, about: str = "", who: str = "") -> str:
     parts = read_parts(line.text)
     text = "".join(part.text for part in parts)
     mark = STREAMS.get(line.stream, "")
@@ -55,7 +58,7 @@ def _log_line(line: LogLine, path: str = "", about: str = "", who: str = "") -> 
     if line.attempt > 1:
         about += f' title="attempt {line.attempt}"'
     at = line.at.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    link = f' href="{path}?line={line.place}" tabindex="-1"' if line.place else ""
+    link = f' href="?line={line.place}" tabindex="-1"' if line.place else ""
     parts = _with_quiet_names(parts) if line.stream == "log" else parts
     return (
         f'<div class="line"{about}><a{link}><time datetime="{at}">{at[11:23]}</time></a>{who}'

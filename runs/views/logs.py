@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from urllib.parse import urlencode
 
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.http import content_disposition_header
@@ -23,7 +23,7 @@ from runs.views.errors import reader_view
 from runs.views.panels import attempt_of
 
 PARTS = ("before", "after", "around")
-MAX_DIGITS_OF_A_CHUNK = 18
+FILTERS = ("q", "task", "phase", "level")  # of the log of a run
 
 
 @require_GET
@@ -82,53 +82,47 @@ def log_file(request: HttpRequest, *, project: str, domain: str, run: str, actio
 @require_GET
 @reader_view
 def run_log_page(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
-    """The last lines of a run, or those before a chunk; ?q=, ?task=, ?phase= and ?level= say which."""
+    """The last lines of a run; those `before` a place, or with the `line` at a place; ?q=, ?task=, ?phase= and ?level= say which."""
     head = get_run(RunRef(project, domain, run))
+    goes_on = run_log.is_live(head.id)  # read first: what is printed before an end is there by the end
+    wanted, line = run_log.read_wanted(request.GET.dict()), request.GET.get("line", "")
+    asked = {name: request.GET[name] for name in ("before", "line") if name in request.GET}
+    log = _part_of_run(head, wanted, {"around" if name == "line" else name: at for name, at in asked.items()})
     phases = [phase for phase in Phase if phase is not Phase.RECOVERED]
-    choices = {"tasks": run_log.list_tasks(head.id), "phases": phases, "levels": LEVELS[1:]}
-    times = {"origin_ms": to_ms(head.created_at), "now_ms": to_ms(timezone.now())}
-    return render(request, "runs/log/run_log.html", _run_log(head, request.GET) | choices | times)
+    filters = urlencode({name: request.GET[name] for name in FILTERS if request.GET.get(name)})
+    context = {
+        "head": head,
+        "log": log,
+        "wanted": wanted,
+        "filters": filters,
+        "line": line,
+        "is_line_gone": line and all(str(one.line.place) != line for one in log.lines),
+        "is_live": goes_on,
+        "tasks": run_log.list_tasks(head.id),
+        "phases": phases,
+        "levels": LEVELS[1:],
+        "origin_ms": to_ms(head.created_at),
+        "now_ms": to_ms(timezone.now()),
+    }
+    return render(request, "runs/log/run_log.html", context)
 
 
 @require_GET
 @reader_view
 def run_log_lines(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
-    """A part of the log of a run, `before` a chunk or `after` it, as a fragment."""
+    """A part of the log of a run, as a fragment: `before`, `after` or `around` a place; without one, the end."""
     head = get_run(RunRef(project, domain, run))
-    return render(request, "runs/log/_run_lines.html", _run_log(head, request.GET))
+    asked = {name: request.GET[name] for name in PARTS if name in request.GET}
+    log = _part_of_run(head, run_log.read_wanted(request.GET.dict()), asked)
+    return render(request, "runs/log/_run_lines.html", {"head": head, "log": log})
 
 
-def _run_log(head: RunHead, query: QueryDict) -> dict[str, Any]:
-    wanted, before, after = _wanted(query), query.get("before", ""), query.get("after", "")
-    is_live = run_log.is_live(head.id)  # read first: what is printed before an end is there by the end
-    if after:
-        log = run_log.read_after(head.id, wanted, _chunk(after))
-    else:
-        log = run_log.read_before(head.id, wanted, _chunk(before) if before else None)
-    kept = query.copy()
-    for name in ("before", "after"):
-        kept.pop(name, None)
-    return {
-        "head": head,
-        "log": log,
-        "wanted": wanted,
-        "filters": kept.urlencode(),
-        "shows_earlier": not after,
-        "follows": not before and (is_live or log.has_more),
-    }
-
-
-def _wanted(query: QueryDict) -> run_log.Wanted:
-    slug, level = query.get("phase", ""), query.get("level", "")
-    phase = next((one for one in Phase if one.slug == slug), None)
-    if slug and phase is None:
-        raise errors.Invalid(f"phase {slug[:80]!r} must be one of {', '.join(one.slug for one in Phase)}")
-    if level and level not in LEVELS:
-        raise errors.Invalid(f"level {level[:80]!r} must be one of {', '.join(LEVELS)}")
-    return run_log.Wanted(query.get("q", ""), query.get("task", ""), phase, level)
-
-
-def _chunk(text: str) -> int:
-    if not text.isdecimal() or len(text) > MAX_DIGITS_OF_A_CHUNK:
-        raise errors.Invalid(f"{text[:80]!r} must be the number of a chunk of the log")
-    return int(text)
+def _part_of_run(head: RunHead, wanted: run_log.Wanted, asked: dict[str, str]) -> run_log.RunLog:
+    match {name: read_place(text) for name, text in asked.items()}:
+        case {"before": place}:
+            return run_log.read_before(head.id, wanted, place)
+        case {"after": place}:
+            return run_log.read_after(head.id, wanted, place)
+        case {"around": place}:
+            return run_log.read_around(head.id, wanted, place)
+    return run_log.read_before(head.id, wanted, most=action_log.ON_A_PAGE)

@@ -16,6 +16,7 @@ from runs.engine import logs as kept
 from runs.models import Executor, LogChunk
 from runs.protocol import frames
 from runs.queries.logs import action_log
+from runs.store import hints
 from tests.support.scene import Scene
 
 pytestmark = pytest.mark.django_db
@@ -159,3 +160,13 @@ def test_a_log_is_measured_once_a_connection(django_capture_on_commit_callbacks:
         for captured in (first, second)
     ]
     assert of_logs == [["SELECT", "INSERT"], ["INSERT"]]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_is_printed_is_hinted_at_to_readers_of_the_action_and_of_the_run():
+    scene = play(0)
+    with hints.collected() as sent:
+        scene.batch(printing(scene, 0, 1))
+
+    groups = {hint.group for hint in sent}
+    assert {hints.log_group(scene.action().pk), hints.run_log_group(scene.action().run_id)} <= groups

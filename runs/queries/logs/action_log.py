@@ -134,7 +134,7 @@ def read_before(
                 return Log(tuple(reversed(lines)), LogOffset(last), is_cut=True)
             line = chunk.lines[index]
             lines += [line, *chunk.gap()] if index == 0 else [line]
-            characters += _size(line)
+            characters += size_of(line)
     return Log(tuple(reversed(lines)), LogOffset(last))
 
 
@@ -175,7 +175,7 @@ def read_after(
                 return Log(tuple(lines), LogOffset(chunk, index), has_more=True)
             # A gap is no line of the chunk: it comes with the first one, and is not counted in an offset.
             lines += [*part.gap(), line] if index == 0 else [line]
-            characters += _size(line)
+            characters += size_of(line)
         chunk, done = part.id, 0
     return Log(tuple(lines), LogOffset(chunk, done))
 
@@ -228,7 +228,7 @@ def parse_lines(data: bytes, attempt: int, chunk: int) -> list[LogLine]:
     ]
 
 
-def _size(line: LogLine) -> int:
+def size_of(line: LogLine) -> int:
     """About how many characters of HTML the line is, beside what every line has."""
     marks = COST_OF_MARKS if line.stream != "out" else 0
     return len(line.text) + COST_OF_A_STYLE * line.text.count("\x1b") + marks

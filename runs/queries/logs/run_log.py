@@ -1,25 +1,37 @@
 """The log of a run: the lines of all its actions, interleaved, and of these what a reader wants to see.
 
-Chunks come in the order in which they were stored, and the lines of a part in the order of their times. An executor holds
-lines back for a moment, so that at the border of two parts some may come before older ones.
+Its parts follow each other as chunks were stored, which those of a run are one after another, and the lines of a part come in
+the order of their times. An executor holds lines back for a moment, so that at the border of two parts some may come before
+older ones.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from django.db.models import QuerySet
+from django.db.models import Max, QuerySet
 
+from runs.domain.errors import Invalid
 from runs.domain.logs.levels import LEVELS, read_level
+from runs.domain.logs.places import LinePlace
 from runs.domain.logs.terminal import plain
 from runs.domain.phases import LIVE, Kind, Phase
 from runs.models import Action, LogChunk
-from runs.queries.logs.action_log import CHUNKS_AT_ONCE, Chunk, LogLine, parse_lines
+from runs.queries.logs.action_log import (
+    CHUNKS_AT_ONCE,
+    IN_A_FRAME,
+    Bounds,
+    Chunk,
+    LogLine,
+    parse_lines,
+    size_of,
+)
 
-MAX_LINES = 500  # of a part, but for those of its last chunk
 MAX_CHUNKS = 2000  # in which a part looks for what is wanted
+# Chunks that others have stored since, until a chunk of a run is certain to be seen: before so many, its transaction is over.
+SETTLED = 2000
 MAX_TASKS = 200  # to choose from
 WITH_LEVELS = frozenset({"log", "err"})  # to which loggers write
 
@@ -42,6 +54,21 @@ class Wanted:
                 return False
         return self.text.casefold() in text.casefold()
 
+    def has_action(self, task: str, phase: Phase) -> bool:
+        """Whether lines of such an action are wanted."""
+        return self.task in {"", task} and self.phase in {None, phase}
+
+
+def read_wanted(query: Mapping[str, str]) -> Wanted:
+    """What the query of an address asks for: `q`, `task`, `phase` and `level`. Raises Invalid."""
+    slug, level = query.get("phase", ""), query.get("level", "")
+    phase = next((one for one in Phase if one.slug == slug), None)
+    if slug and phase is None:
+        raise Invalid(f"phase {slug[:80]!r} must be one of {', '.join(one.slug for one in Phase)}")
+    if level and level not in LEVELS:
+        raise Invalid(f"level {level[:80]!r} must be one of {', '.join(LEVELS)}")
+    return Wanted(query.get("q", ""), query.get("task", ""), phase, level)
+
 
 @dataclass(frozen=True, slots=True)
 class RunLine:
@@ -55,35 +82,70 @@ class RunLine:
 
 @dataclass(frozen=True, slots=True)
 class RunLog:
-    """A part of the log. first and last: the ids of the chunks between which it was looked for; 0: there is nothing before or behind.
+    """A part of the log: what is wanted of the lines from `first` on, and before `next`; as places, whether they have a line or not.
 
-    has_earlier, has_more: before these, or behind them, there are chunks that were not looked at.
+    is_cut, has_more: before these, or behind them, there may be others that were not looked at.
     """
 
-    lines: tuple[RunLine, ...] = ()
-    first: int = 0
-    last: int = 0
-    has_earlier: bool = False
+    lines: tuple[RunLine, ...]
+    first: LinePlace
+    next: LinePlace
+    is_cut: bool = False
     has_more: bool = False
 
 
-def read_before(run_id: int, wanted: Wanted, chunk: int | None = None) -> RunLog:
-    """The last lines that are wanted, or the last before a chunk. One statement, and one for each few chunks."""
+def read_before(
+    run_id: int, wanted: Wanted, place: LinePlace | None = None, *, most: Bounds = IN_A_FRAME
+) -> RunLog:
+    """The last lines that are wanted before a place. One statement, and one for each few chunks; None: before the end, for one more."""
+    settled = _find_settled() if place is None else 0
     chunks = _chunks(run_id, wanted)
-    chunks = chunks if chunk is None else chunks.filter(pk__lt=chunk)
+    if place is not None:
+        chunks = chunks.filter(pk__lte=place.chunk if place.number else place.chunk - 1)
     ids = list(chunks.order_by("-pk").values_list("pk", flat=True)[:MAX_CHUNKS])
-    lines, seen = _read(ids, wanted)
-    earlier = len(seen) < len(ids) or len(ids) == MAX_CHUNKS
-    return RunLog(lines, min(seen, default=0), max(seen, default=chunk or 0), has_earlier=earlier)
+    first = end = place or LinePlace(max(settled, *ids[:1], 0) + 1, 0)
+    part = _Part(wanted, most)
+    for chunk, of in _read(ids):
+        stop = place.number if place and chunk.id == place.chunk else len(chunk.lines)
+        for number in reversed(range(min(stop, len(chunk.lines)))):
+            if part.is_full:
+                return RunLog(part.upwards(), first, end, is_cut=True)
+            part.take([chunk.lines[number], *(chunk.gap() if number == 0 else [])], of)
+            first = LinePlace(chunk.id, number)
+    return RunLog(part.upwards(), first, end, is_cut=len(ids) == MAX_CHUNKS)
 
 
-def read_after(run_id: int, wanted: Wanted, chunk: int) -> RunLog:
-    """The first lines that are wanted behind a chunk. Statements: as before."""
-    chunks = _chunks(run_id, wanted).filter(pk__gt=chunk)
+def read_after(run_id: int, wanted: Wanted, place: LinePlace, *, most: Bounds = IN_A_FRAME) -> RunLog:
+    """The first lines that are wanted from a place on. One statement, and one for each few chunks."""
+    chunks = _chunks(run_id, wanted).filter(pk__gte=place.chunk)
     ids = list(chunks.order_by("pk").values_list("pk", flat=True)[:MAX_CHUNKS])
-    lines, seen = _read(ids, wanted)
-    more = len(seen) < len(ids) or len(ids) == MAX_CHUNKS
-    return RunLog(lines, min(seen, default=chunk), max(seen, default=chunk), has_more=more)
+    log = _from(place, ids, wanted, most)
+    return replace(log, has_more=log.has_more or len(ids) == MAX_CHUNKS)
+
+
+def read_around(run_id: int, wanted: Wanted, place: LinePlace) -> RunLog:
+    """The line at a place, with those before and behind it. Statements: of both."""
+    before, after = read_before(run_id, wanted, place), read_after(run_id, wanted, place)
+    return RunLog(
+        (*before.lines, *after.lines), before.first, after.next, before.is_cut, has_more=after.has_more
+    )
+
+
+def read_new(run_id: int, wanted: Wanted, place: LinePlace) -> RunLog:
+    """The same as read_after, near the end of the log. One statement, and one for each few chunks.
+
+    It goes over what all runs have stored since, so that what it costs grows with that, and never with the run.
+    """
+    columns = ("pk", "action__run_id", "action__task_name", "action__phase")
+    stored = LogChunk.objects.filter(pk__gte=place.chunk).order_by("pk").values_list(*columns)
+    rows = list(stored[: SETTLED + MAX_CHUNKS])
+    ids = [pk for pk, run, task, phase in rows if run == run_id and wanted.has_action(task, Phase(phase))]
+    log = _from(place, ids, wanted, IN_A_FRAME)
+    if log.has_more or not rows:
+        return log
+    settled = max(log.next.chunk, rows[-1][0] + 1 - SETTLED)
+    following = log.next if settled == log.next.chunk else LinePlace(settled, 0)
+    return replace(log, next=following, has_more=len(rows) == SETTLED + MAX_CHUNKS)
 
 
 def list_tasks(run_id: int) -> list[tuple[str, str]]:
@@ -99,6 +161,12 @@ def is_live(run_id: int) -> bool:
     return Action.objects.filter(run_id=run_id, phase__in=sorted(LIVE)).exists()
 
 
+def _find_settled() -> int:
+    """Of the chunks up to this one none is stored any more, in any run."""
+    newest: int | None = LogChunk.objects.aggregate(newest=Max("pk"))["newest"]
+    return max(0, (newest or 0) - SETTLED)
+
+
 def _chunks(run_id: int, wanted: Wanted) -> QuerySet[LogChunk]:
     found = LogChunk.objects.filter(action__run_id=run_id)
     if wanted.task:
@@ -106,17 +174,60 @@ def _chunks(run_id: int, wanted: Wanted) -> QuerySet[LogChunk]:
     return found if wanted.phase is None else found.filter(action__phase=wanted.phase)
 
 
-def _read(ids: Sequence[int], wanted: Wanted) -> tuple[tuple[RunLine, ...], list[int]]:
-    """The lines of these chunks in order of time, until there are enough; and which chunks these were."""
-    lines: list[RunLine] = []
-    seen: list[int] = []
+@dataclass(frozen=True, slots=True)
+class _Of:
+    """The action that printed a chunk."""
+
+    name: str
+    label: str
+    is_live: bool
+
+
+def _read(ids: Sequence[int]) -> Iterator[tuple[Chunk, _Of]]:
+    """These chunks, in this order, a few at a time: whoever has enough stops."""
     columns = ("pk", "attempt", "lines", "left_out", "action__name", "action__short_name", "action__phase")
-    while len(seen) < len(ids) and len(lines) < MAX_LINES:
-        some = ids[len(seen) : len(seen) + CHUNKS_AT_ONCE]
-        rows = LogChunk.objects.filter(pk__in=some).order_by("pk").values_list(*columns)
-        for pk, attempt, data, left_out, name, label, phase in rows:
-            chunk = Chunk(pk, parse_lines(bytes(data), attempt, pk), left_out)
-            found = filter(wanted.has, [*chunk.gap(), *chunk.lines])
-            lines += [RunLine(line, name, label or name, phase in LIVE) for line in found]
-        seen += some
-    return tuple(sorted(lines, key=lambda one: one.line.at)), seen
+    for at in range(0, len(ids), CHUNKS_AT_ONCE):
+        some = ids[at : at + CHUNKS_AT_ONCE]
+        rows = {row[0]: row for row in LogChunk.objects.filter(pk__in=some).values_list(*columns)}
+        for pk, attempt, data, left_out, name, label, phase in filter(None, map(rows.get, some)):
+            lines = parse_lines(bytes(data), attempt, pk)
+            yield Chunk(pk, lines, left_out), _Of(name, label or name, Phase(phase) in LIVE)
+
+
+def _from(place: LinePlace, ids: Sequence[int], wanted: Wanted, most: Bounds) -> RunLog:
+    part, following = _Part(wanted, most), place
+    for chunk, of in _read(ids):
+        start = place.number if chunk.id == place.chunk else 0
+        for number in range(start, len(chunk.lines)):
+            if part.is_full:
+                return RunLog(part.downwards(), place, LinePlace(chunk.id, number), has_more=True)
+            part.take([*(chunk.gap() if number == 0 else []), chunk.lines[number]], of)
+        following = LinePlace(chunk.id + 1, 0)
+    return RunLog(part.downwards(), place, following)
+
+
+@dataclass(slots=True)
+class _Part:
+    """Of the lines that are looked at, those that are wanted, until there are enough."""
+
+    wanted: Wanted
+    most: Bounds
+    _lines: list[RunLine] = field(default_factory=list)
+    _characters: int = 0
+
+    @property
+    def is_full(self) -> bool:
+        return len(self._lines) >= self.most.lines or self._characters >= self.most.characters
+
+    def take(self, lines: Sequence[LogLine], of: _Of) -> None:
+        for line in filter(self.wanted.has, lines):
+            self._lines.append(RunLine(line, of.name, of.label, of.is_live))
+            self._characters += size_of(line)
+
+    def downwards(self) -> tuple[RunLine, ...]:
+        return tuple(sorted(self._lines, key=lambda one: one.line.at))
+
+    def upwards(self) -> tuple[RunLine, ...]:
+        """Of lines that were taken from the last one on."""
+        self._lines.reverse()
+        return self.downwards()

@@ -6,7 +6,7 @@ import { reveal } from "./folds.js";
 import { placeOf } from "./log-window.js";
 
 export class LineLinks {
-  /** @param {import("./log-view.js").LogView} log */
+  /** @param {import("./log-box.js").LogBox} log */
   constructor(log) {
     this.log = log;
     /** The place of the line that the address leads to. */
@@ -32,8 +32,8 @@ export class LineLinks {
     if (!place) return;
     this.place = place;
     if (!this.line && !(await this.log.window.go(place))) return;
-    this.log.search.back();
-    setQuery({ action: document.getElementById("panel").dataset.name, tab: "logs", line: place });
+    this.log.beforeChoice();
+    setQuery(this.log.addressOf(place));
     this.show("nearest");
     announce("The address of the page leads to this line");
   }

@@ -4,7 +4,7 @@
 import { get } from "../page/requests.js";
 import { removeLines } from "./folds.js";
 
-const MOST = 5000; // lines; twice as many while somebody reads further up, so that they are not taken away at once
+export const MOST = 5000; // lines; twice as many while somebody reads further up, so that they are not taken away at once
 
 export class LogWindow {
   /** @param {import("./log-view.js").LogView} log */
@@ -101,11 +101,9 @@ export class LogWindow {
   async ask(query) {
     if (this.isLoading) return undefined;
     this.isLoading = true;
-    const { attempt, log } = this.log.dataset;
-    const asked = new URLSearchParams({ ...query, ...(attempt !== "0" && { attempt }) });
-    const answer = await get(`${log}/lines?${asked}`);
+    const answer = await get(`${this.log.dataset.log}/lines?${new URLSearchParams({ ...query, ...this.log.wanted })}`);
     this.isLoading = false;
-    const part = answer.body.querySelector("[data-chunk]");
+    const part = answer.ok ? /** @type {HTMLElement} */ (answer.body.firstElementChild) : undefined;
     this.log.toggleAttribute("data-ui-failed", !part);
     return (this.log.isConnected && part) || undefined;
   }

@@ -40,7 +40,7 @@ export function received(frame) {
 /** A frame is shown: the page is up to date. */
 export function updated() {
   isCurrent = true;
-  show(document.getElementById("run-summary")?.dataset.end ? "ended" : "live");
+  show(document.querySelector("#run-summary[data-end]:not([data-end='']), run-log[data-end]") ? "ended" : "live");
 }
 
 /** From when on the page may be out of date. @param {number} at */

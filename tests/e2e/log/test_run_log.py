@@ -36,6 +36,15 @@ def test_what_prints_a_text_is_found_in_the_log_and_aborted_from_there(page: Pag
     # Their last words follow by themselves.
     expect(lines.filter(has_text="nan until the end")).to_have_count(2)
     assert sorted(server.phases(run, "train")) == [Phase.RUNNING, Phase.RUNNING, Phase.ABORTED, Phase.ABORTED]
+    # From line to line, and a link to one.
+    page.keyboard.press("/")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Shift+Enter")
+    expect(page.locator("run-log .line.now")).to_have_count(1)
+    page.get_by_role("button", name="Link to line").click()
+    expect(page).to_have_url(re.compile(r"q=NaN.*line=\d+\.\d+"))
+    page.reload()
+    expect(page.locator("run-log .line.linked")).to_be_visible()
     lines.first.locator(".who").click()
     expect(page).to_have_url(re.compile(r"action="))
     expect(page.locator("#panel")).to_contain_text("nan")
