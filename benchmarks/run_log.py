@@ -67,10 +67,13 @@ def measure(actions: int, chunks: int) -> None:
     def append() -> None:
         print_chunks(run.actions.get(name="a1"), 1)
         print_chunks(other.actions.get(name="a1"), 1)
-        assert feed.compose() == "" and "line 0" in feed.extras["log"]["html"]
+        assert feed.compose() == ""
+        assert "line 0" in feed.extras["log"]["html"]
 
     show("a live append", append)
-    with CaptureQueriesContext(connection, ) as captured:
+    with CaptureQueriesContext(
+        connection,
+    ) as captured:
         append()
     for query in captured.captured_queries:
         if query["sql"].startswith("SELECT") and "runs_logchunk" in query["sql"]:
@@ -88,9 +91,18 @@ def make(name: str, actions: int, chunks: int):
     project, _ = Project.objects.get_or_create(name="flytesnacks")
     now = timezone.now()
     run = Run.objects.create(project=project, domain="development", name=name, created_at=now, seq=1)
-    common = {"run": run, "phase": Phase.RUNNING, "queued_at": now, "started_at": now, "changed_seq": 1, "short_name": "train"}
+    common = {
+        "run": run,
+        "phase": Phase.RUNNING,
+        "queued_at": now,
+        "started_at": now,
+        "changed_seq": 1,
+        "short_name": "train",
+    }
     root = Action.objects.create(name="a0", **common)
-    Action.objects.bulk_create([Action(name=f"a{at + 1}", parent=root, **common) for at in range(actions)], batch_size=500)
+    Action.objects.bulk_create(
+        [Action(name=f"a{at + 1}", parent=root, **common) for at in range(actions)], batch_size=500
+    )
     ids = list(run.actions.exclude(name="a0").values_list("pk", flat=True))
     rows = (LogChunk(action_id=ids[at % actions], attempt=1, lines=encoded(at)) for at in range(chunks))
     LogChunk.objects.bulk_create(rows, batch_size=2000)
@@ -100,12 +112,16 @@ def make(name: str, actions: int, chunks: int):
 def print_chunks(action, count: int) -> None:
     from runs.models import LogChunk
 
-    LogChunk.objects.bulk_create([LogChunk(action=action, attempt=1, lines=encoded(at)) for at in range(count)])
+    LogChunk.objects.bulk_create(
+        [LogChunk(action=action, attempt=1, lines=encoded(at)) for at in range(count)]
+    )
 
 
 def encoded(at: int) -> bytes:
     now = int(time.time() * 1e6)
-    return json.dumps([[now, "out", f"line {number} of chunk {at}"] for number in range(LINES_A_CHUNK)]).encode()
+    return json.dumps(
+        [[now, "out", f"line {number} of chunk {at}"] for number in range(LINES_A_CHUNK)]
+    ).encode()
 
 
 def show(what: str, do: Callable[[], object], times: int = 5) -> None:
@@ -115,7 +131,9 @@ def show(what: str, do: Callable[[], object], times: int = 5) -> None:
         do()
         spent.append((time.process_time() - before) * 1000)
     middle = sorted(spent)[times // 2]
-    sys.stdout.write(f"{what:<40} {middle:7.1f} ms{'' if middle <= MOST_MS else f'  MORE THAN {MOST_MS:.0f}'}\n")
+    sys.stdout.write(
+        f"{what:<40} {middle:7.1f} ms{'' if middle <= MOST_MS else f'  MORE THAN {MOST_MS:.0f}'}\n"
+    )
 
 
 if __name__ == "__main__":

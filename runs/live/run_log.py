@@ -22,21 +22,21 @@ class RunLogFeed(Feed):
         super().__init__(send)
         self._run_id = run_id
         self._path = ""
-        self._asked = self._told = NO_TAIL
+        self._tail = self._told = NO_TAIL
         self._place = self._shown = LinePlace(0, 0)  # up to where it was read; up to where the page has it
         self._wanted = Wanted()
         self._has_more = self._is_over = False
 
     def apply(self, message: Asked) -> None:
         if isinstance(message, Hello | Tail):
-            self._asked = message if isinstance(message, Tail) else message.tail
+            self._tail = message if isinstance(message, Tail) else message.tail
 
     def compose(self) -> str | None:
         """A frame has no content of its own: its field `log` has the lines. since, upto: as places. Three statements, and one for each few chunks.
 
         Raises Invalid for a query that asks for nothing that there is.
         """
-        is_new, asked = self.takes_hello(), self._asked
+        is_new, asked = self.takes_hello(), self._tail
         if asked is not self._told:
             self._begin(asked)
         if asked.chunk < 0 or self._is_over:

@@ -134,6 +134,7 @@ def test_its_parts_have_every_line_once(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run_log, "MAX_CHUNKS", most_chunks)
         patch.setattr(run_log, "CHUNKS_AT_ONCE", 1)
+        patch.setattr(run_log, "SMALL", 30)
         patch.setattr(run_log, "SETTLED", settled)
         patch.setattr(run_log, "IN_A_FRAME", most)
 
@@ -177,7 +178,7 @@ def test_a_part_is_few_statements_however_many_actions_there_are(run: Run, djang
         factories.make_log(run.actions.get(name="a0-0"), f"line {number}")
     end = run_log.read_before(run.pk, Wanted()).next
 
-    with django_assert_num_queries(2 + 5):
+    with django_assert_num_queries(2 + 3):
         run_log.read_before(run.pk, Wanted())
     factories.make_log(run.actions.get(name="a0-0"), "one more")
     with django_assert_num_queries(1 + 1):

@@ -32,6 +32,8 @@ from runs.queries.logs.action_log import (
 MAX_CHUNKS = 2000  # in which a part looks for what is wanted
 # Chunks that others have stored since, until a chunk of a run is certain to be seen: before so many, its transaction is over.
 SETTLED = 2000
+SMALL = 100_000  # bytes of chunks, after which twice as many are read at once
+MAX_AT_ONCE = 500
 MAX_TASKS = 200  # to choose from
 WITH_LEVELS = frozenset({"log", "err"})  # to which loggers write
 
@@ -184,11 +186,14 @@ class _Of:
 
 
 def _read(ids: Sequence[int]) -> Iterator[tuple[Chunk, _Of]]:
-    """These chunks, in this order, a few at a time: whoever has enough stops."""
+    """These chunks, in this order, a few at a time, and more while they are small: whoever has enough stops."""
     columns = ("pk", "attempt", "lines", "left_out", "action__name", "action__short_name", "action__phase")
-    for at in range(0, len(ids), CHUNKS_AT_ONCE):
-        some = ids[at : at + CHUNKS_AT_ONCE]
+    at, count = 0, CHUNKS_AT_ONCE
+    while some := ids[at : at + count]:
+        at += count
         rows = {row[0]: row for row in LogChunk.objects.filter(pk__in=some).values_list(*columns)}
+        if sum(len(row[2]) for row in rows.values()) < SMALL:
+            count = min(2 * count, MAX_AT_ONCE)
         for pk, attempt, data, left_out, name, label, phase in filter(None, map(rows.get, some)):
             lines = parse_lines(bytes(data), attempt, pk)
             yield Chunk(pk, lines, left_out), _Of(name, label or name, Phase(phase) in LIVE)
