@@ -124,7 +124,7 @@ def encoded(at: int) -> bytes:
     ).encode()
 
 
-def show(what: str, do: Callable[[], object], times: int = 5) -> None:
+def show(what: str, do: Callable[[], object], times: int = 3) -> None:
     spent = []
     for _ in range(times):
         before = time.process_time()

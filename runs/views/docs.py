@@ -13,9 +13,9 @@ from django.shortcuts import render
 from django.utils._os import safe_join
 from django.views.decorators.http import require_safe
 
-# Their names have a digest of what they hold, so a browser need never ask again.
 # What the documents call this server: where it is by default.
 DOCUMENTED_URL = "http://localhost:8000"
+# Their names have a digest of what they hold, so a browser need never ask again.
 HASHED = "assets/javascripts/", "assets/stylesheets/"
 
 
