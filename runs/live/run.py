@@ -20,7 +20,8 @@ from runs.queries.runs import get_run_by_id
 from runs.tree.filter import EVERYTHING
 from runs.tree.page import RunPage
 from runs.tree.render import Window
-from runs.tree.snapshot import Snapshot, shared
+from runs.tree.snapshot import Snapshot
+from runs.tree.snapshots import shared
 
 # Nothing more is expected of an ended run; its feed stays for scrolling and toggling.
 ENDED_POLL_SECONDS = 30.0

@@ -26,7 +26,6 @@ from runs.tree.sorting import Keys, Now, Sorting
 FAILURES = frozenset({Phase.FAILED.slug, Phase.TIMED_OUT.slug})
 NOT_STARTED = frozenset({"queued", "waiting-for-resources"})
 KEPT_FILTERS = 16  # filtered trees that are cached, of a run
-KEPT_ACTIONS = 1_000_000  # of all runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -372,26 +371,3 @@ class Snapshot:
         parent = self._action_above(self._cause)
         self._rows.read([self._cause] if parent is None else [self._cause, parent])
         return self._rows.told_apart(self._cause)
-
-
-class Snapshots:
-    """The snapshots of this process, so that a run is read once for all who open its page."""
-
-    def __init__(self, max_actions: int = KEPT_ACTIONS) -> None:
-        self._max_actions = max_actions
-        self._lock = threading.Lock()
-        self._kept: dict[int, Snapshot] = {}
-
-    def get(self, head: RunHead) -> Snapshot:
-        """The run's snapshot. Those not asked for the longest are dropped when there are too many actions."""
-        with self._lock:
-            snapshot = self._kept.pop(head.id, None)
-            if snapshot is None or snapshot.head != head:
-                snapshot = Snapshot(head)
-            self._kept[head.id] = snapshot
-            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > self._max_actions:
-                del self._kept[next(iter(self._kept))]
-        return snapshot
-
-
-shared = Snapshots()

@@ -24,7 +24,7 @@ from runs.tree import minimap
 from runs.tree.filter import EVERYTHING, make_filter
 from runs.tree.first_paint import read_first_paint
 from runs.tree.render import window_html
-from runs.tree.snapshot import shared
+from runs.tree.snapshots import shared
 from runs.views import panels
 from runs.views.errors import reader_view
 from runs.views.panels import panel_context

@@ -15,7 +15,8 @@ from runs.live.run import RunFeed
 from runs.models import Executor, Pool, Run
 from runs.protocol.messages import Hello
 from runs.queries.runs import get_run
-from runs.tree.snapshot import Snapshot, shared
+from runs.tree.snapshot import Snapshot
+from runs.tree.snapshots import shared
 from tests.support import factories
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from flyteui.asgi import application
 from runs.queries.runs import RunHead
-from runs.tree.snapshot import Snapshot, Snapshots
+from runs.tree.snapshot import Snapshot
+from runs.tree.snapshots import Snapshots
 
 __all__ = ["application"]
 
