@@ -94,7 +94,11 @@ class LaunchForm:
 def read_form(source: Fillable, posted: Mapping[str, str] | None = None) -> LaunchForm:
     """The form of a source. posted: as a browser sends it; None: as it is first shown. Errors are in it."""
     fields = posted or {}
-    variables = source.task.task_template.interface.inputs.variables
+    # The client sorts an interface by name; the values have the order of the function.
+    places = {name: place for place, name in enumerate(source.literals)}
+    variables = sorted(
+        source.task.task_template.interface.inputs.variables, key=lambda one: places.get(one.key, len(places))
+    )
     name, name_error = fields.get("name", "").strip(), ""
     try:
         name = check_run_name(name) if name else ""

@@ -121,7 +121,7 @@ def make_request(source: Source, changes: Changes) -> run_service_pb2.CreateRunR
 
 
 def _inputs(source: Source, changes: Changes) -> common_pb2.Inputs:
-    """In the order of the interface. Those that are not changed are what they were, byte by byte."""
+    """In the order that they had, which is that of the function. Those that are not changed are what they were, byte by byte."""
     values = source.literals | dict(changes.inputs)
     known = [entry.key for entry in source.task.task_template.interface.inputs.variables]
     if unknown := sorted(changes.inputs.keys() - set(known)):
@@ -134,8 +134,7 @@ def _inputs(source: Source, changes: Changes) -> common_pb2.Inputs:
             f"the inputs of {source.ref.name!r} are no longer in the storage; give {', '.join(missing)}, too"
         )
     inputs = common_pb2.Inputs(context=source.inputs.context if source.inputs else ())
-    ordered = [*(name for name in known if name in values), *(name for name in values if name not in known)]
-    inputs.literals.extend(common_pb2.NamedLiteral(name=name, value=values[name]) for name in ordered)
+    inputs.literals.extend(common_pb2.NamedLiteral(name=name, value=value) for name, value in values.items())
     return inputs
 
 

@@ -13,6 +13,7 @@ from runs.domain.conditions import literal
 from runs.domain.errors import AlreadyExists, Invalid, NotFound
 from runs.domain.names import ActionRef, RunRef
 from runs.domain.phases import Kind, Phase
+from runs.launch.forms import read_form
 from runs.launch.rerun import Changes, make_request, read_source, rerun
 from runs.models import Run
 from runs.queries.runs import MAX_RERUNS, get_relations, get_run
@@ -55,6 +56,12 @@ def test_a_rerun_without_changes_has_all_that_its_source_had_and_files_of_its_ow
     assert (new.relation, new.related_to, new.created_by) == ("rerun", old, "bob")
     assert new.base_uri != "file:///base/"
     assert not spec.overwrite_cache
+
+
+def test_the_form_asks_in_the_order_of_the_function():
+    form = read_form(read_source(make_source()))
+
+    assert [field.label for field in form.inputs.fields] == list(INPUTS)
 
 
 def test_what_is_changed_is_changed_and_nothing_else():

@@ -15,7 +15,7 @@ from runs.engine.creation import create_run
 from runs.store import storage
 from tests.support.scene import new_run, task_spec
 
-INPUTS: dict[str, Value] = {"lr": 0.5, "name": "first", "steps": 3}
+INPUTS: dict[str, Value] = {"name": "first", "lr": 0.5, "steps": 3}  # in the order of the function
 TYPES = {"lr": types_pb2.FLOAT, "name": types_pb2.STRING, "steps": types_pb2.INTEGER}
 
 
@@ -28,7 +28,7 @@ def inputs(**values: Value) -> common_pb2.Inputs:
 
 def make_source(**fields: Any) -> ActionRef:
     spec = task_definition_pb2.TaskSpec.FromString(task_spec(bundle=""))
-    for name in INPUTS:
+    for name in sorted(INPUTS):  # as the client does
         variable = spec.task_template.interface.inputs.variables.add(key=name)
         variable.value.type.simple = TYPES[name]
     run_spec = run_pb2.RunSpec(
