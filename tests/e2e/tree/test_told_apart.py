@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Locator, Page, ViewportSize, expect
 
 from runs.domain.phases import Phase
 from tests.support.pages import axe
@@ -17,6 +17,8 @@ pytestmark = pytest.mark.e2e
 
 FLOW = "tests/workflows/trials.py"
 SECRET = "trials-correct-horse"
+DESK: ViewportSize = {"width": 1280, "height": 800}
+PHONE: ViewportSize = {"width": 390, "height": 780}
 HTML = "(cells) => cells.map((cell) => cell.innerHTML)"
 
 
@@ -52,6 +54,14 @@ def test_rows_say_what_differs_while_the_run_grows(page: Page, server: Server, t
     expect(inputs(page, last)).to_have_text("number=3 lr=0.0005")
     assert page.locator("#rows .row .name").evaluate_all(HTML) == live
 
+    page.set_viewport_size(PHONE)
+    for name, said in {names[1]: "number=1 lr=0.1", last: "number=3 lr=0.0005"}.items():
+        assert inputs(page, name).evaluate("(one) => one.scrollWidth <= one.clientWidth"), said
+        expect(row(page, name).get_by_role("gridcell", name="Succeeded")).to_have_count(
+            1
+        )  # for screen readers
+
+    page.set_viewport_size(DESK)
     field = page.get_by_role("searchbox", name="Filter actions")
     field.fill("lr<0.001")
     expect(page.locator("#run-matches")).to_contain_text("1 of 5 match")
