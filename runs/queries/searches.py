@@ -11,6 +11,7 @@ from runs.domain.inputs.conditions import GROUP, TASK, InputSearch, read_search
 from runs.domain.inputs.digests import read_digest
 from runs.domain.phases import Phase
 from runs.models import Action
+from runs.store.bulk import chunks
 
 _OWN = {TASK: "task_name", GROUP: "group"}  # columns, by the words of a filter
 
@@ -22,6 +23,15 @@ def find_ids(run_id: int, names: Collection[str]) -> dict[str, int]:
     while chunk := list(islice(wanted, 900)):
         ids.update(Action.objects.filter(run_id=run_id, name__in=chunk).values_list("name", "pk"))
     return ids
+
+
+def list_names(ids: Collection[int]) -> list[str]:
+    """The names of these actions. One statement for each 900."""
+    return [
+        name
+        for chunk in chunks(list(ids))
+        for name in Action.objects.filter(pk__in=chunk).values_list("name", flat=True)
+    ]
 
 
 def search(run_id: int, text: str, *, after: int = 0) -> list[int]:

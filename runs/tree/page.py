@@ -120,7 +120,8 @@ class RunPage:
     filter, None without one; goal: the row that was sought, "" when there is none; opened: closed branches above it that are
     open in this page; waits: whether a row has a reason why it waits, which changes without a change of the run.
     running: those of its rows that have room for the last line of what they print;
-    inputs: by which siblings among these rows differ; settles: the order of the rows is a moment old, and another one will follow.
+    inputs: by which siblings among these rows differ; settles: the order of the rows is a moment old, and another one will follow;
+    can_abort: something below the root matches the filter and goes on.
     """
 
     filter: RowFilter
@@ -136,6 +137,7 @@ class RunPage:
     running: tuple[Running, ...] = ()
     inputs: tuple[str, ...] = ()
     settles: bool = False
+    can_abort: bool = False
 
     @property
     def sorts(self) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from runs.domain.errors import NotFound
@@ -19,7 +19,7 @@ from runs.tree.causes import first_cause, next_failure
 from runs.tree.filter import EVERYTHING, RowFilter
 from runs.tree.groups import GroupRow, Groups, name_of, read_name
 from runs.tree.layout import Layout, Order, Place, Tree, window, window_around
-from runs.tree.page import RunPage, Summary, differing_inputs, running_of, summarise
+from runs.tree.page import LIVE_STATUSES, RunPage, Summary, differing_inputs, running_of, summarise
 from runs.tree.page_rows import PageRows
 from runs.tree.sorting import Keys, Now, Sorting
 
@@ -99,6 +99,19 @@ class Snapshot:
             if self._summary is None:
                 self._summary = self._summarise()
             return self._seq, self._summary
+
+    def list_live_matches(self, row_filter: RowFilter) -> list[int]:
+        """The ids of the actions that match the filter and go on. The root is none of them. One statement, and those of a new filter."""
+        with self._lock:
+            self._refresh()
+            return list(self._live(self._apply_filter(row_filter).matches))
+
+    def _live(self, matches: Iterable[int] | None) -> Iterator[int]:
+        return (
+            node
+            for node in matches or ()
+            if self._statuses[node] in LIVE_STATUSES and self._tree.parent(node) is not None
+        )
 
     def page_around(self, name: str, row_filter: RowFilter = EVERYTHING, *, focus: str = "") -> RunPage:
         """The window around an action's row, or from the top when it does not show. Raises NotFound."""
@@ -314,7 +327,7 @@ class Snapshot:
         settles = keys is not None and (keys.seq, keys.version) != (self._seq, filtered.version)
         return RunPage(
             filtered.filter, self._seq, start, len(filtered.layout), matched, shown_rows, self._summary, waits=waits,
-            running=running_of(read), inputs=inputs, settles=settles,
+            running=running_of(read), inputs=inputs, settles=settles, can_abort=any(self._live(filtered.matches)),
         )  # fmt: skip
 
     def _pin(self, filtered: _FilteredTree, focus: str, shown: Collection[str]) -> render.Pin | None:

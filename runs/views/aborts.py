@@ -15,12 +15,15 @@ from runs.domain import errors
 from runs.domain.addresses.pages import action_path, rerun_path
 from runs.domain.names import ROOT, ActionRef, RunRef
 from runs.domain.selections import Selection, select
-from runs.domain.status import HAD_ENDED
+from runs.domain.status import HAD_ENDED, STATUS_LABELS
 from runs.domain.timeline import format_duration
 from runs.engine import aborts
 from runs.queries.aborts import previews
 from runs.queries.runs import get_run
+from runs.queries.searches import list_names
 from runs.store import database
+from runs.tree.filter import RowFilter, make_filter
+from runs.tree.snapshots import shared
 from runs.views.errors import error_page, json_error, reader_view
 from runs.views.requests import actor_of, is_fragment, respond
 
@@ -31,14 +34,18 @@ KEYS = ("phase", "group", "under", "beside", "reason")  # the texts of a JSON bo
 async def abort(request: HttpRequest, *, project: str, domain: str, run: str) -> HttpResponse:
     """GET: the form, with counts of what an abort would stop. POST: request the abort; the answer has what it found.
 
-    The target is the run, or `action`, or one of `names` (separated by spaces, or repeated), `phase`, `group` (of `under`, or of any action) and `beside`.
+    The target is the run, or `action`, or one of `names` (separated by spaces, or repeated), `phase`, `group` (of `under`, or of any
+    action) and `beside`; or what matches a filter of the page: `q`, `look` (separated by spaces) and `started`.
     """
     ref = RunRef(project, domain, run)
     if request.method == "GET":
         return await abort_form(request, ref=ref)
     try:
         selection = read_fields(request.POST)
-        answer = await (ask_for_many(request, ref, selection) if selection else ask_for_one(request, ref))
+        if (row_filter := read_filter(request.POST)) is not None:
+            selection = await database.read(find_matching, ref, row_filter)
+        is_one = selection is None and row_filter is None
+        answer = await (ask_for_one(request, ref) if is_one else ask_for_many(request, ref, selection))
     except errors.FlyteUIError as error:
         return error_page(request, error)
     is_late = answer.get("outcome") == "already_ended"
@@ -81,8 +88,10 @@ async def add_reason(request: HttpRequest, *, project: str, domain: str, run: st
     return HttpResponseRedirect(action_path(ref), status=HTTPStatus.SEE_OTHER)
 
 
-async def ask_for_many(request: HttpRequest, ref: RunRef, selection: Selection) -> dict[str, Any]:
-    """Abort what is selected; the answer as the template wants it."""
+async def ask_for_many(request: HttpRequest, ref: RunRef, selection: Selection | None) -> dict[str, Any]:
+    """Abort what is selected, if it is anything; the answer as the template wants it."""
+    if selection is None:
+        return {"bulk": aborts.BulkAnswer(), "outcome": "nothing"}
     bulk = await database.write(
         aborts.request_aborts,
         ref,
@@ -98,7 +107,15 @@ def abort_form(request: HttpRequest, *, ref: RunRef) -> HttpResponse:
     head = get_run(ref)
     fields = request.GET
     context: dict[str, Any] = {"head": head, "project": ref.project, "domain": ref.domain}
-    if selection := read_fields(fields):
+    selection, row_filter = read_fields(fields), read_filter(fields)
+    if row_filter is not None:
+        found = find_matching(ref, row_filter)
+        context |= {
+            "counts": previews.preview_aborts(head.id, ref.name, found) if found else previews.NOTHING,
+            "matching": " · ".join(row_filter.labels),
+            "kept": ("q", "look", "started"),
+        }
+    elif selection:
         counts = previews.preview_aborts(head.id, ref.name, selection)
         context |= {
             "counts": counts,
@@ -123,6 +140,27 @@ def read_fields(fields: QueryDict) -> Selection | None:
     if fields.get("action"):
         raise errors.Invalid("abort either one action or a selection")
     return select(names=names, phase=phase, group=group, beside=beside, under=fields.get("under", ""))
+
+
+def read_filter(fields: QueryDict) -> RowFilter | None:
+    """The filter in a form's fields, None when they have none. Raises Invalid where it would mean more than what is said."""
+    if not any(fields.get(name) for name in ("q", "look", "started")):
+        return None
+    if any(fields.get(name) for name in ("action", "names", "phase", "group", "beside")):
+        raise errors.Invalid("abort either what matches a filter, or one action, or a selection")
+    looks = fields.get("look", "").split()
+    if unknown := sorted(set(looks) - STATUS_LABELS.keys()):
+        raise errors.Invalid(f"no action can look {unknown[0][:80]!r}; look is of {', '.join(STATUS_LABELS)}")
+    found = make_filter(text=fields.get("q", ""), statuses=looks, started=fields.get("started") == "1")
+    if not found.is_filter:
+        raise errors.Invalid("an abort of what matches wants a filter: q, look, or started=1")
+    return found
+
+
+def find_matching(ref: RunRef, row_filter: RowFilter) -> Selection | None:
+    """What matches the filter and goes on, without the root; None when nothing does. Raises NotFound."""
+    live = shared.get(get_run(ref)).list_live_matches(row_filter)
+    return Selection(names=frozenset(list_names(live))) if live else None
 
 
 @ensure_csrf_cookie

@@ -36,6 +36,22 @@ async def search(gate: str) -> float:
 
 
 @env.task
+async def held(number: int, lr: float) -> None:
+    """Until it is aborted."""
+    await asyncio.sleep(3600)
+
+
+@env.task
+async def hold_all(trials: int) -> int:
+    """How many of these trials, whose rates go from 0.1 down to 0.0001, were aborted."""
+    rates = [round(0.1 * 0.001 ** (number / (trials - 1)), 6) for number in range(trials)]
+    ends = await asyncio.gather(
+        *(held(number, lr) for number, lr in enumerate(rates)), return_exceptions=True
+    )
+    return sum(isinstance(end, BaseException) for end in ends)
+
+
+@env.task
 def weigh(number: int, lr: float, note: str | None = None) -> float:
     return number * lr
 

@@ -33,6 +33,9 @@ class BulkPreview:
         return self.running + self.waiting > 0
 
 
+NOTHING = BulkPreview(running=0, waiting=0, finished=0, already_asked=0)
+
+
 @dataclass(frozen=True, slots=True)
 class AbortPreview:
     """What an abort of one action would stop: it, and everything below it."""

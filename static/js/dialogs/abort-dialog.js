@@ -17,8 +17,13 @@ export class AbortDialog extends AskingDialog {
   /** @param {MouseEvent} event */
   clicked(event) {
     /** @type {HTMLButtonElement} */
-    const button = event.target.closest("[data-abort], [data-abort-phase], [data-abort-group], [data-abort-beside]");
+    const button = event.target.closest("[data-abort], [data-abort-phase], [data-abort-group], [data-abort-beside], [data-abort-matching]");
     if (!button || button.disabled) return;
+    const filters = /** @type {import("../tree/run-filter.js").RunFilter | null} */ (document.querySelector("run-filter"));
+    const { abortMatching, abortPhase } = button.dataset;
+    if (abortMatching !== undefined) return this.open(filters.wanted);
+    // Who filters by a text and then aborts all that run means those that are in sight.
+    if (abortPhase && filters?.text) return this.open({ ...filters.wanted, look: abortPhase });
     const [attribute, field] = Object.entries(FIELDS).find(([name]) => name in button.dataset);
     if (field === "action" && button.closest("#rows > .row")) document.querySelector("abort-popover").pressed(button, event);
     else {
@@ -33,16 +38,24 @@ export class AbortDialog extends AskingDialog {
     return super.open(fields);
   }
 
+  /** The name of the run of the page: the address of its abort has it last but one. */
+  get run() {
+    return this.dataset.url.split("/").at(-2);
+  }
+
   waitsFor = "Counting what would stop…";
   leaves = "Keep running";
 
   /** @override @param {Record<string, string>} fields */
-  titleFor({ action, names, phase, group, under, beside }) {
-    if (names) return `Abort what is selected (${names.split(" ").length})?`;
+  titleFor({ action, names, phase, group, under, beside, q, look, started }) {
+    if (q || look || started) return `Abort everything that matches ${filterWords(q, look, started)}?`;
+    const count = names?.split(" ").length ?? 0;
+    if (count && "runs" in this.dataset) return count === 1 ? `Abort the run ${names}?` : `Abort ${count} runs?`;
+    if (count) return `Abort ${count} selected ${count === 1 ? "action" : "actions"}?`;
     if (phase) return `Abort everything that is ${phase.replaceAll("-", " ")}?`;
     if (group) return `Abort the group ${group}${under ? ` under ${under}` : ""}?`;
     if (beside) return `Abort everything beside ${named(beside)}?`;
-    return action ? `Abort ${named(action)}?` : "Abort the run?";
+    return `Abort ${action ? named(action) : `the run ${this.run}`}?`;
   }
 
   /** @override @param {import("../page/requests.js").Answer} answer */
@@ -50,6 +63,12 @@ export class AbortDialog extends AskingDialog {
     showAbort(answer, this.dataset.url, answer.body.querySelector("[data-target]")?.dataset.target ?? "");
     this.dispatchEvent(new CustomEvent("abort-asked", { bubbles: true }));
   }
+}
+
+/** As the server says a filter. @param {string} [q] @param {string} [look] @param {string} [started] */
+function filterWords(q, look, started) {
+  const looks = look?.split(" ").map((one) => one.replaceAll("-", " ")) ?? [];
+  return [q && `“${q}”`, ...looks, started && "started"].filter(Boolean).join(" · ");
 }
 
 /** What the page knows of an action. @param {string} name */

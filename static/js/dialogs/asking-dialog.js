@@ -39,8 +39,8 @@ export class AskingDialog extends HTMLElement {
   }
 
   /** What it says of these fields before the server has answered. @param {Record<string, string>} fields */
-  titleFor(fields) {
-    return fields.names?.includes(" ") ? `Delete ${fields.names.split(" ").length} runs?` : "Delete it?";
+  titleFor({ names = "" }) {
+    return names.includes(" ") ? `Delete ${names.split(" ").length} runs?` : `Delete the run ${names}?`;
   }
 
   waitsFor = "Counting what would be deleted…";

@@ -11,6 +11,7 @@ export class SecretDialog extends AskingDialog {
       if (!link || event.metaKey || event.ctrlKey || event.shiftKey) return;
       event.preventDefault();
       this.dataset.url = link.getAttribute("href");
+      this.secret = link.closest("tr").querySelector("code").textContent;
       this.open({});
     });
   }
@@ -19,7 +20,7 @@ export class SecretDialog extends AskingDialog {
 
   /** @override */
   titleFor() {
-    return "Delete the secret?";
+    return `Delete the secret ${this.secret}?`;
   }
 
   /** @override */

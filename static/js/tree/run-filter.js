@@ -40,6 +40,12 @@ export class RunFilter extends HTMLElement {
     return { text: this.text, looks: [...this.statuses], started: this.started, sort: this.sorting.value };
   }
 
+  /** As the form of an abort takes it: what is not set is left out. @returns {Record<string, string>} */
+  get wanted() {
+    const { text: q, statuses, started } = this;
+    return { ...(q && { q }), ...(statuses.size && { look: [...statuses].join(" ") }), ...(started && { started: "1" }) };
+  }
+
   /** The order of siblings was chosen: what is first now is what the reader wants to see. */
   sorted() {
     setQuery({ sort: this.sorting.value });

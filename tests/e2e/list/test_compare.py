@@ -7,6 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from runs.domain.phases import Phase
+from tests.support.pages.steps import Steps
 from tests.support.server.server import Server
 
 RUNS = "/v2/domain/development/project/flytesnacks/runs"
@@ -39,7 +40,9 @@ def submit(server: Server, file: Path, factor: int) -> str:
 
 def test_two_selected_runs_are_told_apart(page: Page, server: Server, tmp_path: Path):
     runs = [submit(server, tmp_path / "compared.py", factor) for factor in (2, 3)]
+    steps = Steps(page)
     page.goto(f"{server.url}{RUNS}?task=compared")
+    steps.begin()
     compare = page.locator("[data-compare-picked]")
 
     page.get_by_role("checkbox", name=f"Select main {runs[0]}").check()
@@ -49,6 +52,8 @@ def test_two_selected_runs_are_told_apart(page: Page, server: Server, tmp_path: 
 
     expect(page.locator(".side").first).to_contain_text(runs[0])
     expect(page.locator(".first-difference")).to_have_text("First difference: code, compared.py")
+    expect(page.locator(".first-difference")).to_be_in_viewport()
+    steps.expect_at_most(3, requests=1)
     expect(page.locator(".diff [data-line=delete]")).to_contain_text("return n * 2")
     expect(page.locator(".diff [data-line=insert]")).to_contain_text("return n * 3")
     expect(page.locator("#outputs .side-b")).to_have_text("21")

@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 from runs.domain.phases import Phase
 from tests.support.pages.run_list import open_page, runs_url
 from tests.support.pages.run_page import dialog, open_run, run_url
+from tests.support.pages.steps import Steps
 from tests.support.server.commands import in_database
 from tests.support.server.server import Server
 
@@ -51,7 +52,9 @@ def expect_fits(page: Page) -> None:
 def test_an_approval_with_a_comment_from_a_phone(phone: Page, server: Server):
     """The whole way: the list says that a run needs an answer, the bar leads to it, the report is read, the run goes on."""
     page, run = phone, publish(server, "resnet-50")
+    steps = Steps(page)
     open_page(page, runs_url(server))
+    steps.begin()
     expect(page.locator(f"#run-{run} .status")).to_contain_text("Needs an answer")
     expect(badge(page)).to_be_visible()
     expect_fits(page)
@@ -73,10 +76,12 @@ def test_an_approval_with_a_comment_from_a_phone(phone: Page, server: Server):
     report = opened.value.frame_locator("iframe").get_by_role("heading", name="How good is resnet-50?")
     expect(report).to_be_visible()
     opened.value.close()
-    box.get_by_label("Comment").fill("Good on last week's data, too.\nGo.")
+    box.get_by_label("Comment").tap()
+    page.keyboard.insert_text("Good on last week's data, too.\nGo.")
     box.get_by_role("button", name="Approve").tap()
 
     expect(dialog(page)).to_have_count(0)
+    steps.expect_at_most(6, requests=3)  # the page of all that waits, the dialog, the answer
     expect(line(page, run)).to_have_count(0)
     assert server.wait_ended(run) is Phase.SUCCEEDED
     assert "published" in server.cli("get", "io", run)

@@ -85,7 +85,7 @@ def test_a_panel_that_cannot_be_loaded_waits_for_nothing(failing_page: Page, pla
 @pytest.mark.parametrize(
     ("selector", "address", "title", "text", "then"),
     [
-        (".run-actions [data-abort]", "**/scene/abort?*", "Abort the run?", "Counting", "running: cancelled"),
+        (".run-actions [data-abort]", "**/scene/abort?*", "Abort the run scene?", "Counting", "running: cancelled"),
         (
             "#rows > .group [data-abort-group]", "**/scene/abort?*", "Abort the group trials under a0?", "Counting",
             "running: cancelled",
