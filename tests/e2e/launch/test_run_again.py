@@ -25,9 +25,9 @@ from datetime import timedelta
 from django.db.models import F
 from runs.models import Action, Run
 day = timedelta(days=1)
-Run.objects.filter(name="yesterday").update(created_at=F("created_at") - day)
+Run.objects.filter(name=%r).update(created_at=F("created_at") - day)
 moments = {name: F(name) - day for name in ("created_at", "started_at", "ended_at")}
-Action.objects.filter(run__name="yesterday").update(**moments)
+Action.objects.filter(run__name=%r).update(**moments)
 """
 
 
@@ -36,7 +36,7 @@ def failed(server: Server) -> str:
     """Yesterday's failure: a limit was too low."""
     run = server.submit(FILE, "main", "--n", "20", "--name", "yesterday")
     assert server.wait_ended(run) is Phase.FAILED
-    in_database(server, A_DAY_BEFORE)
+    in_database(server, A_DAY_BEFORE % (run, run))
     return run
 
 
@@ -82,8 +82,9 @@ def test_yesterdays_failure_runs_again_with_one_input_changed_by_keys_alone(
     expect(page.locator("connection-status")).to_have_attribute("data-state", "ended")
     page.keyboard.press("r")
     expect(page.get_by_role("heading", name="Run main again")).to_be_visible()
-    expect(page.get_by_label("limit")).to_be_focused()
-    page.keyboard.press("Control+a")
+    expect(field(page, "n")).to_be_focused()
+    page.keyboard.press("Tab")  # which selects what is in the next one
+    expect(field(page, "limit")).to_be_focused()
     page.keyboard.type("1000")
     expect(page.locator("[data-changes]")).to_have_text("1 changed")
     page.keyboard.press("Enter")

@@ -1,4 +1,4 @@
-"""What opens at once from what the page knows, while the server has not answered: the panel, and each dialog."""
+"""The panel is there at once, from what the page knows, while the server has not answered; and what a late answer does to a dialog."""
 
 from __future__ import annotations
 
@@ -15,11 +15,6 @@ pytestmark = pytest.mark.e2e
 
 SCENE = State("run", "{scene}")
 # In one task of the page: nothing that a server sends can come in between.
-CLICK = """(selector) => {
-  document.querySelector(selector).click();
-  const open = document.querySelector("dialog[open]");
-  return open && [open.querySelector("h2").textContent, open.querySelector("p").textContent, document.activeElement.textContent];
-}"""
 SELECT = """(name) => {
   document.querySelector(`#action-${name} a.label`).click();
   const panel = document.getElementById("panel");
@@ -80,42 +75,6 @@ def test_a_panel_that_cannot_be_loaded_waits_for_nothing(failing_page: Page, pla
     page.unroute("**/actions/a0-reviewed*")
     page.locator("#panel-pane [data-retry]").click()
     expect(page.locator("#panel")).to_contain_text("Answered")
-
-
-@pytest.mark.parametrize(
-    ("selector", "address", "title", "text", "then"),
-    [
-        (".run-actions [data-abort]", "**/scene/abort?*", "Abort the run scene?", "Counting", "running: cancelled"),
-        (
-            "#rows > .group [data-abort-group]", "**/scene/abort?*", "Abort the group trials under a0?", "Counting",
-            "running: cancelled",
-        ),
-        (
-            "#run-summary [data-abort-phase=running]", "**/scene/abort?*", "Abort everything that is running?",
-            "Counting", "running: cancelled",
-        ),
-        (
-            "#action-a0-ship [data-answer]", "**/a0-ship/signal", "ship a0-ship", "Ship it?", "Approve",
-        ),
-    ],
-    ids=["run", "group", "phase", "condition"],
-)  # fmt: skip
-def test_a_dialog_is_there_before_the_server_has_answered(
-    page: Page, places: Places, selector: str, address: str, title: str, text: str, then: str
-):
-    places.show(page, SCENE)
-    held = hold(page, address)
-
-    heading, words, focused = page.evaluate(CLICK, selector)
-
-    assert heading == title
-    assert text in words
-    assert focused in {"Keep running", "Not now"}
-    until_held(page, held)
-    held[0].continue_()
-    expect(dialog(page)).to_contain_text(then)
-    expect(dialog(page).locator("[aria-busy=true]")).to_have_count(0)
-    page.keyboard.press("Escape")
 
 
 def test_a_key_that_comes_before_the_form_sends_it(page: Page, server: Server):

@@ -25,6 +25,7 @@ COUNT = """(() => {
   }, true);
 })()"""
 ASKED = {"document", "fetch", "xhr"}
+BY_ITSELF = ("/minimap", "/state")  # what a page asks now and then, whatever its reader does
 
 
 class Steps:
@@ -41,7 +42,7 @@ class Steps:
         self.taken.append(step)
 
     def _asked(self, request: Request) -> None:
-        if request.resource_type in ASKED:
+        if request.resource_type in ASKED and not request.url.endswith(BY_ITSELF):
             self.requests.append(f"{request.method} {request.url}")
 
     def begin(self) -> None:
