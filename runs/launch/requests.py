@@ -180,7 +180,7 @@ async def _input_uri(
 
 
 def fill_defaults(inputs: common_pb2.Inputs, task: TaskFacts) -> common_pb2.Inputs:
-    """The inputs with the task's defaults for those that are missing.
+    """The inputs, in their order, and behind them the task's defaults for those that are missing.
 
     Raises Invalid for one that the task does not know, and for one that is missing and has no default.
     """
@@ -191,8 +191,10 @@ def fill_defaults(inputs: common_pb2.Inputs, task: TaskFacts) -> common_pb2.Inpu
         raise Invalid(f"task {task.name!r} has no input {', '.join(map(repr, unknown))}")
     defaults = {one.name: one.parameter for one in message.default_inputs}
     complete = common_pb2.Inputs(context=inputs.context)
+    complete.literals.extend(given.values())
     for name in wanted:
-        complete.literals.append(given.get(name) or _default(name, defaults.get(name), task))
+        if name not in given:
+            complete.literals.append(_default(name, defaults.get(name), task))
     return complete
 
 

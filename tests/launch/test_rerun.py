@@ -75,7 +75,7 @@ def test_what_is_changed_is_changed_and_nothing_else():
     )
 
     assert new.name == "second"
-    assert inputs_of(new) == inputs(lr=0.5, name="first", steps=9)
+    assert inputs_of(new) == inputs(**(INPUTS | {"steps": 9}))
     assert (new.labels, new.envs) == ({}, {"_F_SYS_PATH": ".", "FAST": "1"})
     spec = run_pb2.RunSpec.FromString(bytes(new.spec))
     assert spec.overwrite_cache
