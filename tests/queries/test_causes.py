@@ -105,6 +105,17 @@ def test_header_and_first_paint_name_it_alike(run: Run):
     assert 'class="note cause failed" data-phase="failed"' in html
 
 
+def test_an_error_that_was_passed_on_to_the_root_is_said_once(run: Run):
+    def boxes() -> tuple[int, int]:
+        html = Client().get(RUN).content.decode()
+        return html.count('class="note failed"'), html.count('class="note cause failed"')
+
+    assert boxes() == (0, 1)
+    factories.change(run.actions.get(name="a0"), **OWN)
+    Action.objects.filter(run=run, name="d").delete()
+    assert boxes() == (1, 1)
+
+
 def test_a_failure_that_was_caught_is_no_alarm(run: Run):
     factories.change(run.actions.get(name="a0"), phase=Phase.SUCCEEDED, error_code="", error_message="")
 
