@@ -13,7 +13,9 @@ import os
 import re
 import resource
 import sys
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from io import BytesIO
 from typing import Any
 
@@ -123,10 +125,23 @@ def make_factory(server: WebServer) -> Any:
 
 
 def limit_frames(protocol: Any) -> None:
-    """Give each kind of socket its own limit; Daphne has one for all. A peer that exceeds it gets close code 1009, not a cut."""
+    """Give each kind of socket its own limit for what its peer sends; Daphne has one for all. A peer that exceeds it gets close code 1009, not a cut.
+
+    autobahn holds what we send to it, too, and 300 rows with their inputs and errors are more: each frame would fail, for ever.
+    """
     is_link = protocol.http_request_path in {"/ws/executor/", "/ws/worker/"}
     protocol.maxMessagePayloadSize = protocol.maxFramePayloadSize = MAX_FRAME_BYTES if is_link else PAGE_BYTES
     protocol.failByDrop = False
+    protocol.sendMessage = partial(send_unlimited, protocol, protocol.sendMessage)
+
+
+def send_unlimited(protocol: Any, send: Callable[..., None], *message: Any, **options: Any) -> None:
+    """What we send has the bounds of who composes it. Nothing is received meanwhile."""
+    limit, protocol.maxMessagePayloadSize = protocol.maxMessagePayloadSize, 0
+    try:
+        send(*message, **options)
+    finally:
+        protocol.maxMessagePayloadSize = limit
 
 
 def raise_descriptor_limit() -> int:

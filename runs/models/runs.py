@@ -94,7 +94,7 @@ class Action(models.Model):
         max_length=255, blank=True, help_text="environment.function, or the trace's name"
     )
     short_name = models.CharField(max_length=255, blank=True, help_text="what people call it")
-    spec = models.ForeignKey(TaskSpec, models.PROTECT, null=True, related_name="+")
+    spec = models.ForeignKey(TaskSpec, models.PROTECT, null=True, related_name="+", db_index=False)
     pool = models.ForeignKey("Pool", models.PROTECT, null=True, related_name="+")
     detail = models.BinaryField(
         default=b"",
@@ -213,6 +213,8 @@ class Action(models.Model):
             models.Index(
                 fields=["run", "parent", "group", "id"], name="action_groups", condition=~Q(group="")
             ),
+            # id: so that the newest of a spec is one step in it (runs/queries/tasks/usage.py).
+            models.Index(fields=["spec", "id"], name="action_specs"),
             # What waits for somebody, in all runs (runs/queries/conditions/waiting.py).
             models.Index(
                 fields=["created_at", "id", "run"], name="action_paused", condition=Q(phase=Phase.PAUSED)
