@@ -16,6 +16,7 @@ def test_a_frame_may_be_longer_than_what_a_page_may_send(path: str, limit: int):
     protocol = WebSocketProtocol()
     protocol.http_request_path, protocol.state = path, WebSocketProtocol.STATE_OPEN
     protocol.autoFragmentSize, protocol.trafficStats, protocol._perMessageCompress = 0, TrafficStats(), None
+    protocol.trackedTimings = None
     protocol.sendFrame = lambda payload, **_: sent.append(len(payload))
     limit_frames(protocol)
 

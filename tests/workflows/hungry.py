@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import time
@@ -45,8 +44,8 @@ def takes_and_computes(megabytes: int) -> int:
 
 
 @unlimited.task
-def holds(megabytes: int) -> int:
+def holds(megabytes: int, gate: str) -> int:
     block = take(megabytes)
-    while not Path(os.environ["GATE"]).exists():
+    while not Path(gate).exists():
         time.sleep(0.05)
     return len(block)

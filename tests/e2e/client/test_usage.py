@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
+
+from playwright.sync_api import Page, expect
 
 from runs.domain.phases import Phase
+from tests.support.pages.run_page import open_run
 from tests.support.server.server import Server
 
 
@@ -26,3 +30,18 @@ def test_a_function_that_takes_more_memory_than_it_declares_is_killed_and_its_us
     (attempt,) = server.query("SELECT * FROM runs_attempt WHERE action_id = ?", action["id"])
     assert attempt["peak_memory_bytes"] > 256 * 2**20
     assert attempt["cpu_seconds"] > 0
+
+
+def test_what_a_function_uses_now_is_in_its_row_and_in_its_panel(page: Page, server: Server, tmp_path: Path):
+    gate = tmp_path / "gate"
+    run = server.submit("tests/workflows/hungry.py", "holds", "--megabytes", "300", "--gate", str(gate))
+    open_run(page, server, run, "?action=a0")
+    row, panel = page.locator("#action-a0 > .status > small"), page.locator("#overview [data-uses]")
+
+    for place in (row, panel):
+        expect(place).to_have_text(re.compile(r"^\d+% · \d{3} MiB$"))
+
+    gate.touch()
+    assert server.wait_ended(run) is Phase.SUCCEEDED
+    for place in (row, panel):
+        expect(place).to_have_count(0)

@@ -18,7 +18,7 @@ MIB = 2**20
 
 async def test_what_a_process_uses_is_reported_while_it_runs(bench: Bench):
     began = now_us()
-    await bench.start("holds", megabytes=300)
+    await bench.start("holds", megabytes=300, gate=bench.env["GATE"])
 
     def samples() -> list[tuple[Key, int, int, int]]:
         found = [event.samples for event in bench.server.events if isinstance(event, frames.Using)]
