@@ -58,7 +58,6 @@ def task_page(request: HttpRequest, *, project: str, domain: str, task: str) -> 
         "page": page,
         "project": project,
         "domain": domain,
-        "asked_version": request.GET.get("version", ""),
         "why_not": why_not(read_task_spec(page.spec)),
         "launch_url": launch_path(project, domain, task, page.version.version),
         "now_ms": to_ms(timezone.now()),

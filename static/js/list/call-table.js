@@ -8,7 +8,7 @@ export class CallTable extends HTMLElement {
   connectedCallback() {
     this.calls = /** @type {HTMLElement} */ (this.querySelector("#calls"));
     this.picks = new Picks(this.calls, this.querySelector(".bulk"), () => this.matching);
-    this.abort = /** @type {HTMLButtonElement} */ (this.querySelector("[data-abort-picked]"));
+    this.abort = this.querySelector("[data-abort-picked]"); // whoever only reads has none
     this.calls.afterFrame = () => this.settle();
     this.addEventListener("click", (event) => this.clicked(event));
     this.calls.addEventListener("click", () => this.settle());
@@ -36,6 +36,6 @@ export class CallTable extends HTMLElement {
   settle() {
     this.picks.settle();
     const { size } = this.picks.names;
-    this.abort.textContent = size === 1 ? "Abort 1 action…" : `Abort ${Math.min(size, MOST)} actions…`;
+    if (this.abort) this.abort.textContent = size === 1 ? "Abort 1 action…" : `Abort ${Math.min(size, MOST)} actions…`;
   }
 }
