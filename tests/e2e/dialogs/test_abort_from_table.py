@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import Page, expect
 
 from runs.domain.phases import Phase
 from tests.support.pages.axe import SCHEMES, violations
@@ -25,10 +25,8 @@ def run(server: Server) -> Iterator[str]:
     server.abort(run)
 
 
-def test_losers_are_found_by_value_and_aborted_from_the_table(
-    page: Page, context: BrowserContext, server: Server, run: str
-):
-    graph = context.new_page()
+def test_losers_are_found_by_value_and_aborted_from_the_table(page: Page, server: Server, run: str):
+    graph = page.context.new_page()
     graph.goto(f"{run_url(server, run)}/graph")
     expect(graph.locator("connection-status")).to_have_attribute("data-state", "live")
     name = graph.locator(".graph-task").nth(1).get_by_role("link")
@@ -65,9 +63,9 @@ def test_losers_are_found_by_value_and_aborted_from_the_table(
 
 
 def test_a_row_is_aborted_by_its_own_button_and_the_page_of_the_task_follows(
-    page: Page, context: BrowserContext, server: Server, run: str
+    page: Page, server: Server, run: str
 ):
-    task = context.new_page()
+    task = page.context.new_page()
     task.goto(f"{server.url}{TASK}")
     page.goto(f"{run_url(server, run)}/table?sort=-in.number")
     expect(page.locator("connection-status")).to_have_attribute("data-state", "live")
