@@ -12,6 +12,11 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runs.models import Action, Run
 
 MOST_MS = 150.0
 LINES_A_CHUNK = 5
@@ -55,12 +60,12 @@ def measure(actions: int, chunks: int) -> None:
     first = LogChunk.objects.filter(action__run=run).order_by("pk").values_list("pk", flat=True)
     for share in (0.99, 0.5, 0.01):
         place = first[int(chunks * share)]
-        show(f"older lines, {share:.0%} of the way", lambda place=place: get(f"/lines?before={place}.0"))
+        show(f"older lines, {share:.0%} of the way", partial(get, f"/lines?before={place}.0"))
     show("the last lines of one task", lambda: get("?task=train"))
     show("the last lines with a text", lambda: get("?q=line+3"))
 
     end = LogChunk.objects.latest("pk").pk + 1
-    feed = RunLogFeed(run.pk, None)
+    feed = RunLogFeed(run.pk, nobody)
     feed.take(Hello(since=-1, tail=Tail(chunk=end)))
     feed.compose()
 
@@ -81,7 +86,7 @@ def measure(actions: int, chunks: int) -> None:
             sys.stdout.write(f"  {' / '.join(row[3] for row in plan)}\n")
 
 
-def make(name: str, actions: int, chunks: int):
+def make(name: str, actions: int, chunks: int) -> Run:
     """A run of which all actions run, each with its share of the chunks, in turns."""
     from django.utils import timezone
 
@@ -91,7 +96,7 @@ def make(name: str, actions: int, chunks: int):
     project, _ = Project.objects.get_or_create(name="flytesnacks")
     now = timezone.now()
     run = Run.objects.create(project=project, domain="development", name=name, created_at=now, seq=1)
-    common = {
+    common: dict[str, Any] = {
         "run": run,
         "phase": Phase.RUNNING,
         "queued_at": now,
@@ -109,7 +114,11 @@ def make(name: str, actions: int, chunks: int):
     return run
 
 
-def print_chunks(action, count: int) -> None:
+async def nobody(frame: str) -> None:
+    """Who reads the frames: they are composed only."""
+
+
+def print_chunks(action: Action, count: int) -> None:
     from runs.models import LogChunk
 
     LogChunk.objects.bulk_create(

@@ -15,7 +15,7 @@ else:
 CODECS = ("none", "Snappy", "gzip", "LZO", "Brotli", "LZ4", "Zstandard", "LZ4")
 _NONE, _SNAPPY, _GZIP, _ZSTD = 0, 1, 2, 6
 # Of Zstandard: how far back a page may refer, as a power of two, since so much memory is taken for it. Pages are smaller.
-_WINDOW = {zstd.DecompressionParameter.window_log_max: 25}
+_WINDOW: dict[int, int] = {zstd.DecompressionParameter.window_log_max: 25}
 
 
 class Unknown(Damaged):

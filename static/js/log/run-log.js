@@ -117,7 +117,7 @@ export class RunLog extends LogBox {
     const { length } = this.names;
     this.button.hidden = length === 0 || "readsOnly" in document.body.dataset;
     this.button.textContent = length === 1 ? "Abort 1 action…" : `Abort ${length} actions…`;
-    paint(this.all, (this.wanted.q ?? "").toLowerCase());
+    if (this.wanted.q) paint(this.all, this.wanted.q.toLowerCase());
   }
 
   // --- from line to line ------------------------------------------------------------------------------------------------
