@@ -61,7 +61,9 @@ class Summary:
     @property
     def passes_on(self) -> bool:
         """Whether the root has failed with the error of what failed first, word for word."""
-        return self.cause is not None and self.cause.id != self.root.id and self.cause.error == self.root.error
+        return (
+            self.cause is not None and self.cause.id != self.root.id and self.cause.error == self.root.error
+        )
 
     @property
     def is_over(self) -> bool:
