@@ -238,34 +238,6 @@ def test_each_attempt_has_a_card_with_its_error_and_a_link_to_its_log():
     assert 'Attempts <span class="badge num">2</span>' in text
 
 
-def test_an_attempt_says_what_it_has_used_where_that_was_measured():
-    root = factories.make_run().actions.get()
-    Attempt.objects.create(
-        action=root, number=1, lease_epoch=1, cpu_seconds=3.14, peak_memory_bytes=412 * 2**20
-    )
-
-    assert "peak 412 MiB, 3.1 s CPU" in panel("a0", "attempts")
-
-    Attempt.objects.update(cpu_seconds=None, peak_memory_bytes=None)
-    assert "Used" not in panel("a0", "attempts")
-
-
-def test_what_runs_in_a_process_of_its_own_says_what_it_uses_now():
-    root = factories.make_run().actions.get()
-    attempt = Attempt.objects.create(action=root, number=1, lease_epoch=1)
-    assert "data-uses" not in panel("a0", "overview")  # nothing is measured on a shared loop
-
-    factories.change(root, is_isolated=True)
-    assert "not measured yet" in panel("a0", "overview")
-
-    Attempt.objects.update(cpu_percent=12, memory_bytes=340 * 2**20)
-    assert ">12% · 340 MiB</dd>" in panel("a0", "overview")
-
-    Attempt.objects.filter(pk=attempt.pk).update(ended_at=timezone.now())
-    factories.change(root, phase=Phase.SUCCEEDED, ended_at=timezone.now())
-    assert "data-uses" not in panel("a0", "overview")
-
-
 def test_the_shell_is_told_to_abort_only_what_is_live():
     run = factories.make_run()
     factories.make_action(run, "x", parent=run.actions.get(), phase=Phase.SUCCEEDED)
