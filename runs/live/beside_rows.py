@@ -38,7 +38,7 @@ class BesideRows:
         if not (running or metered) or now < self._due_at:
             return {}
         self._due_at = now + GAP_SECONDS
-        news = {}
+        news: dict[str, Any] = {}
         if running:
             read = read_last_lines([one.id for one in running])
             news |= self._news("lines", {one.name: read.get(one.id, "") for one in running})

@@ -219,8 +219,8 @@ def _story_of(page: Page) -> list[str]:
 
     def follow(socket: WebSocket) -> None:
         story.append("the socket is made")
-        socket.on("framesent", lambda text: story.append(f"it says {text}"))
-        socket.on("framereceived", lambda text: story.append(f"it hears {str(text)[:80]}"))
+        socket.on("framesent", lambda text: story.append(f"it says {text!r}"))
+        socket.on("framereceived", lambda text: story.append(f"it hears {text[:80]!r}"))
         socket.on("close", lambda _: story.append("the socket is closed"))
 
     page.on("websocket", follow)
