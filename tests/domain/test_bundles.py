@@ -67,7 +67,12 @@ def test_a_large_file_is_named_and_not_shown(monkeypatch: pytest.MonkeyPatch):
 
 def test_of_many_files_one_is_decoded(monkeypatch: pytest.MonkeyPatch):
     decoded: list[bytes] = []
-    monkeypatch.setattr(bundles, "_text", lambda content: decoded.append(content) or content.decode())
+
+    def decode(content: bytes) -> str:
+        decoded.append(content)
+        return content.decode()
+
+    monkeypatch.setattr(bundles, "_text", decode)
     bundle = Bundle(pack(*((f"{number}.py", b"%d" % number) for number in range(20))))
 
     assert bundle.read_text("7.py") == "7"

@@ -16,8 +16,9 @@ export function setWide(isOn) {
 
 /** Where the panel shows another part of the action, its log comes first. */
 export function toggleWide() {
+  if (pane().hidden) return;
   if (document.querySelector("log-view")) return setWide(!isWide());
-  const tab = !pane().hidden && document.getElementById("tab-logs");
+  const tab = document.getElementById("tab-logs");
   if (!tab) return;
   setWide(true);
   tab.click();
