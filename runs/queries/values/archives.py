@@ -109,7 +109,7 @@ class _Sink(io.RawIOBase):
         return True
 
     def write(self, data: object) -> int:
-        self._made += data  # type: ignore[operator]  # any buffer
+        self._made += data  # type: ignore[arg-type]  # any buffer
         return len(data)  # type: ignore[arg-type]
 
     def take(self) -> Iterator[bytes]:
