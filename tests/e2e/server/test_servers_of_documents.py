@@ -5,6 +5,7 @@ Names, addresses and folders are the test's; the rest is run as it is written.
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import uuid
@@ -136,6 +137,14 @@ def enabled(code: str) -> str:
     return f"cat > {file} <<'UNIT'\n{unit.partition('```')[0]}UNIT\nexport SYSTEMD_OFFLINE=1\n{code}"
 
 
+def pinned(folder: Path) -> Path:
+    """The versions of the lock without its hashes: where pip reads one, it wants that of the wheel, too."""
+    file = folder / "versions.txt"
+    lock = (ROOT / "requirements.lock").read_text()
+    file.write_text(re.sub(r"( \\\n +--hash=\S+)+", "", lock))
+    return file
+
+
 @pytest.mark.long
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="a system without namespaces")
 def test_a_machine_is_prepared_for_a_service_and_for_executors_of_another_user(tmp_path: Path):
@@ -145,7 +154,7 @@ def test_a_machine_is_prepared_for_a_service_and_for_executors_of_another_user(t
     (wheel,) = tmp_path.glob("*.whl")
     (tmp_path / "our-authority.pem").write_bytes(trustme.CA().cert_pem.bytes())
     # What it needs besides takes half a minute, and `uv tool install` has it in test_installed.
-    options = long_or_short(f"--constraint {ROOT}/requirements.lock", "--no-deps")
+    options = long_or_short(f"--constraint {pinned(tmp_path)}", "--no-deps")
     code = replaced(install.code, ("<a checkout of flyteui>", f"-q {options} {wheel}")) + authorities.code
     if has_systemd := shutil.which("systemctl") is not None:
         code += enabled(service.code)
