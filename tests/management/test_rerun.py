@@ -48,7 +48,7 @@ def test_without_a_server_the_run_is_recorded(no_server: None) -> None:
     )  # fmt: skip
 
     new = Run.objects.get(name="second")
-    assert inputs_of(new) == inputs(lr=0.5, name="a=b", steps=9)
+    assert inputs_of(new) == inputs(name="a=b", lr=0.5, steps=9)
     assert new.envs == {"_F_SYS_PATH": ".", "MODE": "slow", "FAST": "1"}
     assert new.labels == {"team": "a", "by": "hand"}
     assert (new.relation, new.related_to and new.related_to.name) == ("rerun", "source")
@@ -93,7 +93,7 @@ def test_a_running_server_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     [request] = asked
     sent = run_service_pb2.CreateRunRequest.FromString(request.content)
     assert str(request.url) == f"{django_settings.LOCAL_URL}/flyteidl2.workflow.RunService/CreateRun"
-    assert sent.inputs == inputs(lr=1.0, name="first", steps=3)
+    assert sent.inputs == inputs(name="first", lr=1.0, steps=3)
     assert sent.run_spec.relation.related_to.name == "source"
     assert "Run made runs source again" in told
     assert Run.objects.count() == 1

@@ -106,7 +106,7 @@ def test_what_a_page_says_is_cut_to_what_is_allowed():
 
     assert shape.depth == 0
     assert len(shape.toggled) == 5000
-    assert len(shape.text) == 100
+    assert len(shape.text) == 300
     assert shape.statuses == {"failed"}
 
 

@@ -59,7 +59,7 @@ def test_a_form_that_nobody_has_touched_makes_the_same_run_and_leads_to_it():
 
     new = made()
     assert (answer.status_code, answer["Location"]) == (303, RUN.replace("source", new.name))
-    assert inputs_of(new) == inputs(lr=0.5, name="first", steps=3)
+    assert inputs_of(new) == inputs(name="first", lr=0.5, steps=3)
     assert (new.envs, new.labels, new.relation) == (
         {"MODE": "slow", "_F_SYS_PATH": "."},
         {"team": "a"},
@@ -75,7 +75,7 @@ def test_all_that_can_be_changed_is_changed():
     post(in__lr="1e-3", envs="A=1\r\nB=x y", labels="", name="second", recover="1", overwrite_cache="1")
 
     new = made()
-    assert inputs_of(new) == inputs(lr=0.001, name="first", steps=3)
+    assert inputs_of(new) == inputs(name="first", lr=0.001, steps=3)
     assert (new.name, new.labels, new.relation) == ("second", {}, "recover")
     assert new.envs == {"_F_SYS_PATH": ".", "A": "1", "B": "x y"}
 

@@ -43,7 +43,7 @@ def test_runs_can_be_picked_and_those_that_live_are_marked(runs: list[Run]):
         name: " data-live" in box
         for name, box in re.findall(r'<input [^>]*name="name" value="(\w+)"([^>]*)>', html)
     } == {"running": True, "waiting": True, "over": False}
-    assert f'<abort-dialog data-url="{ABORTS}">' in html
+    assert f'<abort-dialog data-url="{ABORTS}" data-runs>' in html
 
 
 def test_the_preview_counts_runs_and_actions(browser: Client, runs: list[Run], django_assert_num_queries):

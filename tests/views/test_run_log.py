@@ -117,7 +117,7 @@ def test_what_is_no_filter_is_refused_with_words(run: Run, query: str):
     assert "must be" in answer.content.decode()
 
 
-WANTED = [Wanted(), Wanted(text="loss"), Wanted(task="train"), Wanted(phase=Phase.PAUSED)]
+WANTED = [Wanted(), Wanted(text="loss"), Wanted(task="env.train"), Wanted(phase=Phase.PAUSED)]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=15)
@@ -251,7 +251,7 @@ async def test_only_what_the_page_wants_follows_and_only_where_it_shows_the_end(
     await print_line(run, "a0-0", "loss 1")
     await print_line(run, "a0-0", "other")
 
-    await socket.say("tail", chunk=end.chunk, number=end.number, query="q=LOSS&task=train")
+    await socket.say("tail", chunk=end.chunk, number=end.number, query="q=LOSS&task=env.train")
     assert told((await log_of(socket))["html"]) == ["loss 1"]
     await print_line(run, "a0", "loss of the root")
     await print_line(run, "a0-0", "loss 2")

@@ -27,6 +27,13 @@ from tests.support.values import blob, frame, give, make_with_values, spec_of, s
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+
+@pytest.fixture(autouse=True)
+def own_storage(settings: Any, tmp_path: Path) -> None:
+    """A folder is what is in it: another test's files would be part of it."""
+    settings.STORAGE_URL = f"file://{tmp_path}"
+
+
 ACTION = "/v2/domain/development/project/flytesnacks/runs/run1/actions/x"
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 
@@ -164,8 +171,8 @@ async def test_a_folder_is_downloaded_as_one_zip_piece_by_piece(transactional_db
         uri = store("model/a.json", b"{}").removesuffix("/a.json")
         store("model/deep/weights.bin", large)
         store("model/empty", b"")
-        parts = store("df/00000", b"1").removesuffix("/00000")
-        store("df/00001", b"2")
+        parts = store("parts/00000", b"1").removesuffix("/00000")
+        store("parts/00001", b"2")
         outputs(o0=blob(uri, is_folder=True), o1=frame(parts))
 
     await sync_to_async(make)()
