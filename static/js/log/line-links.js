@@ -21,7 +21,7 @@ export class LineLinks {
 
   /** @param {MouseEvent} event */
   clicked(event) {
-    const link = event.target.closest(".line > a[href]");
+    const link = event.target.closest(".line > a[href^='?line=']");
     if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
     event.preventDefault();
     this.choose(placeOf(link.parentElement));

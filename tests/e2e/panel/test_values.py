@@ -60,12 +60,12 @@ def test_from_the_calls_of_a_task_to_the_report_of_the_best(page: Page, browser:
     page.goto(run_url(server, run) + f"?action={trials[0]['name']}")
 
     page.get_by_role("link", name="Table", exact=True).click()
-    page.get_by_role("link", name="o0").click()
-    page.get_by_role("link", name="o0").click()
+    page.get_by_role("link", name="o0", exact=True).click()
+    page.get_by_role("link", name="o0", exact=True).click()
     header = page.get_by_role("columnheader", name="o0")
     expect(header).to_have_attribute("aria-sort", "descending")
     first = page.locator(".siblings tbody tr").first
-    expect(first.locator("td").first).to_have_text("2")
+    expect(first.locator("td").nth(1)).to_have_text("2")
     with page.expect_download() as download:
         page.get_by_role("link", name="Download CSV").click()
     assert Path(download.value.path()).read_text().startswith("action,number,lr,o0,o1,phase,seconds,started")

@@ -59,11 +59,14 @@ def test_what_a_run_brought_is_found_and_launched_by_keys_alone_on_a_phone(
     expect(page.locator(".parameters").first).to_contain_text("limit: int")
     page.get_by_role("link", name="Launch…").focus()
     page.keyboard.press("Enter")
-    expect(page.get_by_label("limit")).to_be_focused()
-    expect(page.get_by_label("limit")).to_have_value("100")
-    page.keyboard.press("Tab")
+    # In the order of the function, with what the run was given that has brought it.
+    number = page.locator('[name="in.n"]')
+    expect(number).to_be_focused()
+    expect(number).to_have_value("3")
     page.keyboard.press("Control+a")
     page.keyboard.type("4")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("limit")).to_have_value("100")
     page.keyboard.press("Enter")
 
     run = new_run(page)
