@@ -115,7 +115,7 @@ def changed(folder: Path, code: str, *, look: str) -> list[str]:
         pytest.skip(f"this system lets us lay nothing over its folders: {prepared.stderr.strip()}")
     done = subprocess.run(
         ["unshare", "--mount", "bash", "-euo", "pipefail", "-c", f"{IN_MEMORY}\n{code}\necho LOOK\n{look}", "-", mounts],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=NET_SECONDS,
+        cwd=folder, capture_output=True, text=True, check=False, timeout=long_or_short(600, NET_SECONDS),
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.partition("LOOK\n")[2].splitlines()
@@ -146,6 +146,7 @@ def pinned(folder: Path) -> Path:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(shutil.which("unshare") is None, reason="a system without namespaces")
 def test_a_machine_is_prepared_for_a_service_and_for_executors_of_another_user(tmp_path: Path):
     """Block after block, as who sets up a server does it."""

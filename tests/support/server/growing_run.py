@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 from tests.support.server.server import ROOT, RUN_URL, Server
 
-ORDER_SECONDS = 60
+ORDER_SECONDS = 300
 
 
 class GrowingRun:
