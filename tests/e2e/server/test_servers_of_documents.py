@@ -115,7 +115,7 @@ def changed(folder: Path, code: str, *, look: str) -> list[str]:
         pytest.skip(f"this system lets us lay nothing over its folders: {prepared.stderr.strip()}")
     done = subprocess.run(
         ["unshare", "--mount", "bash", "-euo", "pipefail", "-c", f"{IN_MEMORY}\n{code}\necho LOOK\n{look}", "-", mounts],
-        cwd=folder, capture_output=True, text=True, check=False, timeout=long_or_short(600, NET_SECONDS),
+        cwd=folder, capture_output=True, text=True, check=False, timeout=600,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout.partition("LOOK\n")[2].splitlines()
