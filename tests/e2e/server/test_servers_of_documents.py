@@ -19,7 +19,6 @@ import trustme
 
 from tests.e2e.server.test_installed import build_wheel
 from tests.support.long import long_or_short
-from tests.support.nets import NET_SECONDS
 from tests.support.server.documented import answers, noted, replaced, started
 from tests.support.server.server import ROOT, Server, wait_until
 
