@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any
 
@@ -38,9 +39,9 @@ class PacedFeed(Feed):
         self._html = html
         return partial(self.target, html, "innerMorph")
 
+    @abstractmethod
     def render(self, *, is_new: bool) -> str | None:
         """The content now; None when nothing has changed. is_new: the page has nothing of what was sent before. Raises NotFound."""
-        raise NotImplementedError
 
 
 class _OfRun(PacedFeed):
@@ -61,8 +62,9 @@ class _OfRun(PacedFeed):
         self._seen = seq
         return self.content(self._head, is_new=is_new)
 
+    @abstractmethod
     def content(self, head: RunHead, *, is_new: bool) -> str:
-        raise NotImplementedError
+        """The same, once the run has changed."""
 
 
 class GraphFeed(_OfRun):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+from abc import ABC, abstractmethod
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
@@ -90,7 +91,7 @@ class Texts:
         self._found.clear()
 
 
-class _Source:
+class _Source(ABC):
     """Texts that are read from the database as they come up."""
 
     def __init__(self) -> None:
@@ -108,9 +109,9 @@ class _Source:
     def clear(self) -> None:
         self.texts = Texts()
 
+    @abstractmethod
     def refresh(self) -> Texts:
         """Read what is new. What is returned is read again next time: its order may change still."""
-        raise NotImplementedError
 
 
 class _ByID(_Source):
@@ -122,12 +123,13 @@ class _ByID(_Source):
         super().clear()
         self._upto = None
 
+    @abstractmethod
     def rows(self) -> QuerySet[Any]:
-        raise NotImplementedError
+        """Those that have a text."""
 
+    @abstractmethod
     def read(self, row: tuple[Any, ...]) -> tuple[int, int, datetime, str]:
         """Id, run, when it was made, and its text."""
-        raise NotImplementedError
 
     def newest_run(self, upto: int) -> int:
         """The newest run of which a row up to this id is. One statement at most."""
