@@ -9,16 +9,9 @@ from runs.domain.phases import Phase
 from runs.models import LogChunk
 from runs.queries.logs import action_log
 from tests.support import factories
+from tests.views.test_panels import RUN, panel
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-RUN = "/v2/domain/development/project/flytesnacks/runs/run1"
-
-
-def panel(action: str = "a0", tab: str = "") -> str:
-    answer = Client(headers={"HX-Request": "true"}).get(f"{RUN}/actions/{action}?tab={tab}")
-    assert answer.status_code == 200
-    return " ".join(answer.content.decode().split())
 
 
 def test_the_log_says_how_far_it_goes_and_whether_more_may_come():
