@@ -6,7 +6,7 @@ import { fold, toggle } from "./folds.js";
 
 const NEAR_PX = 24;
 const WRAP = "flyteui.log-wrap";
-const UP_KEYS = ["Home", "PageUp", "ArrowUp"];
+const UP_KEYS = ["PageUp", "ArrowUp"];
 
 export class LogBox extends HTMLElement {
   /** The part of the log that the page holds. @type {import("./log-window.js").LogWindow} */
@@ -21,7 +21,7 @@ export class LogBox extends HTMLElement {
     this.follows = true;
     this.unseen = 0;
     this.box.addEventListener("scroll", () => this.scrolled(), { passive: true });
-    this.box.addEventListener("keydown", ({ key }) => UP_KEYS.includes(key) && this.leaveEnd());
+    this.box.addEventListener("keydown", (event) => this.pressed(event));
     this.box.addEventListener("wheel", ({ deltaY }) => deltaY < 0 && this.leaveEnd(), { passive: true });
     this.jump.addEventListener("click", () => this.toEnd());
     this.addEventListener("click", (event) => this.clicked(event));
@@ -83,12 +83,13 @@ export class LogBox extends HTMLElement {
   scrolled() {
     const { scrollHeight, scrollTop, clientHeight } = this.box;
     const below = scrollHeight - scrollTop - clientHeight;
-    const isAtEnd = below < NEAR_PX && !this.window.hasMore;
+    // A key scrolls in steps, and the first ones upwards are still near the end: to go back there would end its way.
+    const isAtEnd = below < NEAR_PX && !this.window.hasMore && scrollTop > this.top;
     // Where the box has grown or shrunk since it was settled, nobody has scrolled away from the end: it moved.
     const isReaders = this.extent === this.settled;
-    if (isAtEnd || isReaders) this.follows = isAtEnd;
+    if (isAtEnd || (isReaders && scrollTop !== this.top)) this.follows = isAtEnd;
+    this.top = scrollTop;
     if (this.follows) this.unseen = 0;
-    // A key scrolls in steps, and the first ones are still near the end: to go back there would end its way.
     if (isReaders) this.showWhere();
     else this.settle();
     if (scrollTop < clientHeight && !this.follows) this.window.earlier().then((came) => came && this.settle());
@@ -98,6 +99,22 @@ export class LogBox extends HTMLElement {
   /** At once: until the scroll event comes, the box may be resized and settle where it was. */
   leaveEnd() {
     if (this.box.scrollTop > 0) this.follows = false;
+  }
+
+  /** Home and End go at once, and End to the end of the log, not of the part that is loaded. @param {KeyboardEvent} event */
+  pressed(event) {
+    if (event.ctrlKey || event.altKey || event.metaKey || event.shiftKey) return;
+    if (UP_KEYS.includes(event.key)) this.leaveEnd();
+    if (event.key !== "Home" && event.key !== "End") return;
+    event.preventDefault();
+    if (event.key === "End") this.toEnd();
+    else this.toStart();
+  }
+
+  /** The first line that is loaded; those before it are loaded then. */
+  toStart() {
+    this.box.scrollTop = 0;
+    this.scrolled();
   }
 
   /** @param {MouseEvent} event */
@@ -138,6 +155,7 @@ export class LogBox extends HTMLElement {
   settle() {
     if (this.follows) this.box.scrollTop = this.box.scrollHeight;
     this.settled = this.extent;
+    this.top = this.box.scrollTop;
     this.showWhere();
   }
 

@@ -86,7 +86,8 @@ def test_what_is_read_stays_in_its_place_when_earlier_lines_come(page: Page, cha
     expect(page.locator(".log-jump")).to_be_visible()
 
 
-def test_the_jump_to_the_end_needs_no_way_back(page: Page, chat: Chat):
+@pytest.mark.parametrize("how", ["button", "key"])
+def test_the_jump_to_the_end_needs_no_way_back(page: Page, chat: Chat, how: str):
     chat.say("flood 0 3000")
     open_log(page, chat)
     until_line(page, "flood line 2999")
@@ -96,7 +97,10 @@ def test_the_jump_to_the_end_needs_no_way_back(page: Page, chat: Chat):
     expect(page.locator(".log-more")).to_be_visible()
     chat.say("out not streamed to a reader further up")
 
-    page.locator(".log-jump").click()
+    if how == "button":
+        page.locator(".log-jump").click()
+    else:
+        page.locator("log-view .log").press("End")
 
     page.wait_for_function(LAST_IS, arg="not streamed to a reader further up")
     expect(page.locator(".log-jump")).to_be_hidden()
