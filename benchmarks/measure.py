@@ -17,6 +17,7 @@ import flyte
 import httpx
 
 from benchmarks import flows
+from benchmarks.opening import opening
 from benchmarks.scrolling import scrolling
 from tests.support import plain_http
 
@@ -350,6 +351,7 @@ MEASUREMENTS: dict[str, Callable[[str, float], Lines]] = {
     "fan_out": fan_out,
     "abort": abort_latency,
     "browser": browser,
+    "opening": opening,
     "root_exit": root_exit,
     "page": page,
     "big_page": big_page,

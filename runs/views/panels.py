@@ -10,6 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_GET
 
 from runs.domain.addresses.pages import task_path
+from runs.domain.errors import Invalid, NotFound
 from runs.domain.logs.places import LinePlace, read_place
 from runs.domain.names import ActionRef, RunRef
 from runs.domain.roles import Subject
@@ -19,6 +20,7 @@ from runs.queries.aborts import previews
 from runs.queries.conditions.evidence import list_evidence
 from runs.queries.logs import action_log
 from runs.queries.runs import RunHead, get_run
+from runs.queries.tasks.code import read_code
 from runs.queries.tasks.details import get_details
 from runs.queries.values.shown import for_panel
 from runs.queries.values.values import SIDES, read_values
@@ -27,6 +29,7 @@ from runs.store import client_config
 from runs.tree.snapshot import FAILURES
 from runs.views.errors import reader_view
 from runs.views.requests import read_number, subject_of
+from runs.views.tasks.code import highlighted
 
 OVERVIEW = "overview"
 # The template of each tab; what it needs is found in _content.
@@ -36,6 +39,7 @@ TEMPLATES = {
     "outputs": "runs/panel/_outputs.html",
     "logs": "runs/log/_log.html",
     "attempts": "runs/panel/_attempts.html",
+    "code": "runs/tasks/_code.html",
     "details": "runs/tasks/_details.html",
     "events": "runs/panel/_events.html",
     "abort": "runs/panel/_abort.html",
@@ -127,6 +131,8 @@ def _content(
                 else action_log.read_end(found.id, attempt=attempt)
             )
             return {"log": log, "numbers": numbers, "line": line}
+        case "code":
+            return _code(head, found.name)
         case "events":
             return {"events": panels.list_events(found.id)}
         case "overview":
@@ -147,15 +153,24 @@ def _content(
     return {}
 
 
+def _code(head: RunHead, action: str) -> dict[str, Any]:
+    """The file of its task; or why there is none, which is no error of who looks at an action."""
+    try:
+        code = read_code(head.id, action)
+    except (Invalid, NotFound) as error:
+        return {"missing": str(error)}
+    return {"code": code, "lines": highlighted(code)}
+
+
 def make_tabs(
     *, runs_code: bool, is_task: bool, attempts: int, has_abort: bool, has_report: bool
 ) -> tuple[Tab, ...]:
-    """The tabs of an action: Abort and Report only with content, Details only of a task, a number of attempts only from two on. A condition runs no code."""
+    """The tabs of an action: Abort and Report only with content, Code and Details only of a task, a number of attempts only from two on. A condition runs no code."""
     tabs = [Tab(OVERVIEW, "Overview"), Tab("inputs", "Inputs"), Tab("outputs", "Outputs")]
     if runs_code:
         tabs += [Tab("logs", "Logs"), Tab("attempts", "Attempts", attempts if attempts > 1 else 0)]
     if is_task:
-        tabs.append(Tab("details", "Details"))
+        tabs += [Tab("code", "Code"), Tab("details", "Details")]
     tabs.append(Tab("events", "Events"))
     if has_abort:
         tabs.append(Tab("abort", "Abort"))

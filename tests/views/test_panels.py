@@ -205,7 +205,7 @@ def test_an_abort_and_a_report_get_a_tab_only_where_there_is_one():
     run = factories.make_run()
     folder = storage.join(settings.STORAGE_URL, "reported")
     factories.make_action(run, "x", parent=run.actions.get(), phase=Phase.SUCCEEDED, output_uri=folder)
-    always = ["overview", "inputs", "outputs", "logs", "attempts", "details", "events"]
+    always = ["overview", "inputs", "outputs", "logs", "attempts", "code", "details", "events"]
 
     assert tabs_of(panel("x")) == always
     storage.write_bytes(storage.join(folder, "report.html"), b"<h1>Hi</h1>")

@@ -18,7 +18,8 @@ env = flyte.TaskEnvironment(name="chatting")
 async def main(orders: str) -> int:
     done = 0
     while True:
-        for order in Path(orders).read_text().splitlines()[done:]:
+        whole, _, _ = Path(orders).read_text().rpartition("\n")  # the last line may be half written
+        for order in whole.splitlines()[done:]:
             done += 1
             kind, _, text = order.partition(" ")
             if kind == "end":

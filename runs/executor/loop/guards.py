@@ -10,6 +10,7 @@ import asyncio
 import errno
 import os
 import signal
+import stat
 import sys
 from collections.abc import Callable
 from functools import partial, wraps
@@ -26,6 +27,7 @@ _UNWANTED = (
 _HARMLESS = frozenset({0, signal.SIGCHLD, signal.SIGCONT, signal.SIGURG, signal.SIGWINCH, signal.SIGPIPE})
 
 
+_O_PATH: int | None = getattr(os, "O_PATH", None)  # of Linux
 File = tuple[int, int]  # its device and its inode
 
 
@@ -49,6 +51,7 @@ class Guards:
         self._loop = loop
         self._link = link
         self._own: dict[int, File] = {}
+        self._pins: list[int] = []
         self._pid = os.getpid()
         self._handlers: dict[int, Any] = {}
 
@@ -58,6 +61,7 @@ class Guards:
             signal.signal(number, _ignore)
         self._handlers = {number: signal.getsignal(number) for number in signal.valid_signals()}
         self._own = open_descriptors()
+        self._pins = [pin for fd in self._own if (pin := _pin(fd)) is not None]
         for name, place in (("close", 0), ("dup2", 1), ("fdopen", 0)):
             self._replace(os, name, partial(self._on_descriptor, name, place))
         self._replace(os, "_exit", self._exit)
@@ -173,6 +177,20 @@ def file_of(fd: int) -> File | None:
     except OSError:
         return None
     return status.st_dev, status.st_ino
+
+
+def _pin(fd: int) -> int | None:
+    """Keep the inode of a file, or its number would be that of the next file, once this one is deleted and closed.
+
+    Only that, where the system can: a copy of the descriptor would keep a pipe open, and a lock.
+    """
+    if _O_PATH is None:
+        return None
+    try:
+        is_file = stat.S_ISREG(os.fstat(fd).st_mode)
+        return os.open(f"/dev/fd/{fd}", _O_PATH | os.O_CLOEXEC) if is_file else None
+    except OSError:
+        return None
 
 
 def _only_in(attempt: Attempt, handler: Callable[[int, FrameType | None], Any]) -> Any:

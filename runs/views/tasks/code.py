@@ -61,7 +61,10 @@ def code_archive(request: HttpRequest, *, project: str, domain: str, run: str, a
 
 
 def highlighted(code: Code) -> SafeString | str:
-    """The lines of its file as HTML with the kinds of its words, each a span with an id, L-1 and so on; "" for what has no text."""
+    """The lines of its file as HTML with the kinds of its words, each a span with an id, L-1 and so on; "" for what has no text.
+
+    That in which the task begins has data-begins.
+    """
     if code.file is None or not code.text:
         return ""
     try:
@@ -71,5 +74,9 @@ def highlighted(code: Code) -> SafeString | str:
     lines = (
         highlight(code.text, lexer, FORMATTER).removesuffix("\n").split("\n")
     )  # Pygments ends its spans with each line
-    spans = (f'<span id="L-{number}">{line}\n</span>' for number, line in enumerate(lines, start=1))
+    begins = {code.line: " data-begins"}
+    spans = (
+        f'<span id="L-{number}"{begins.get(number, "")}>{line}\n</span>'
+        for number, line in enumerate(lines, start=1)
+    )
     return mark_safe("".join(spans))  # noqa: S308  # Pygments has escaped the text

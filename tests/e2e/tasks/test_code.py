@@ -22,7 +22,16 @@ def test_the_code_opens_where_the_task_begins(page: Page, server: Server):
     run = server.submit("examples/demo.py", "main", "--trials", "1", "--seconds", "1")
     open_run(page, server, run, "?action=a0")
 
-    page.get_by_role("link", name="Files, and where it begins").click()
+    page.get_by_role("link", name="Where it begins").click()
+
+    first = page.locator("#code pre > span[data-begins]")
+    expect(first).to_contain_text("@env.task")
+    assert first.evaluate(IN_VIEW)
+    page.locator("#code summary").click()
+    page.locator("#code .code-files [aria-current]").click()
+    expect(page).to_have_url(re.compile(r"/actions/a0/code\?file="))
+    page.go_back()
+    page.locator("#code .code-facts > a").first.click()
 
     expect(page).to_have_url(re.compile(r"/actions/a0/code#L-\d+$"))
     first = page.locator(".code-file pre > span:target")

@@ -17,8 +17,11 @@ from runs.protocol.frames import Key, Lease, RunInfo
 
 theirs, kept = os.pipe()
 link = os.open("/dev/null", os.O_RDONLY)  # as of a connection that is lost later
+scratch = os.open(sys.argv[1] + ".scratch", os.O_RDWR | os.O_CREAT)  # is deleted: the next file gets its inode, unless that is kept
 Guards(asyncio.new_event_loop()).install()
 os.close(link)
+os.close(scratch)
+os.unlink(sys.argv[1] + ".scratch")
 
 CURRENT.set(Attempt(Lease(Key(1, "a0"), 1, 1, "", ""), RunInfo(1, "local", "p", "d", "r1", "", "", "")))
 mine = os.open(sys.argv[1], os.O_RDONLY)
@@ -26,6 +29,9 @@ assert mine == link, (mine, link)
 os.close(mine)
 with os.fdopen(os.open(sys.argv[1], os.O_RDONLY)) as file:
     assert file.fileno() == link
+    again = os.open(sys.argv[1] + ".again", os.O_RDWR | os.O_CREAT)
+    assert again == scratch
+    os.close(again)
 for fd in (theirs, kept):
     try:
         os.close(fd)

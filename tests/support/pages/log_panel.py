@@ -7,6 +7,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page
 
+from runs.domain.phases import Phase
 from tests.support.pages.connected import until_connected
 from tests.support.pages.run_page import run_url
 from tests.support.server.server import Server
@@ -36,7 +37,7 @@ class Chat:
 
     def end(self) -> None:
         self.say("end")
-        self.server.wait_ended(self.run)
+        assert self.server.wait_ended(self.run) is Phase.SUCCEEDED
 
 
 def lines(page: Page) -> Locator:

@@ -209,6 +209,7 @@ STATES = [
     State("panel, several attempts", "{ended}?action=m0.t7&tab=attempts"),
     State("panel, report", "{ended}?action=a0&tab=report"),
     State("panel, a part that could not be loaded", "{scene}?action=a0-refusing", fail_to_load),
+    State("panel, code", "{live}?action=a0&tab=code"),
     State("panel, details", "{live}?action=a0&tab=details"),
     State("panel, events", "{ended}?action=a0&tab=events"),
     State("tasks", TASKS),

@@ -49,6 +49,29 @@ def test_the_file_of_the_task_is_shown_with_the_line_where_it_begins():
     assert (status, "read me" in html, "L-3" in html) == (200, True, False)
 
 
+def tab() -> str:
+    answer = Client().get(f"{ACTION}?tab=code")
+    assert answer.status_code == 200
+    return answer.content.decode()
+
+
+def test_the_tab_shows_the_file_of_the_task_and_leads_to_the_others():
+    sent("d.tgz", has=pack(("pkg/demo.py", SOURCE), ("README", b"read me")))
+
+    html = tab()
+
+    assert '<span id="L-3" data-begins>' in html
+    assert html.count("data-begins") == 1
+    assert f'href="{ACTION}/code?file=README"' in html
+    assert f'href="{ACTION}/code.tgz"' in html
+
+
+def test_the_tab_says_why_there_is_no_code():
+    sent("gone.tgz")
+
+    assert "is not kept any more" in tab()
+
+
 def test_the_bundle_comes_as_it_was_sent():
     data = pack(("pkg/demo.py", SOURCE))
     sent("b.tgz", has=data)
