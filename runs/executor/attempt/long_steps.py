@@ -63,10 +63,14 @@ class LongSteps:
         self._taken_ns = read_taken_ns()
         self._modules = len(sys.modules)
 
+    def has_imported(self) -> bool:
+        """Whether modules came since the last sample."""
+        return len(sys.modules) != self._modules
+
     def measure(self, began_ns: int) -> int:
         """How long the step that ends now has kept its loop; 0 if that is not long. began_ns: of the monotonic clock."""
         took_ns = time.monotonic_ns() - began_ns - (read_taken_ns() - self._taken_ns)
-        limit_ns = LONG_NS if len(sys.modules) == self._modules else LONG_WITH_IMPORTS_NS
+        limit_ns = LONG_WITH_IMPORTS_NS if self.has_imported() else LONG_NS
         return took_ns if took_ns >= limit_ns else 0
 
 

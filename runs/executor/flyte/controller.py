@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Iterator, MutableMapping
-from dataclasses import replace
 from typing import Any, cast
 
 import flyte.errors
@@ -21,7 +20,7 @@ from runs.executor.attempt.children import Children
 from runs.executor.flyte import digests, sdk
 from runs.executor.flyte.aborted import ActionAbortedError
 from runs.executor.flyte.failures import read_failure
-from runs.executor.flyte.messages import enqueue_message, execution_error, find_command
+from runs.executor.flyte.messages import calls_of, enqueue_message, execution_error
 from runs.executor.flyte.sdk import Action, RemoteController, TaskTemplate, internal_ctx
 from runs.executor.pace import pace_of
 
@@ -108,11 +107,12 @@ class HostController(RemoteController):
         parent = _current()
         message = enqueue_message(action)
         digests.add_to(message)
+        data, calls = message.SerializeToString(), calls_of(action.task) if action.task else None
         return self._children.submit(
             parent,
             action.name,
-            message.SerializeToString(),
-            find_command(action.task) if action.task else None,
+            data + calls.data if calls else data,
+            calls.command if calls else None,
             ends_when_accepted=action.type == "trace",
             failure=failure,
         )
@@ -143,14 +143,9 @@ def _merge(action: Action, child: Child) -> Action:
     """The action as the SDK knows one that has ended."""
     update = child.update
     assert update is not None
-    value = literals_pb2.Literal.FromString(update.value) if update.value else None
-    error = execution_error(update.failure) if update.failure else None
-    return replace(
-        action,
-        task=None,
-        started=True,
-        phase=cast("phase_pb2.ActionPhase", update.phase),
-        err=error,
-        realized_outputs_uri=update.output_uri,
-        condition_output=value,
-    )
+    action.task, action.started = None, True
+    action.phase = cast("phase_pb2.ActionPhase", update.phase)
+    action.err = execution_error(update.failure) if update.failure else None
+    action.realized_outputs_uri = update.output_uri
+    action.condition_output = literals_pb2.Literal.FromString(update.value) if update.value else None
+    return action

@@ -14,6 +14,9 @@ import flyte.storage
 _put_stream = flyte.storage.put_stream
 _get_stream = flyte.storage.get_stream
 _exists = flyte.storage.exists
+_close = (
+    os.close
+)  # the kernel's own: what is opened here is closed here, whatever guards a process has for its actions
 SCHEME = "file://"
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 READ_BYTES = 64 * 1024  # os.read allocates as much as is requested
@@ -47,7 +50,7 @@ def write(path: str, data: bytes) -> None:
         while rest:
             rest = rest[os.write(descriptor, rest) :]
     finally:
-        os.close(descriptor)
+        _close(descriptor)
 
 
 def make_folder(path: str) -> None:
@@ -71,7 +74,7 @@ async def get_stream(path: str, chunk_size: int = 10 * 2**20, **options: Any) ->
         while chunk := os.read(descriptor, min(chunk_size, READ_BYTES)):
             yield chunk
     finally:
-        os.close(descriptor)
+        _close(descriptor)
 
 
 async def exists(path: str, **options: Any) -> bool:

@@ -5,6 +5,7 @@ Imports the public protocol (flyteidl2) only. Objects of the SDK come as argumen
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
@@ -46,22 +47,61 @@ def execution_error(failure: Failure) -> execution_pb2.ExecutionError:
     )
 
 
+class ByIdentity:
+    """A message as a key of what is remembered about it: messages are not hashable, and to compare them takes long.
+
+    For those that nobody changes, as the spec that the SDK makes once for all calls of a task (tasks.SpecMemo).
+    """
+
+    __slots__ = ("message",)
+
+    def __init__(self, message: Any) -> None:
+        self.message = message
+
+    def __hash__(self) -> int:
+        return id(self.message)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ByIdentity) and self.message is other.message
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """What is the same in all calls of a task. data: the task in a serialised `Action`, to be put behind what `enqueue_message`
+    makes: protobuf merges the two. command: None for a task that no executor can run, of which the server tells the parent.
+    """
+
+    data: bytes
+    command: Command | None
+
+
+def calls_of(spec: task_definition_pb2.TaskSpec) -> Calls:
+    return _calls_of(ByIdentity(spec))
+
+
+@cached(64 * 1024**2, size=lambda key: 3 * key.message.ByteSize())
+def _calls_of(key: ByIdentity) -> Calls:
+    spec = key.message
+    template = spec.task_template.id
+    task = run_definition_pb2.TaskAction(
+        id=task_definition_pb2.TaskIdentifier(
+            org=template.org,
+            project=template.project,
+            domain=template.domain,
+            name=template.name,
+            version=template.version,
+        ),
+        spec=spec,
+    )
+    return Calls(actions_service_pb2.Action(task=task).SerializeToString(), find_command(spec))
+
+
 def enqueue_message(action: Any) -> actions_service_pb2.Action:
-    """The message for what the SDK's `Action` describes."""
+    """The message for what the SDK's `Action` describes, but for what `calls_of` its task has."""
     task = None
-    if action.task is not None:
-        template = action.task.task_template.id
+    if action.task is not None and (action.cache_key or action.queue):
         task = run_definition_pb2.TaskAction(
-            id=task_definition_pb2.TaskIdentifier(
-                org=template.org,
-                project=template.project,
-                domain=template.domain,
-                name=template.name,
-                version=template.version,
-            ),
-            spec=action.task,
-            cache_key=StringValue(value=action.cache_key) if action.cache_key else None,
-            queue=action.queue,
+            cache_key=StringValue(value=action.cache_key) if action.cache_key else None, queue=action.queue
         )
     return actions_service_pb2.Action(
         action_id=action.action_id,

@@ -18,6 +18,7 @@ import flyte.errors
 from flyte.models import ActionID, CheckpointPaths, CodeBundle, RawDataPath, SerializationContext
 from flyteidl2.task import task_definition_pb2
 
+from runs.domain.caches import cached
 from runs.domain.failures import Failure
 from runs.executor.attempt.attempt import Attempt
 from runs.executor.attempt.children import Children
@@ -25,7 +26,7 @@ from runs.executor.attempt.command import Command, checkpoint_path, raw_data_pat
 from runs.executor.flyte import bundling, credentials, digests, handover, local_files, masked, sdk
 from runs.executor.flyte.controller import HostController
 from runs.executor.flyte.failures import error_of
-from runs.executor.flyte.messages import KIND_NAMES, instant
+from runs.executor.flyte.messages import KIND_NAMES, ByIdentity, instant
 from runs.executor.flyte.sdk import AsyncFunctionTaskTemplate, TaskTemplate, io, rusty, taskrunner
 from runs.executor.flyte.waiting import REPEATED
 
@@ -90,6 +91,8 @@ def install(children: Children) -> HostController:
     masked.install()
     digests.install()
     vars(sdk.controller_module)["translate_task_to_wire"] = SpecMemo(sdk.translate_task_to_wire)
+    identity = sdk.convert.generate_task_identity_hash
+    vars(sdk.convert)["generate_task_identity_hash"] = remember_identity(identity)
     vars(taskrunner)["convert_from_native_to_error"] = error_of
     vars(taskrunner)["run_task"] = _beginning(taskrunner.run_task)
     ActionID.__repr__ = _repr_of_action_id  # type: ignore[method-assign, assignment]
@@ -236,6 +239,16 @@ class SpecMemo:
             spec = self._translate(task, context, *rest, **options)
             known = self._known[key] = weakref.ref(task, lambda _: self._known.pop(key, None)), context, spec
         return known[2]
+
+
+def remember_identity(make: Callable[[Any], str]) -> Callable[[Any], str]:
+    """The SDK's hash of a task's name, interface and code, made once for a spec instead of at each call."""
+
+    @cached(64 * 1024**2, size=lambda key: 3 * key.message.ByteSize())
+    def identity_of(key: ByIdentity) -> str:
+        return make(key.message)
+
+    return lambda template: identity_of(ByIdentity(template))
 
 
 def _repr_of_action_id(action: ActionID) -> str:

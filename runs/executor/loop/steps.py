@@ -17,6 +17,8 @@ from runs.executor.attempt.attempt import CURRENT, Attempt
 from runs.executor.attempt.long_steps import LONG_NS, LongSteps
 from runs.executor.attempt.record import Record
 
+BRIEF_NS = 5_000_000
+
 
 class Step(NamedTuple):
     """What the loop is doing. since_ns: of the monotonic clock."""
@@ -84,8 +86,10 @@ class Steps:
 
     def begin_code(self, attempt: Attempt) -> None:
         """Its code is next: what the loading of its module took, and waited for, in this same step is not its code's."""
-        attempt.begun_ns = time.monotonic_ns()
-        self._long.sample(attempt.begun_ns)
+        now = attempt.begun_ns = time.monotonic_ns()
+        # What took no time has not waited.
+        if now - self._record.since[0] >= BRIEF_NS or self._long.has_imported():
+            self._long.sample(now)
 
     def _note_long(self, attempt: Attempt, began: int) -> None:
         """Remember for its end that it blocked the loop. What it did before its first line of code does not count."""

@@ -32,6 +32,7 @@ from flyte._internal.runtime.task_serde import translate_task_to_wire
 from flyte._task import AsyncFunctionTaskTemplate
 from flyte.models import ActionID, CodeBundle, RawDataPath, SerializationContext, TaskContext
 from flyte.report import Report
+from flyteidl2.actions import actions_service_pb2
 from flyteidl2.common import identifier_pb2, phase_pb2
 from flyteidl2.core import execution_pb2
 
@@ -42,7 +43,7 @@ from runs.executor.flyte import controller as controller_room
 from runs.executor.flyte import failures, local_files, tasks, waiting
 from runs.executor.flyte.aborted import ActionAbortedError
 from runs.executor.flyte.controller import HostController
-from runs.executor.flyte.messages import enqueue_message
+from runs.executor.flyte.messages import calls_of, enqueue_message
 from runs.executor.link.outbox import Outbox
 from runs.protocol.frames import AbortNote, ChildUpdate
 
@@ -225,9 +226,16 @@ def test_an_action_has_the_fields_that_an_enqueue_is_made_of(tmp_path: Path) -> 
     } <= fields  # fmt: skip
     spec = translate_task_to_wire(double, SerializationContext(version="v1", root_dir=Path(__file__).parent))
     action = Action.from_task("a0", action_id(), None, spec, "in", "base")
-    message = enqueue_message(action)
+    data = enqueue_message(action).SerializeToString() + calls_of(spec).data
+    message = actions_service_pb2.Action.FromString(data)
     assert message.task.spec == spec
+    assert message.task.id.name == spec.task_template.id.name
     assert message.input_uri == "in"
+    action.cache_key, action.queue = "key", "fast"
+    data = enqueue_message(action).SerializeToString() + calls_of(spec).data
+    message = actions_service_pb2.Action.FromString(data)
+    assert (message.task.cache_key.value, message.task.queue) == ("key", "fast")
+    assert message.task.spec == spec
 
 
 # Running.
@@ -349,6 +357,25 @@ def test_a_spec_is_made_once_for_a_task_and_its_context(tmp_path: Path) -> None:
     assert memo(double.override(short_name="twice"), one).short_name == "twice"
     assert len(made) == 3
     assert len(memo._known) == 1  # the overridden one is gone
+
+
+def test_the_identity_of_a_task_is_made_once_for_its_spec() -> None:
+    """`_submit` must look it up in its module at each call, with the template of the spec that the memo above returns."""
+    source = inspect.getsource(RemoteController._submit)
+    assert "convert.generate_task_identity_hash(task_spec.task_template)" in source
+    made: list[str] = []
+
+    def make(template: Any) -> str:
+        made.append(convert.generate_task_identity_hash(template))
+        return made[-1]
+
+    identity_of = tasks.remember_identity(make)
+    context = SerializationContext(version="v1", root_dir=Path(__file__).parent)
+    spec, other = (translate_task_to_wire(task, context) for task in (double, says_nothing))
+
+    assert identity_of(spec.task_template) == identity_of(spec.task_template) == made[0]
+    assert identity_of(other.task_template) == made[1] != made[0]
+    assert len(made) == 2
 
 
 def test_the_fields_that_make_a_context_are_the_ones_that_the_memo_compares() -> None:
