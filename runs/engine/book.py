@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from functools import partial
+from operator import attrgetter
+from types import SimpleNamespace
 from typing import Any
 
 from django.db import connection, transaction
@@ -24,7 +26,7 @@ from runs.engine import concurrency
 from runs.engine.executors import places
 from runs.models import Abort, Action, Run
 from runs.store import hints, metrics
-from runs.store.bulk import chunks, insert, plain
+from runs.store.bulk import chunks, insert, plain, plain_row
 
 _LIVE = sorted(LIVE)
 
@@ -37,6 +39,15 @@ WITH RECURSIVE below(id) AS (
 )
 SELECT id FROM below
 """
+
+
+class Draft(SimpleNamespace):
+    """The columns of an action that is not stored yet, by the names of its model's attributes."""
+
+
+def draft(run: Run, **columns: Any) -> Draft:
+    """An action of this run, with the defaults of its model where nothing else is said; but when it is asked for has none."""
+    return Draft(**(_DEFAULTS | {"run_id": run.pk} | columns))
 
 
 @dataclass(slots=True)
@@ -79,7 +90,7 @@ class Row:
     child_inputs: str
     updates: dict[str, Any] = field(default_factory=dict)
     stored_phase: Phase = Phase.QUEUED
-    new: Action | None = None
+    new: Draft | None = None
 
     @property
     def is_live(self) -> bool:
@@ -120,7 +131,13 @@ _NOT_REFUSING = {
 _COLUMNS = [f.name for f in fields(Row) if f.name not in {"updates", "stored_phase", "new"}]
 
 # As columns of the table; Django's model objects and bulk_create cost more than the database does.
-_INSERTED = tuple(column.attname for column in Action._meta.concrete_fields if not column.primary_key)
+_DEFAULTS = {
+    column.attname: None if column.attname in {"created_at", "queued_at"} else column.get_default()
+    for column in Action._meta.concrete_fields
+    if not column.primary_key
+}
+_INSERTED = tuple(_DEFAULTS)
+_of_table, _of_row = attrgetter(*_INSERTED), attrgetter(*_COLUMNS[1:])
 _TAKE_SEQ = (
     "UPDATE runs_run SET seq = seq + 1 WHERE id = %s "
     "RETURNING id, seq, name, base_uri, envs, relation, related_to_id, project_id, domain, max_actions"
@@ -155,6 +172,9 @@ class Book:
         self.ended: list[Row] = []
         self.root_changed = False
         self.made: dict[str, int] = {}  # rows that this transaction made, by key, for `creation`
+        self.tasks: dict[
+            str, Any
+        ] = {}  # what all its actions of a task have in common, by the digest of its spec, for `creation`
         self.alone: set[str] | None = None  # names of tasks that run alone, once `manners` has read them
 
     # --- reading ------------------------------------------------------------------------------------------------
@@ -224,10 +244,10 @@ class Book:
 
     # --- writing ------------------------------------------------------------------------------------------------
 
-    def create(self, action: Action, *, cause: Cause, actor: str, at: datetime) -> None:
+    def create(self, action: Draft, *, cause: Cause, actor: str, at: datetime) -> None:
         """Insert an action in the phase that it has. Its row can be found, and moved, at once; `flush` gives it an id."""
         action.changed_seq = self.seq
-        row = _row([0, *(getattr(action, column) for column in _COLUMNS[1:])])
+        row = _row([0, *_of_row(action)])
         row.new = action
         self._new.append(row)
         self._by_name[row.name] = row
@@ -323,8 +343,7 @@ class Book:
     def _insert_new(self) -> None:
         if not self._new:
             return
-        values = [[plain(getattr(row.new, name)) for name in _INSERTED] for row in self._new]
-        insert("runs_action", _INSERTED, values)
+        insert("runs_action", _INSERTED, [plain_row(_of_table(row.new)) for row in self._new])
         for chunk in chunks([row.name for row in self._new]):
             made = Action.objects.filter(run_id=self.run.pk, name__in=chunk).values_list("name", "id")
             for name, row_id in made:
@@ -340,7 +359,7 @@ class Book:
         for columns, rows in by_columns.items():
             assignments = "".join(f"{connection.ops.quote_name(column)} = %s, " for column in columns)
             params = [
-                [*(plain(row.updates[column]) for column in columns), self.seq, row.id, int(row.stored_phase)]
+                [*plain_row(map(row.updates.__getitem__, columns)), self.seq, row.id, int(row.stored_phase)]
                 for row in rows
             ]
             sql = f"UPDATE runs_action SET {assignments}changed_seq = %s WHERE id = %s AND phase = %s"  # noqa: S608
@@ -357,7 +376,7 @@ class Book:
     def _update_attempts(self) -> None:
         by_columns: dict[tuple[str, ...], list[list[Any]]] = defaultdict(list)
         for (_, epoch), (row, changed) in self._attempt_changes.items():
-            by_columns[tuple(changed)].append([*map(plain, changed.values()), row.id, epoch])
+            by_columns[tuple(changed)].append([*plain_row(changed.values()), row.id, epoch])
         for columns, changes in by_columns.items():
             assignments = ", ".join(f"{connection.ops.quote_name(column)} = %s" for column in columns)
             sql = f"UPDATE runs_attempt SET {assignments} WHERE action_id = %s AND lease_epoch = %s"  # noqa: S608

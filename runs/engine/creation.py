@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from time import monotonic
@@ -34,11 +35,11 @@ from runs.domain.specs import NewAction, NewRun, TaskFacts, check_runnable
 from runs.domain.variables.isolation import isolation_of
 from runs.engine import cache
 from runs.engine.aborts import find_run_id
-from runs.engine.book import Book, Row, open_run
+from runs.engine.book import Book, Draft, Row, draft, open_run
 from runs.engine.executors import places
 from runs.engine.images import table as images
 from runs.engine.recovery import RECOVER, Recovered, find_recovered, find_related
-from runs.models import Action, Deletion, Pool, Project, Run, TaskSpec
+from runs.models import Deletion, Pool, Project, Run, TaskSpec
 from runs.store import hints, storage
 from runs.store.clock import wall_time
 
@@ -136,7 +137,7 @@ def check_open(book: Book, parent: Row) -> None:
 
 def add_action(
     book: Book, new: NewAction, parent: Row, *, at: datetime, recovered: Recovered | None = None
-) -> Action:
+) -> Draft:
     """Put a child into the book: a task is QUEUED (or looked up in the cache, or recovered), a condition PAUSED; a trace ends.
 
     A task that no executor can run has FAILED at once, in words for its parent and for the page.
@@ -150,8 +151,8 @@ def add_action(
         action = _task_action(book, new.task, key, at=at)
         action.detail = new.detail
     else:
-        action = Action(
-            run=book.run, phase=new.phase, task_name=new.title, short_name=new.title, detail=new.detail
+        action = draft(
+            book.run, phase=new.phase, task_name=new.title, short_name=new.title, detail=new.detail
         )
         if new.kind is Kind.CONDITION:
             hints.publish(hints.WAITING)
@@ -183,7 +184,7 @@ def add_action(
     return action
 
 
-def _end_traced(action: Action, new: NewAction, *, at: datetime) -> None:
+def _end_traced(action: Draft, new: NewAction, *, at: datetime) -> None:
     action.output_uri = new.output_uri
     action.started_at, action.ended_at = new.started_at or at, new.ended_at or at
     action.created_at = action.queued_at = action.started_at
@@ -192,17 +193,36 @@ def _end_traced(action: Action, new: NewAction, *, at: datetime) -> None:
         action.error_message, action.error_recoverable = failure.message, failure.recoverable
 
 
-def _task_action(book: Book, task: TaskFacts, cache_key: str, *, at: datetime) -> Action:
-    plan = cache.plan(book.run, task, cache_key)
+@dataclass(frozen=True, slots=True)
+class _Shared:
+    """What all actions of a task in a run have in common."""
+
+    spec_id: int
+    pool_id: int
+    isolation: str
+    short_name: str
+
+
+def _shared(book: Book, task: TaskFacts) -> _Shared:
+    if (found := book.tasks.get(task.digest)) is None:
+        found = book.tasks[task.digest] = _Shared(
+            _spec_id(book, task), _pool_id(book, task), str(isolation_of({**task.env, **book.run.envs})),
+            task.short_name or task.name.rpartition(".")[2],
+        )  # fmt: skip
+    return found
+
+
+def _task_action(book: Book, task: TaskFacts, cache_key: str, *, at: datetime) -> Draft:
+    plan, shared = cache.plan(book.run, task, cache_key), _shared(book, task)
     deadline = at + timedelta(seconds=task.deadline_seconds) if task.deadline_seconds else None
     queue_until = at + timedelta(seconds=task.queued_timeout_seconds) if task.queued_timeout_seconds else None
-    return Action(
-        run=book.run, kind=Kind.TASK, phase=plan.phase, cache_key=plan.key, cache_status=plan.status, task_name=task.name,
-        short_name=task.short_name or task.name.rpartition(".")[2], spec_id=_spec_id(book, task),
-        pool_id=_pool_id(book, task), max_attempts=task.max_attempts, created_at=at, queued_at=at,
+    return draft(
+        book.run, kind=Kind.TASK, phase=plan.phase, cache_key=plan.key, cache_status=plan.status, task_name=task.name,
+        short_name=shared.short_name, spec_id=shared.spec_id, pool_id=shared.pool_id,
+        max_attempts=task.max_attempts, created_at=at, queued_at=at,
         max_runtime_seconds=task.max_runtime_seconds, queued_timeout_seconds=task.queued_timeout_seconds,
         deadline_at=deadline, due_at=min(filter(None, [deadline, queue_until]), default=None),
-        isolation=str(isolation_of({**task.env, **book.run.envs})),
+        isolation=shared.isolation,
     )  # fmt: skip
 
 
