@@ -12,7 +12,11 @@ import statistics
 import tempfile
 import time
 
-SIZES = (5, 20, 100)  # actions whose events come in one batch: few while the executor waits for the answer, many in a flood
+SIZES = (
+    5,
+    20,
+    100,
+)  # actions whose events come in one batch: few while the executor waits for the answer, many in a flood
 
 
 def main() -> None:

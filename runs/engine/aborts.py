@@ -13,7 +13,8 @@ from runs.domain.errors import Conflict, Invalid
 from runs.domain.names import ROOT, ActionRef, RunRef
 from runs.domain.phases import HELD, UNHELD, Cause, Phase
 from runs.domain.selections import Selection, check_found
-from runs.engine.book import Book, Row, open_run
+from runs.engine.book.book import Book, open_run
+from runs.engine.book.rows import Row
 from runs.engine.targets import list_selected, missing_run
 from runs.models import Abort, Run
 from runs.store.clock import wall_time

@@ -24,7 +24,8 @@ from runs.domain.retries import Ending, How
 from runs.domain.specs import NewAction, read_action
 from runs.engine import logs, manners
 from runs.engine.aborts import abort_row
-from runs.engine.book import Book, Row, open_run
+from runs.engine.book.book import Book, open_run
+from runs.engine.book.rows import Row
 from runs.engine.creation import add_action, check_open
 from runs.engine.endings import end_attempt, read_ending
 from runs.engine.escalation import MAX_STACK, note_refusal, stop_executor, why_stopped

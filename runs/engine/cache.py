@@ -22,7 +22,8 @@ from runs.domain.cache_keys import read_config
 from runs.domain.errors import Invalid
 from runs.domain.phases import LIVE, Cause, Phase
 from runs.domain.specs import TaskFacts, read_task_spec
-from runs.engine.book import Book, Row, open_run
+from runs.engine.book.book import Book, open_run
+from runs.engine.book.rows import Row
 from runs.engine.leases import read_specs
 from runs.models import Action, CacheEntry, Run
 from runs.store import hints, storage

@@ -15,7 +15,8 @@ from runs.domain.errors import Conflict, Invalid
 from runs.domain.names import ActionRef
 from runs.domain.phases import Cause, Kind, Phase
 from runs.engine.aborts import find_run_id
-from runs.engine.book import Book, Row, open_run
+from runs.engine.book.book import Book, open_run
+from runs.engine.book.rows import Row
 from runs.models import Action, ActionEvent
 from runs.store import hints
 from runs.store.clock import wall_time

@@ -35,7 +35,8 @@ from runs.domain.specs import NewAction, NewRun, TaskFacts, check_runnable
 from runs.domain.variables.isolation import isolation_of
 from runs.engine import cache
 from runs.engine.aborts import find_run_id
-from runs.engine.book import Book, Draft, Row, draft, open_run
+from runs.engine.book.book import Book, open_run
+from runs.engine.book.rows import Draft, Row, draft
 from runs.engine.executors import places
 from runs.engine.images import table as images
 from runs.engine.recovery import RECOVER, Recovered, find_recovered, find_related

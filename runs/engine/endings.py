@@ -19,7 +19,8 @@ from runs.domain.phases import LIVE, Cause, Kind, Phase
 from runs.domain.retries import Ending, How, Stop, Verdict
 from runs.domain.specs import read_task_spec
 from runs.engine.aborts import abort_left_behind, abort_row, find_run_id
-from runs.engine.book import Book, Row, open_run
+from runs.engine.book.book import Book, open_run
+from runs.engine.book.rows import Row
 from runs.engine.escalation import cause_of
 from runs.engine.manners import count_execution
 from runs.models import Abort, TaskSpec

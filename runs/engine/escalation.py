@@ -18,7 +18,8 @@ from django.db.models import Q
 
 from runs.domain.phases import HELD, Cause, Escalation
 from runs.domain.variables.grace import grace_seconds
-from runs.engine.book import Book, Row, open_run
+from runs.engine.book.book import Book, open_run
+from runs.engine.book.rows import Row
 from runs.models import Action, Executor
 from runs.protocol import frames
 from runs.store import hints

@@ -25,7 +25,8 @@ from runs.domain.secrets import SecretRequest
 from runs.domain.specs import read_task_spec
 from runs.domain.variables.grace import grace_seconds
 from runs.engine import concurrency, manners
-from runs.engine.book import Book, Row, open_run
+from runs.engine.book.book import Book, open_run
+from runs.engine.book.rows import Row
 from runs.engine.endings import end_attempt
 from runs.engine.executors import places
 from runs.engine.secrets import Vault

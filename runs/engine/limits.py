@@ -17,7 +17,8 @@ from runs.domain import limits
 from runs.domain.phases import UNHELD, Cause, Phase
 from runs.domain.retries import Ending, How, Stop
 from runs.engine.aborts import abort_row, record_abort
-from runs.engine.book import Book, Row, open_run
+from runs.engine.book.book import Book, open_run
+from runs.engine.book.rows import Row
 from runs.engine.endings import end_attempt
 from runs.models import Abort, Action
 from runs.store import hints

@@ -17,7 +17,8 @@ from runs.domain.phases import Kind
 from runs.domain.retries import Ending, How
 from runs.domain.variables.isolation import Isolation
 from runs.engine.aborts import find_run_id
-from runs.engine.book import Book, Row, open_run
+from runs.engine.book.book import Book, open_run
+from runs.engine.book.rows import Row
 from runs.models import Manner
 
 CLEAN_ENOUGH = 20

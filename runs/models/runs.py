@@ -81,7 +81,7 @@ class Abort(models.Model):
 
 
 class Action(models.Model):
-    """A node of a run's tree: a task, a trace or a condition. Only `engine/book.py` writes phase, attempt and times."""
+    """A node of a run's tree: a task, a trace or a condition. Only `engine/book/book.py` writes phase, attempt and times."""
 
     # Each index is written with each row, so foreign keys have one only where no other begins with them.
     run = models.ForeignKey(Run, models.CASCADE, related_name="actions", db_index=False)

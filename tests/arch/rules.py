@@ -37,7 +37,7 @@ HAS_ANYWHERE = re.compile(r"\bbody:has\((?!\s*>)")
 
 
 def phase_writes(source: str) -> list[str]:
-    """Writes of a phase, which only `runs/engine/book.py` may do (STYLE 2.5)."""
+    """Writes of a phase, which only `runs/engine/book/book.py` may do (STYLE 2.5)."""
     nodes = (node for node in walk(source) if isinstance(node, ast.expr | ast.stmt))
     return [f"{node.lineno}: writes a phase" for node in nodes if writes_phase(node)]
 

@@ -14,7 +14,7 @@ from runs.domain.errors import ForbiddenTransition, StaleTransition
 from runs.domain.names import ROOT
 from runs.domain.phases import ALLOWED, TERMINAL, Cause, Phase
 from runs.domain.retries import Ending, How
-from runs.engine.book import open_run
+from runs.engine.book.book import open_run
 from runs.engine.endings import end_attempt
 from runs.models import Action, ActionEvent, Attempt
 from tests.support.scene import Scene

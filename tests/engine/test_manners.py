@@ -21,7 +21,7 @@ from runs.domain.specs import read_task_spec
 from runs.domain.variables.isolation import VARIABLE
 from runs.engine import leases, manners
 from runs.engine.aborts import request_abort
-from runs.engine.book import open_run
+from runs.engine.book.book import open_run
 from runs.models import Action, Manner, Run
 from tests.support import factories
 from tests.support.racing import race

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from runs.domain.phases import HELD
 from runs.engine import manners
-from runs.engine.book import open_run
+from runs.engine.book.book import open_run
 from runs.engine.leases import state_when_here
 from runs.models import Action, Executor, Manner
 from runs.protocol import frames

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from runs.domain.phases import Phase
 from runs.domain.retries import Ending, How
-from runs.engine.book import open_run
+from runs.engine.book.book import open_run
 from runs.engine.endings import end_attempt
 from runs.engine.executors import places
 from runs.engine.images.table import forget_environments

@@ -21,7 +21,7 @@ from runs.domain.names import BUILD_PROJECT
 from runs.domain.phases import Phase
 from runs.domain.retries import Ending, How
 from runs.domain.specs import NewRun
-from runs.engine.book import open_run
+from runs.engine.book.book import open_run
 from runs.engine.creation import create_run
 from runs.engine.endings import end_attempt
 from runs.engine.images import table

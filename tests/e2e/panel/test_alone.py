@@ -10,7 +10,7 @@ from tests.support.server.server import Server
 NOTE = """
 from django.utils import timezone
 from runs.engine import manners
-from runs.engine.book import open_run
+from runs.engine.book.book import open_run
 from runs.models import Manner, Run
 with open_run(Run.objects.get(name={run!r}).pk) as book:
     manners.note(book, {task!r}, Manner.Kind.BLOCKED, "blocked its event loop for 4.2 s", at=timezone.now())

@@ -26,11 +26,9 @@ from flyte._internal.controllers.remote import _controller
 from flyte._internal.controllers.remote._action import Action
 from flyte._internal.controllers.remote._controller import RemoteController
 from flyte._internal.controllers.remote._core import Controller as CoreController
-from flyte._internal.image_cache import ImageCache
 from flyte._internal.runtime import convert, io, rusty, taskrunner
 from flyte._internal.runtime.task_serde import translate_task_to_wire
-from flyte._task import AsyncFunctionTaskTemplate
-from flyte.models import ActionID, CodeBundle, RawDataPath, SerializationContext, TaskContext
+from flyte.models import ActionID, RawDataPath, SerializationContext, TaskContext
 from flyte.report import Report
 from flyteidl2.actions import actions_service_pb2
 from flyteidl2.common import identifier_pb2, phase_pb2
@@ -40,7 +38,7 @@ from runs.domain.failures import Failure
 from runs.executor.attempt.attempt import Child
 from runs.executor.attempt.children import Children
 from runs.executor.flyte import controller as controller_room
-from runs.executor.flyte import failures, local_files, tasks, waiting
+from runs.executor.flyte import failures, local_files, waiting
 from runs.executor.flyte.aborted import ActionAbortedError
 from runs.executor.flyte.controller import HostController
 from runs.executor.flyte.messages import calls_of, enqueue_message
@@ -330,80 +328,6 @@ def test_our_abort_error_comes_back_from_a_pickle_without_flyteui() -> None:
     )  # fmt: skip
 
     assert shown.stdout.decode().strip() == "alice too slow external abort True"
-
-
-# Shortcuts.
-
-
-def test_a_spec_is_made_once_for_a_task_and_its_context(tmp_path: Path) -> None:
-    """`_submit` must find the translator as a global of its module, and must not change what it gets."""
-    assert "translate_task_to_wire(_task, new_serialization_context" in inspect.getsource(
-        RemoteController._submit
-    )
-    made: list[Any] = []
-
-    def translate(task: Any, context: SerializationContext, **options: Any) -> Any:
-        made.append(translate_task_to_wire(task, context, **options))
-        return made[-1]
-
-    memo = tasks.SpecMemo(translate)
-    bundle = CodeBundle(computed_version="v1", tgz="file:///b.tgz")
-    one = SerializationContext(version="v1", root_dir=Path(__file__).parent, code_bundle=bundle)
-    other = SerializationContext(version="v2", root_dir=Path(__file__).parent, code_bundle=bundle)
-
-    assert memo(double, one) is memo(double, one)
-    assert memo(double, one) == translate_task_to_wire(double, one)
-    assert memo(double, other).task_template.id.version == "v2"
-    assert memo(double.override(short_name="twice"), one).short_name == "twice"
-    assert len(made) == 3
-    assert len(memo._known) == 1  # the overridden one is gone
-
-
-def test_the_identity_of_a_task_is_made_once_for_its_spec() -> None:
-    """`_submit` must look it up in its module at each call, with the template of the spec that the memo above returns."""
-    source = inspect.getsource(RemoteController._submit)
-    assert "convert.generate_task_identity_hash(task_spec.task_template)" in source
-    made: list[str] = []
-
-    def make(template: Any) -> str:
-        made.append(convert.generate_task_identity_hash(template))
-        return made[-1]
-
-    identity_of = tasks.remember_identity(make)
-    context = SerializationContext(version="v1", root_dir=Path(__file__).parent)
-    spec, other = (translate_task_to_wire(task, context) for task in (double, says_nothing))
-
-    assert identity_of(spec.task_template) == identity_of(spec.task_template) == made[0]
-    assert identity_of(other.task_template) == made[1] != made[0]
-    assert len(made) == 2
-
-
-def test_the_fields_that_make_a_context_are_the_ones_that_the_memo_compares() -> None:
-    assert set(SerializationContext.__dataclass_fields__) == {
-        "version", "project", "domain", "org", "code_bundle", "input_path", "output_path", "interpreter_path",
-        "image_cache", "root_dir",
-    }  # fmt: skip
-    assert isinstance(double, AsyncFunctionTaskTemplate)
-    assert {"links", "plugin_config", "func", "task_type"} <= set(
-        AsyncFunctionTaskTemplate.__dataclass_fields__
-    )
-
-
-def test_an_image_cache_is_the_same_object_for_the_same_text() -> None:
-    text = ImageCache(image_lookup={"contract": "image"}).to_transport
-
-    assert tasks._image_cache(text) is tasks._image_cache(text)
-    assert tasks._image_cache(text).image_lookup == {"contract": "image"}
-
-
-@pytest.mark.parametrize(
-    "id_", [ActionID(name="a"), ActionID(name="a'b", run_name="r", project="p", domain="d", org="")]
-)
-def test_our_repr_of_an_action_id_is_the_sdks(id_: ActionID) -> None:
-    import rich.repr
-
-    theirs: Any = rich.repr.auto(type("ActionID", (), {**vars(ActionID)}))
-    assert tasks._repr_of_action_id(id_) == theirs.__repr__(id_)
 
 
 # Logs.

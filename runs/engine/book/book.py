@@ -8,21 +8,18 @@ in a few bulk statements. Every update still says which phase it expects, so a w
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
-from operator import attrgetter
-from types import SimpleNamespace
 from typing import Any
 
 from django.db import connection, transaction
 
 from runs.domain.errors import ForbiddenTransition, NotFound, StaleTransition
 from runs.domain.phases import LIVE, TERMINAL, Cause, Escalation, Phase, may_move
-from runs.domain.retries import Standing, Stop
 from runs.engine import concurrency
+from runs.engine.book.rows import COLUMNS, INSERTED, Draft, Row, row_of, values_of_row, values_of_table
 from runs.engine.executors import places
 from runs.models import Abort, Action, Run
 from runs.store import hints, metrics
@@ -41,103 +38,10 @@ SELECT id FROM below
 """
 
 
-class Draft(SimpleNamespace):
-    """The columns of an action that is not stored yet, by the names of its model's attributes."""
-
-
-def draft(run: Run, **columns: Any) -> Draft:
-    """An action of this run, with the defaults of its model where nothing else is said; but when it is asked for has none."""
-    return Draft(**(_DEFAULTS | {"run_id": run.pk} | columns))
-
-
-@dataclass(slots=True)
-class Row:
-    """What a decision needs to know of an action. Owned by a Book; everyone else treats it as read-only.
-
-    `new` is set until the row is inserted, and then its id is 0: what is decided meanwhile goes into the INSERT.
-    """
-
-    id: int
-    name: str
-    parent_id: int | None
-    kind: int
-    phase: Phase
-    attempt: int
-    max_attempts: int
-    system_failures: int
-    started_at: datetime | None
-    ended_at: datetime | None
-    executor_id: Any
-    lease_epoch: int
-    abort_id: int | None
-    pool_id: int | None
-    spec_id: int | None
-    input_uri: str
-    short_name: str
-    not_before: datetime | None
-    max_runtime_seconds: float
-    queued_timeout_seconds: float
-    deadline_at: datetime | None
-    due_at: datetime | None
-    exceeded: str
-    forced_at: datetime | None
-    escalation: int
-    refusing_since: datetime | None
-    cache_key: str
-    task_name: str
-    isolation: str
-    is_alone: bool
-    child_inputs: str
-    updates: dict[str, Any] = field(default_factory=dict)
-    stored_phase: Phase = Phase.QUEUED
-    new: Draft | None = None
-
-    @property
-    def is_live(self) -> bool:
-        return self.phase in LIVE
-
-    @property
-    def standing(self) -> Standing:
-        """What counts when its attempt ends."""
-        stop = Stop.NOTHING if self.abort_id is None else Stop.ABORT
-        if self.exceeded:
-            stop = Stop.at_limit(self.exceeded)
-        return Standing(stop, self.attempt, self.max_attempts, self.system_failures)
-
-    @property
-    def is_ending(self) -> bool:
-        """It was asked to stop, and will not be tried again."""
-        return self.standing.is_final
-
-    def due(self, phase: Phase, at: datetime) -> datetime | None:
-        """When the first of its limits passes that count in this phase, which it enters at `at`."""
-        if phase in TERMINAL or self.abort_id is not None:
-            return None
-        seconds = 0.0
-        if phase in {Phase.QUEUED, Phase.WAITING_FOR_RESOURCES}:
-            seconds = self.queued_timeout_seconds
-        elif phase is Phase.RUNNING:
-            seconds = self.max_runtime_seconds
-        if not seconds:
-            return self.deadline_at
-        limit = at + timedelta(seconds=seconds)
-        return min(limit, self.deadline_at) if self.deadline_at else limit
-
-
 # What the next attempt does not inherit.
 _NOT_REFUSING = {
     "forced_at": None, "escalation": Escalation.NONE, "refusing_since": None, "escalates_at": None, "stuck_in": "",
 }  # fmt: skip
-_COLUMNS = [f.name for f in fields(Row) if f.name not in {"updates", "stored_phase", "new"}]
-
-# As columns of the table; Django's model objects and bulk_create cost more than the database does.
-_DEFAULTS = {
-    column.attname: None if column.attname in {"created_at", "queued_at"} else column.get_default()
-    for column in Action._meta.concrete_fields
-    if not column.primary_key
-}
-_INSERTED = tuple(_DEFAULTS)
-_of_table, _of_row = attrgetter(*_INSERTED), attrgetter(*_COLUMNS[1:])
 _TAKE_SEQ = (
     "UPDATE runs_run SET seq = seq + 1 WHERE id = %s "
     "RETURNING id, seq, name, base_uri, envs, relation, related_to_id, project_id, domain, max_actions"
@@ -147,12 +51,6 @@ _ATTEMPT = [
     "action_id", "number", "executor_id", "lease_epoch", "leased_at", "output_uri", "outcome", "error_code",
     "error_kind", "error_message",
 ]  # fmt: skip
-
-
-def _row(values: Sequence[Any]) -> Row:
-    row = Row(*values)
-    row.phase = row.stored_phase = Phase(row.phase)
-    return row
 
 
 class Book:
@@ -234,9 +132,9 @@ class Book:
         return found
 
     def _remember(self, actions: Any) -> None:
-        for values in actions.values_list(*_COLUMNS):
+        for values in actions.values_list(*COLUMNS):
             if values[0] not in self._rows:
-                self._adopt(_row(values))
+                self._adopt(row_of(values))
 
     def _adopt(self, row: Row) -> None:
         self._rows[row.id] = row
@@ -247,7 +145,7 @@ class Book:
     def create(self, action: Draft, *, cause: Cause, actor: str, at: datetime) -> None:
         """Insert an action in the phase that it has. Its row can be found, and moved, at once; `flush` gives it an id."""
         action.changed_seq = self.seq
-        row = _row([0, *_of_row(action)])
+        row = row_of([0, *values_of_row(action)])
         row.new = action
         self._new.append(row)
         self._by_name[row.name] = row
@@ -343,7 +241,7 @@ class Book:
     def _insert_new(self) -> None:
         if not self._new:
             return
-        insert("runs_action", _INSERTED, [plain_row(_of_table(row.new)) for row in self._new])
+        insert("runs_action", INSERTED, [plain_row(values_of_table(row.new)) for row in self._new])
         for chunk in chunks([row.name for row in self._new]):
             made = Action.objects.filter(run_id=self.run.pk, name__in=chunk).values_list("name", "id")
             for name, row_id in made:

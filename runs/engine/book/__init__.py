@@ -1,0 +1,1 @@
+"""The book of a run: the only writer of phases, attempts and the event log."""
