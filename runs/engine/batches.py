@@ -15,7 +15,7 @@ from typing import Any
 from uuid import UUID
 
 import structlog
-from django.db import DataError, IntegrityError, transaction
+from django.db import DataError, IntegrityError, connection, transaction
 
 from runs.domain.errors import ExecutorError, FlyteUIError, Invalid, LeaseLost, NotFound, RunEnded
 from runs.domain.names import BUILDER_POOL, ROOT
@@ -34,9 +34,10 @@ from runs.engine.images import table as images
 from runs.engine.leases import Clock, attempt_uri, free_slots, lease, lease_frame
 from runs.engine.recovery import find_recovered
 from runs.engine.secrets import Vault
-from runs.models import Abort, Attempt, Executor, Manner
+from runs.models import Abort, Attempt, Executor
 from runs.protocol import bounds, frames
 from runs.store import hints
+from runs.store.bulk import plain
 from runs.store.clock import wall_time
 
 log = structlog.get_logger(__name__)
@@ -65,7 +66,7 @@ def apply_batch(executor_id: UUID, epoch: int, batch: frames.Batch, *, clock: Cl
     Raises LeaseLost when the server has given this executor up, ExecutorError when an earlier batch is missing.
     """
     with transaction.atomic():
-        executor = Executor.objects.select_for_update().filter(pk=executor_id).first()
+        executor = _lock_executor(executor_id)
         if executor is None or executor.epoch != epoch or executor.state == Executor.State.GONE:
             raise LeaseLost(f"executor {executor_id} with epoch {epoch} has been given up")
         repeated = batch.seq <= executor.acked_seq
@@ -101,6 +102,13 @@ def apply_batch(executor_id: UUID, epoch: int, batch: frames.Batch, *, clock: Cl
         heartbeats.record(executor_id, epoch, acked_seq=max(batch.seq, executor.acked_seq))
     applied.results.sort(key=lambda result: result.index)
     return applied
+
+
+def _lock_executor(executor_id: UUID) -> Executor | None:
+    """Of each batch: a query set takes longer to become this text."""
+    lock = " FOR UPDATE" if connection.features.has_select_for_update else ""
+    found = Executor.objects.raw(f"SELECT * FROM runs_executor WHERE id = %s{lock}", [plain(executor_id)])  # noqa: S608
+    return next(iter(found), None)
 
 
 def _apply_events(
@@ -151,6 +159,15 @@ def _refuse(applied: Applied, events: list[_Numbered], error: FlyteUIError) -> N
     applied.results.extend(frames.EnqueueResult(index, _CODES[type(error)], error.message) for index in asked)
 
 
+def _read(event: frames.Enqueue) -> NewAction | FlyteUIError:
+    """What is asked for, or why that is refused."""
+    try:
+        new = read_action(event.action)
+    except FlyteUIError as error:
+        return error
+    return replace(new, failure=event.failure) if new.failure and event.failure else new
+
+
 class _Page:
     """The events of one run in one batch."""
 
@@ -161,6 +178,7 @@ class _Page:
         self.room = room
         self.results: list[frames.EnqueueResult] = []
         self._printed: list[logs.Printed] = []
+        self._read: dict[int, NewAction | FlyteUIError] = {}  # what is asked for, by the event's place
         self._asked: list[tuple[int, frames.Enqueue, NewAction]] = []
         self._parents: set[int] = set()
         self._vault = Vault(book.run)
@@ -202,9 +220,12 @@ class _Page:
         """Read all rows that the events speak of, and which of the finished ones have live children."""
         names: list[str] = [ROOT]
         finished: list[str] = []
-        for _, event in run_events:
+        for index, event in run_events:
             if isinstance(event, frames.Enqueue):
                 names.append(event.parent)
+                self._read[index] = new = _read(event)
+                if isinstance(new, NewAction):
+                    names.append(new.name)
             elif not isinstance(event, frames.LoopState | frames.Using):
                 names.append(event.key.name)
                 if isinstance(event, frames.Finished):
@@ -219,13 +240,11 @@ class _Page:
 
     def _enqueue(self, index: int, event: frames.Enqueue) -> None:
         """Keep the request; neighbours in the batch are then recorded and leased together by `_settle`."""
-        try:
-            new = read_action(event.action)
-            if new.failure and event.failure:
-                new = replace(new, failure=event.failure)
+        new = self._read[index]
+        if isinstance(new, NewAction):
             self._asked.append((index, event, new))
-        except FlyteUIError as error:
-            self._refuse(index, error)
+        else:
+            self._refuse(index, new)
 
     def _refuse(self, index: int, error: FlyteUIError) -> None:
         self.results.append(
@@ -238,7 +257,6 @@ class _Page:
         if not asked:
             return
         book, at = self.book, self._clock()
-        book.load(new.name for _, _, new in asked)
         created: set[str] = set()
         recovered = find_recovered(book.run, [new for _, _, new in asked])
         for index, event, new in asked:
@@ -332,29 +350,12 @@ class _Page:
             ending = read_ending(event, attempt_uri(self.book, row))
             is_childless = row.id not in self._parents
             at = self._when(event.at)
-            self._note_manners(row, event, at)
+            manners.note_ending(self.book, row, event, at)
             if event.cpu_seconds or event.peak_memory_bytes:
                 self.book.set_attempt(
                     row, cpu_seconds=event.cpu_seconds, peak_memory_bytes=event.peak_memory_bytes or None
                 )
             end_attempt(self.book, row, ending, at=at, actor=str(self.executor), is_childless=is_childless)
-
-    def _note_manners(self, row: Row, event: frames.Finished, at: datetime) -> None:
-        if event.blocked_seconds:
-            did = f"blocked its event loop for {event.blocked_seconds:.1f} s"
-            # Alone it has held up nobody, which is a fault of a task only that has done so before.
-            manners.note(
-                self.book, row.task_name, Manner.Kind.BLOCKED, did, at=at, only_again=bool(row.is_alone)
-            )
-        if event.has_died and row.is_alone and event.failure:
-            did = f"ended its process ({event.failure.code})"
-            manners.note(self.book, row.task_name, Manner.Kind.DIED, did, at=at)
-        if event.changed:
-            did = f"changed the {event.changed} of its process"
-            manners.note(self.book, row.task_name, Manner.Kind.CHANGED, did, at=at)
-        if event.left_behind:
-            did = f"left behind {event.left_behind}"
-            manners.note(self.book, row.task_name, Manner.Kind.LEFT_BEHIND, did, at=at)
 
     def _returned(self, event: frames.Returned) -> None:
         if (row := self._held(event.key, event.epoch)) and row.phase is Phase.INITIALIZING:

@@ -268,7 +268,7 @@ def _pool_id(book: Book, task: TaskFacts) -> int:
     run = book.run
     bundle = f"run:{run.pk}" if task.is_pickled else task.bundle_uri
     env = {**task.env, **run.envs}
-    shared = [bundle, task.image, env, run.org, run.project.name, run.domain]
+    shared = [bundle, task.image, env, run.org, book.project, run.domain]
     key = hashlib.sha256(json.dumps(shared, sort_keys=True).encode()).hexdigest()
 
     def make() -> int:

@@ -7,9 +7,10 @@ is refused. A slot is free exactly when its action is no longer live or no longe
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -33,6 +34,7 @@ from runs.engine.secrets import Vault
 from runs.models import Abort, Action, Attempt, Executor, Manner, TaskSpec
 from runs.protocol import frames, worker_frames
 from runs.store import hints
+from runs.store.bulk import plain, select
 from runs.store.clock import wall_time
 
 _LIVE = sorted(LIVE)
@@ -228,9 +230,8 @@ def lease_frame(book: Book, row: Row, output_uri: str, *, spec: bytes = b"") -> 
     children: list[frames.ChildUpdate] = []
     previous = ""
     if row.lease_epoch > 1:
-        children = child_updates(
-            book.run.pk, Action.objects.filter(parent_id=row.id, phase__in=sorted(TERMINAL))
-        )
+        ended = Action.objects.filter(parent_id=row.id, phase__in=sorted(TERMINAL))
+        children = child_updates(book.run.pk, list(ended.values_list(*CHILD)))
         last = Attempt.objects.filter(action_id=row.id, lease_epoch__lt=row.lease_epoch).order_by(
             "-lease_epoch"
         )
@@ -242,6 +243,12 @@ def lease_frame(book: Book, row: Row, output_uri: str, *, spec: bytes = b"") -> 
     )  # fmt: skip
 
 
+_STANDING = (  # of an executor
+    "SELECT state, drain_asked_at, EXISTS (SELECT 1 FROM runs_action waiting "  # noqa: S608 -- our own numbers
+    f"WHERE waiting.pool_id = runs_executor.pool_id AND waiting.phase = {int(Phase.QUEUED)}) FROM runs_executor WHERE id IN ({{}})"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Offer:
     """How many queued actions an executor may take now, and whether it has to leave."""
@@ -251,13 +258,15 @@ class Offer:
 
 
 def get_offer(executor_id: UUID) -> Offer:
-    """What waits for this executor, within its capacity. At most five statements; two while nothing is queued in its pool."""
-    executor = Executor.objects.get(pk=executor_id)
-    if executor.state != Executor.State.CONNECTED:
-        return Offer(0, is_draining=executor.drain_asked_at is not None)
+    """What waits for this executor, within its capacity. At most five statements; one while nothing is queued in its pool."""
     # Asked of each executor at each change of its runs, and every two seconds: what a run may is asked where something waits.
-    is_queued = Action.objects.filter(pool_id=executor.pool_id, phase=Phase.QUEUED).exists()
-    waiting = places.waiting_for(executor, wall_time()).count() if is_queued else 0
+    ((state, drain_asked_at, is_queued),) = select(_STANDING, [plain(executor_id)])
+    if state != Executor.State.CONNECTED:
+        return Offer(0, is_draining=drain_asked_at is not None)
+    if not is_queued:
+        return Offer(0, is_draining=False)
+    executor = Executor.objects.get(pk=executor_id)
+    waiting = places.waiting_for(executor, wall_time()).count()
     if not waiting:
         return Offer(0, is_draining=False)
     return Offer(max(0, min(waiting, free_slots(executor))), is_draining=False)
@@ -323,7 +332,8 @@ def read_specs(ids: Iterable[int | None]) -> dict[int, bytes]:
     return {pk: bytes(spec) for pk, spec in TaskSpec.objects.filter(pk__in=wanted).values_list("pk", "spec")}
 
 
-_CHILD = [
+# Of a child, as `child_updates` reads it.
+CHILD = [
     "name",
     "parent__name",
     "phase",
@@ -337,17 +347,15 @@ _CHILD = [
 ]
 
 
-def child_updates(run_id: int, children: QuerySet[Action]) -> list[frames.ChildUpdate]:
-    """The states of children, as frames for their parents. One statement more when some were aborted."""
-    # Tuples, not models: this is read for every ended child.
-    rows = list(children.values_list(*_CHILD))
+def child_updates(run_id: int, rows: Sequence[tuple[Any, ...]]) -> list[frames.ChildUpdate]:
+    """The states of children, as frames for their parents. rows: of CHILD. A statement when some were aborted."""
     wanted = {row[-1] for row in rows if row[-1] is not None}
     aborts = Abort.objects.select_related("target").in_bulk(wanted) if wanted else {}
     notes = {pk: abort_note(abort) for pk, abort in aborts.items()}
     return [
         frames.ChildUpdate(
             run=run_id, parent=parent or ROOT, name=name, phase=phase, output_uri=output_uri,
-            failure=Failure(code, message, error_kind or "unknown", recoverable) if code else None,
+            failure=Failure(code, message, error_kind or "unknown", bool(recoverable)) if code else None,
             abort=notes.get(abort_id) if phase == Phase.ABORTED else None,
             value=bytes(value),
         )

@@ -20,6 +20,7 @@ from runs.engine.aborts import find_run_id
 from runs.engine.book.book import Book, open_run
 from runs.engine.book.rows import Row
 from runs.models import Manner
+from runs.protocol import frames
 
 CLEAN_ENOUGH = 20
 MAX_DETAIL = 300  # characters
@@ -110,3 +111,20 @@ def forget(ref: ActionRef) -> Forgotten:
         deleted, _ = _of_task(book, row).delete()
         book.set(row, is_alone=row.is_alone)  # changes nothing, and has open pages load its panel again
         return Forgotten(row.task_name, deleted > 0)
+
+
+def note_ending(book: Book, row: Row, event: frames.Finished, at: datetime) -> None:
+    """Keep what an attempt did to others in the process that it shared."""
+    if event.blocked_seconds:
+        did = f"blocked its event loop for {event.blocked_seconds:.1f} s"
+        # Alone it has held up nobody, which is a fault of a task only that has done so before.
+        note(book, row.task_name, Manner.Kind.BLOCKED, did, at=at, only_again=bool(row.is_alone))
+    if event.has_died and row.is_alone and event.failure:
+        did = f"ended its process ({event.failure.code})"
+        note(book, row.task_name, Manner.Kind.DIED, did, at=at)
+    if event.changed:
+        did = f"changed the {event.changed} of its process"
+        note(book, row.task_name, Manner.Kind.CHANGED, did, at=at)
+    if event.left_behind:
+        did = f"left behind {event.left_behind}"
+        note(book, row.task_name, Manner.Kind.LEFT_BEHIND, did, at=at)

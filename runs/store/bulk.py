@@ -24,6 +24,24 @@ def insert(table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) ->
             cursor.executemany(sql, rows)
 
 
+def select(sql: str, values: Sequence[Any], *more: Any) -> list[tuple[Any, ...]]:
+    """The rows of a statement that has one {} for a list of `values`, at most CHUNK at a time, before its other parameters.
+
+    As the driver returns them: for what is read all the time, because a query set takes longer than the database.
+    """
+    found: list[tuple[Any, ...]] = []
+    for chunk in chunks(list(values)):
+        with connection.cursor() as cursor:
+            cursor.execute(sql.format(", ".join(["%s"] * len(chunk))), [*chunk, *more])
+            found += cursor.fetchall()
+    return found
+
+
+def instant_of(value: datetime) -> datetime:
+    """A moment as the driver returns it: that of SQLite does not know of zones, and what is stored there is in UTC."""
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
 def plain(value: Any) -> Any:
     """A value as the database driver takes it."""
     adapt = _adapters(connection.vendor == "sqlite").get(type(value))

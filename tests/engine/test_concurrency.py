@@ -101,14 +101,14 @@ def test_an_executor_is_offered_nothing_that_the_limit_forbids() -> None:
     assert leases.get_offer(scene.executor_id).count == 1
 
 
-def test_an_offer_while_nothing_is_queued_is_two_statements(
+def test_an_offer_while_nothing_is_queued_is_one_statement(
     django_assert_num_queries: DjangoAssertNumQueries,
 ) -> None:
     """It is asked of each executor at each change of its runs, and every two seconds while nothing changes."""
     scene = Scene()
     scene.start()
 
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         assert leases.get_offer(scene.executor_id).count == 0
 
 

@@ -19,11 +19,21 @@ from django.db import connection, transaction
 from runs.domain.errors import ForbiddenTransition, NotFound, StaleTransition
 from runs.domain.phases import LIVE, TERMINAL, Cause, Escalation, Phase, may_move
 from runs.engine import concurrency
-from runs.engine.book.rows import COLUMNS, INSERTED, Draft, Row, row_of, values_of_row, values_of_table
+from runs.engine.book.rows import (
+    COLUMNS,
+    INSERTED,
+    Draft,
+    Row,
+    read_by_id,
+    read_by_name,
+    row_of,
+    values_of_row,
+    values_of_table,
+)
 from runs.engine.executors import places
 from runs.models import Abort, Action, Run
 from runs.store import hints, metrics
-from runs.store.bulk import chunks, insert, plain, plain_row
+from runs.store.bulk import chunks, insert, plain, plain_row, select
 
 _LIVE = sorted(LIVE)
 
@@ -44,8 +54,11 @@ _NOT_REFUSING = {
 }  # fmt: skip
 _TAKE_SEQ = (
     "UPDATE runs_run SET seq = seq + 1 WHERE id = %s "
-    "RETURNING id, seq, name, base_uri, envs, relation, related_to_id, project_id, domain, max_actions"
+    "RETURNING id, seq, name, org, base_uri, envs, relation, related_to_id, project_id, domain, max_actions, "
+    "(SELECT name FROM runs_project WHERE id = runs_run.project_id) AS project_name"
 )
+_IDS = "SELECT id, name FROM runs_action WHERE name IN ({}) AND run_id = %s"
+_WITH_LIVE_CHILDREN = f"SELECT DISTINCT parent_id FROM runs_action WHERE parent_id IN ({{}}) AND phase IN ({', '.join(map(str, map(int, _LIVE)))})"  # noqa: S608
 _EVENT = ["run_id", "action_id", "seq", "from_phase", "to_phase", "attempt", "cause", "actor", "at"]
 _ATTEMPT = [
     "action_id", "number", "executor_id", "lease_epoch", "leased_at", "output_uri", "outcome", "error_code",
@@ -56,11 +69,13 @@ _ATTEMPT = [
 class Book:
     """One transaction's view of one run. Get one from `open_run`."""
 
-    def __init__(self, run: Run, seq: int) -> None:
+    def __init__(self, run: Run, seq: int, project: str) -> None:
         self.run = run
+        self.project = project  # its name
         self.seq = seq
         self._rows: dict[int, Row] = {}
         self._by_name: dict[str, Row] = {}
+        self._absent: set[str] = set()  # names that the run did not have
         self._dirty: dict[int, Row] = {}
         self._new: list[Row] = []
         self._events: list[tuple[Row, tuple[Any, ...]]] = []
@@ -79,9 +94,12 @@ class Book:
 
     def load(self, names: Iterable[str]) -> None:
         """Read the actions of these names (one statement per 900); `find` then needs no database."""
-        missing = [name for name in dict.fromkeys(names) if name not in self._by_name]
-        for chunk in chunks(missing):
-            self._remember(Action.objects.filter(run_id=self.run.pk, name__in=chunk))
+        # What was not there is not there still: nobody else writes while this book is open.
+        missing = [
+            name for name in dict.fromkeys(names) if name not in self._by_name and name not in self._absent
+        ]
+        self._remember(read_by_name(self.run.pk, missing))
+        self._absent.update(name for name in missing if name not in self._by_name)
 
     def find(self, name: str) -> Row | None:
         return self._by_name.get(name)
@@ -98,14 +116,14 @@ class Book:
     def by_id(self, ids: Iterable[int]) -> list[Row]:
         """The actions of these ids, in that order."""
         ids = list(ids)
-        for chunk in chunks([i for i in ids if i not in self._rows]):
-            self._remember(Action.objects.filter(pk__in=chunk))
+        self._remember(read_by_id([i for i in ids if i not in self._rows]))
         return [self._rows[i] for i in ids]
 
     def live(self) -> list[Row]:
         """All non-terminal actions of the run, in order of creation."""
         self.flush()
-        self._remember(Action.objects.filter(run_id=self.run.pk, phase__in=_LIVE).order_by("id"))
+        live = Action.objects.filter(run_id=self.run.pk, phase__in=_LIVE).order_by("id")
+        self._remember(map(row_of, live.values_list(*COLUMNS)))
         return [row for row in sorted(self._rows.values(), key=lambda row: row.id) if row.is_live]
 
     def live_descendants(self, ids: Collection[int]) -> list[Row]:
@@ -125,16 +143,12 @@ class Book:
     def parents_of_live(self, ids: Collection[int]) -> set[int]:
         """Which of these have a non-terminal child."""
         self.flush()
-        found: set[int] = set()
-        for chunk in chunks(list(ids)):
-            live = Action.objects.filter(parent_id__in=chunk, phase__in=_LIVE)
-            found.update(live.values_list("parent_id", flat=True))
-        return found
+        return {parent for (parent,) in select(_WITH_LIVE_CHILDREN, list(ids))}
 
-    def _remember(self, actions: Any) -> None:
-        for values in actions.values_list(*COLUMNS):
-            if values[0] not in self._rows:
-                self._adopt(row_of(values))
+    def _remember(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            if row.id not in self._rows:
+                self._adopt(row)
 
     def _adopt(self, row: Row) -> None:
         self._rows[row.id] = row
@@ -242,12 +256,10 @@ class Book:
         if not self._new:
             return
         insert("runs_action", INSERTED, [plain_row(values_of_table(row.new)) for row in self._new])
-        for chunk in chunks([row.name for row in self._new]):
-            made = Action.objects.filter(run_id=self.run.pk, name__in=chunk).values_list("name", "id")
-            for name, row_id in made:
-                row = self._by_name[name]
-                row.id, row.new, row.stored_phase = row_id, None, row.phase
-                self._rows[row_id] = row
+        for row_id, name in select(_IDS, [row.name for row in self._new], self.run.pk):
+            row = self._by_name[name]
+            row.id, row.new, row.stored_phase = row_id, None, row.phase
+            self._rows[row_id] = row
         self._new = []
 
     def _update_rows(self) -> None:
@@ -303,7 +315,7 @@ def open_run(run_id: int) -> Iterator[Book]:
         taken = list(Run.objects.raw(_TAKE_SEQ, [run_id]))
         if not taken:
             raise NotFound(f"there is no run with id {run_id}")
-        book = Book(taken[0], taken[0].seq)
+        book = Book(taken[0], taken[0].seq, vars(taken[0])["project_name"])
         yield book
         book.flush()
         book.measure()

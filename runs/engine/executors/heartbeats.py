@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import Case, F, Q, Value, When
 
 from runs.domain.errors import LeaseLost
@@ -19,6 +19,7 @@ from runs.engine.escalation import MAY_BE_STOPPED, stop_executor
 from runs.models import Executor
 from runs.protocol.constants import EXECUTOR_HEARTBEAT_SECONDS
 from runs.store import hints
+from runs.store.bulk import plain, plain_row
 from runs.store.clock import wall_time
 
 SILENT_SECONDS = 3 * EXECUTOR_HEARTBEAT_SECONDS  # without one for so long, an executor is out of reach
@@ -26,7 +27,8 @@ SILENT_SECONDS = 3 * EXECUTOR_HEARTBEAT_SECONDS  # without one for so long, an e
 UNPROVED_SECONDS = 30.0
 UNPROVED_CONNECTIONS = 5
 _State = Executor.State
-_THERE = [_State.CONNECTED, _State.BLOCKED, _State.DRAINING, _State.STOPPING]
+_THERE = [_State.CONNECTED.value, _State.BLOCKED.value, _State.DRAINING.value, _State.STOPPING.value]
+_BEAT = f"UPDATE runs_executor SET {{}} WHERE id = %s AND epoch = %s AND state IN ({', '.join(['%s'] * len(_THERE))})"  # noqa: S608
 
 
 def record(executor_id: UUID, epoch: int, **facts: Any) -> None:
@@ -37,9 +39,14 @@ def record(executor_id: UUID, epoch: int, **facts: Any) -> None:
         "unproved_since": None,
         "unproved_connections": 0,
     }
+    with connection.cursor() as cursor:  # of each batch: a query set takes longer to become this text
+        columns = ", ".join(f"{column} = %s" for column in facts)
+        cursor.execute(
+            _BEAT.format(columns), [*plain_row(facts.values()), plain(executor_id), epoch, *_THERE]
+        )
+        if cursor.rowcount:
+            return
     mine = Executor.objects.filter(pk=executor_id, epoch=epoch)
-    if mine.filter(state__in=_THERE).update(**facts):
-        return
     # Taken for lost while this process could not write: nobody else has its work yet.
     back = mine.filter(state=_State.DISCONNECTED)
     leaves = When(drain_asked_at__isnull=False, then=Value(_State.DRAINING))
