@@ -12,6 +12,7 @@ from typing import Generic, ParamSpec, TypeVar
 
 P = ParamSpec("P")
 R = TypeVar("R")
+T = TypeVar("T")
 OVERHEAD_BYTES = 1024  # of an entry, beside what it holds
 
 
@@ -32,6 +33,30 @@ def cached(most_bytes: int, size: Callable[..., int]) -> Callable[[Callable[P, R
                 found = (function(*args, **kwargs),)
                 kept.add(key, found, OVERHEAD_BYTES + size(*args, **kwargs))
             return found[0]
+
+        return run
+
+    return decorate
+
+
+def by_identity(most: int) -> Callable[[Callable[[T], R]], Callable[[T], R]]:
+    """Keep what a function makes of an object that nobody changes, by which object it is: of so many, which it keeps alive.
+
+    For objects that are not hashable, or that take long to compare, such as messages of protobuf.
+    """
+
+    def decorate(function: Callable[[T], R]) -> Callable[[T], R]:
+        kept: dict[int, tuple[T, R]] = {}
+
+        @wraps(function)
+        def run(one: T) -> R:
+            if (found := kept.get(id(one))) is not None:
+                return found[1]
+            result = function(one)
+            kept[id(one)] = (one, result)
+            if len(kept) > most:
+                kept.pop(next(iter(kept)), None)
+            return result
 
         return run
 

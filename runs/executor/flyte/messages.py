@@ -16,7 +16,7 @@ from flyteidl2.task import task_definition_pb2
 from flyteidl2.workflow import run_definition_pb2
 from google.protobuf.wrappers_pb2 import StringValue
 
-from runs.domain.caches import cached
+from runs.domain.caches import by_identity, cached
 from runs.domain.declared.containers import container_of
 from runs.domain.errors import Invalid
 from runs.domain.failures import Failure
@@ -47,24 +47,6 @@ def execution_error(failure: Failure) -> execution_pb2.ExecutionError:
     )
 
 
-class ByIdentity:
-    """A message as a key of what is remembered about it: messages are not hashable, and to compare them takes long.
-
-    For those that nobody changes, as the spec that the SDK makes once for all calls of a task (tasks.SpecMemo).
-    """
-
-    __slots__ = ("message",)
-
-    def __init__(self, message: Any) -> None:
-        self.message = message
-
-    def __hash__(self) -> int:
-        return id(self.message)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, ByIdentity) and self.message is other.message
-
-
 @dataclass(frozen=True, slots=True)
 class Calls:
     """What is the same in all calls of a task. data: the task in a serialised `Action`, to be put behind what `enqueue_message`
@@ -75,13 +57,8 @@ class Calls:
     command: Command | None
 
 
+@by_identity(256)  # the SDK makes one for all calls of a task (tasks.SpecMemo), and leaves it as it is
 def calls_of(spec: task_definition_pb2.TaskSpec) -> Calls:
-    return _calls_of(ByIdentity(spec))
-
-
-@cached(64 * 1024**2, size=lambda key: 3 * key.message.ByteSize())
-def _calls_of(key: ByIdentity) -> Calls:
-    spec = key.message
     template = spec.task_template.id
     task = run_definition_pb2.TaskAction(
         id=task_definition_pb2.TaskIdentifier(

@@ -18,7 +18,7 @@ import flyte.errors
 from flyte.models import ActionID, CheckpointPaths, CodeBundle, RawDataPath, SerializationContext
 from flyteidl2.task import task_definition_pb2
 
-from runs.domain.caches import cached
+from runs.domain.caches import by_identity
 from runs.domain.failures import Failure
 from runs.executor.attempt.attempt import Attempt
 from runs.executor.attempt.children import Children
@@ -26,7 +26,7 @@ from runs.executor.attempt.command import Command, checkpoint_path, raw_data_pat
 from runs.executor.flyte import bundling, credentials, digests, handover, local_files, masked, sdk
 from runs.executor.flyte.controller import HostController
 from runs.executor.flyte.failures import error_of
-from runs.executor.flyte.messages import KIND_NAMES, ByIdentity, instant
+from runs.executor.flyte.messages import KIND_NAMES, instant
 from runs.executor.flyte.sdk import AsyncFunctionTaskTemplate, TaskTemplate, io, rusty, taskrunner
 from runs.executor.flyte.waiting import REPEATED
 
@@ -243,12 +243,7 @@ class SpecMemo:
 
 def remember_identity(make: Callable[[Any], str]) -> Callable[[Any], str]:
     """The SDK's hash of a task's name, interface and code, made once for a spec instead of at each call."""
-
-    @cached(64 * 1024**2, size=lambda key: 3 * key.message.ByteSize())
-    def identity_of(key: ByIdentity) -> str:
-        return make(key.message)
-
-    return lambda template: identity_of(ByIdentity(template))
+    return by_identity(256)(make)
 
 
 def _repr_of_action_id(action: ActionID) -> str:
