@@ -17,7 +17,7 @@ PY := $(BIN)/python
 STAMP = $(CURDIR) $(shell cat requirements.lock pyproject.toml | cksum)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up docs wheel test test-fast test-pythons test-e2e test-long browser modules check screenshots format bench soak lock clean
+.PHONY: help setup up docs wheel test test-fast test-pythons test-e2e test-long browser modules check screenshots format bench bench-quick soak lock clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' Makefile | expand -t 12
@@ -94,8 +94,11 @@ format: setup ## Rewrite the code in its standard form
 	$(BIN)/ruff format .
 	find templates -name '*.html' -exec $(BIN)/djade --target-version 5.2 {} +
 
-bench: setup ## Measure and print the table of budgets
+bench: setup ## Measure and print the table of budgets, and keep it in benchmarks/results
 	@$(PY) -m benchmarks
+
+bench-quick: setup ## Compare a fan-out with local mode, and fail where the ratio has fallen by 30 % (a minute)
+	@$(PY) -m benchmarks --quick
 
 soak: setup ## Random flows, aborts and kills for SOAK_SECONDS (180) from SOAK_SEED; fails unless all is kept
 	@$(PY) -m benchmarks.soak

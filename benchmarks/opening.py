@@ -27,13 +27,13 @@ addEventListener("click", (event) => {
 """
 
 
-def opening(url: str, scale: float) -> list[tuple[str, str, str]]:
+def opening(url: str, scale: float) -> list[tuple[str, str, str, float, str]]:
     """Of the boxes and panels of as many rows, while the rows' actions run."""
     import flyte
     from playwright.sync_api import sync_playwright
 
     from benchmarks import flows
-    from benchmarks.measure import actions, percentiles, wait_for
+    from benchmarks.measure import actions, fast, wait_for
     from tests.browser import LAUNCH_ARGS, find_chromium
     from tests.support.pages.connected import until_connected
 
@@ -61,7 +61,7 @@ def opening(url: str, scale: float) -> list[tuple[str, str, str]]:
             assert len(seconds) == len(names), (
                 f"{what}: {len(seconds)} of {len(names)} were there in the next frame"
             )
-            lines.append((f"click → {what} is painted, {n} live rows", "≤ 50 ms", percentiles(seconds)))
+            lines.append(fast(f"click → {what} is painted, {n} live rows", "≤ 50 ms", seconds))
 
         def ask(name: str) -> None:
             page.locator(f"#{name} [data-abort]").click()
