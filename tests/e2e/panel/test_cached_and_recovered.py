@@ -47,6 +47,6 @@ def test_the_link_is_reached_with_the_keys_of_the_tree(page: Page, places: Place
 def test_the_panel_has_the_link_too(page: Page, places: Places, name: str, word: str):
     places.show(page, State("panel", f"{{ended}}?action={name}"))
 
-    place = page.locator("#overview dd").filter(has=page.locator("a[href*='?action=m0.t0']"))
+    place = page.locator("#overview dd").filter(has=page.locator("a[href$='?action=m0.t0']"))
 
     expect(place.locator("xpath=preceding-sibling::dt[1]")).to_have_text(word)
