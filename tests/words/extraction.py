@@ -40,7 +40,9 @@ ROOMS = (
     "views",
 )
 SENTENCE = re.compile(r"[A-Z“…][\w’'…“”-]*[,:]? [\w“…(`\"'’-]")
-SQL = re.compile(r"(… )?(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|WITH|PRAGMA|BEGIN|EXPLAIN|WHERE|FOR UPDATE)\b")
+SQL = re.compile(
+    r"(… )?(SELECT|INSERT|UPDATE|DELETE|CREATE|DROP|WITH|PRAGMA|BEGIN|EXPLAIN|WHERE|FOR UPDATE)\b"
+)
 # A comment, or a literal with its quotes.
 JS_TOKENS = re.compile(
     r"//[^\n]*|/\*.*?\*/|\"(?:\\.|[^\"\\\n])*\"|'(?:\\.|[^'\\\n])*'|`(?:\\.|[^`\\])*`", re.DOTALL
