@@ -57,8 +57,8 @@ test: setup browser modules ## Run every test, browser tests included
 	$(PY) -m pytest $(E2E) || rc=$$?; \
 	exit $$rc
 
-test-fast: setup ## Run the tests that need no server, browser or CLI process
-	@$(IN_MEMORY); $(PY) -m pytest -n $(PYTEST_WORKERS) --ignore tests/e2e -m "not processes"
+test-fast: setup ## Run the tests that need neither a process nor a database (a minute)
+	@$(IN_MEMORY); $(PY) -m pytest -n $(PYTEST_WORKERS) --ignore tests/e2e -m "not processes and not long and not django_db"
 
 test-pythons: setup ## Run the quick tests, and a run with an abort, on each Python >= 3.11.4 that uv finds
 	@$(PY) -m tests.pythons
