@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from benchmarks.results import Line, change, fallen, keep, read_last
 from benchmarks.server import running_server
 
-MOST_FALLEN = 0.3  # with --quick: a ratio that is worse by more than this part is an error
+MOST_FALLEN = 0.3  # with --quick, a ratio that is worse by more than this part is an error
 QUICK = ["ratio"]
 
 
@@ -24,7 +24,7 @@ def main() -> None:
     parser.add_argument(
         "--quick",
         action="store_true",
-        help=f"{', '.join(QUICK)} only, and an error where it has fallen by 30 %%",
+        help=f"{', '.join(QUICK)} only, and an error where that has fallen by {MOST_FALLEN * 100:.0f} %%",
     )
     arguments = parser.parse_args()
     only = QUICK if arguments.quick else arguments.only
@@ -43,9 +43,7 @@ def main() -> None:
     if not only and arguments.scale == 1:
         sys.stderr.write(f"kept in {keep(lines)}\n")
     if arguments.quick and (worse := fallen(lines, last, MOST_FALLEN)):
-        raise SystemExit(
-            "\n".join(["has fallen by more than 30 % since the last results that are kept:", *worse])
-        )
+        raise SystemExit("\n".join([f"has fallen by more than {MOST_FALLEN:.0%} since {day}:", *worse]))
 
 
 def table(lines: Sequence[Line], day: str, last: dict[str, float]) -> str:

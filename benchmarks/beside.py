@@ -15,7 +15,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 KINDS = {"flyteui.web": "web", "runs.executor": "executor"}
 
 
-def ratio(url: str, scale: float) -> list[tuple[str, str, str, float, str]]:
+def ratio(url: str, scale: float) -> list[tuple[str, str, str, float]]:
     """Actions a second and CPU milliseconds an action, of the server's processes and of one process of the SDK."""
     import flyte
 
@@ -47,9 +47,9 @@ def ratio(url: str, scale: float) -> list[tuple[str, str, str, float, str]]:
     )
     what = f"fan-out of {n:,} no-ops, ratio to local mode, by turns"
     return [
-        (what, "≥ 1.0", f"{found:.2f} ({rates})", found, "more"),
-        ("… CPU of the web process an action", "≤ 0.35 ms", f"{web:.2f} ms", web, "less"),
-        ("… CPU of the executor an action", "≤ 0.8 ms", f"{executor:.2f} ms; local mode {here:.2f} ms", executor, "less"),
+        (what, "≥ 1.0", f"{found:.2f} ({rates})", found),
+        ("… CPU of the web process an action", "≤ 0.35 ms", f"{web:.2f} ms", web),
+        ("… CPU of the executor an action", "≤ 0.8 ms", f"{executor:.2f} ms; local mode {here:.2f} ms", executor),
     ]  # fmt: skip
 
 
@@ -69,9 +69,8 @@ def cpu_seconds() -> defaultdict[str, float]:
     found = defaultdict[str, float](float)
     for pid, seconds in taken.items():
         if os.getpid() in _above(pid, parents):
-            found[kinds[pid] or kinds.get(parents[pid], "")] += (
-                seconds  # one that has ended has no command line
-            )
+            kind = kinds[pid] or kinds.get(parents[pid], "")  # one that has ended has no command line
+            found[kind] += seconds
     return found
 
 

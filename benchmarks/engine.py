@@ -12,11 +12,8 @@ import statistics
 import tempfile
 import time
 
-SIZES = (
-    5,
-    20,
-    100,
-)  # actions whose events come in one batch: few while the executor waits for the answer, many in a flood
+# How many actions have their events in one batch: few while the executor waits for the answer, many in a flood.
+SIZES = (5, 20, 100)
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ addEventListener("click", (event) => {
 """
 
 
-def opening(url: str, scale: float) -> list[tuple[str, str, str, float, str]]:
+def opening(url: str, scale: float) -> list[tuple[str, str, str, float]]:
     """Of the boxes and panels of as many rows, while the rows' actions run."""
     import flyte
     from playwright.sync_api import sync_playwright
