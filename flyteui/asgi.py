@@ -11,10 +11,10 @@ from django.conf import settings
 from django.core.asgi import get_asgi_application
 from django.urls import path, re_path
 
-from flyteui.border import NoNUL, NoSuchSocket, PageSockets
-from flyteui.proxies import TrustedProxies
-from flyteui.requests import RequestIDs
-from flyteui.security import CallHeaders
+from flyteui.middleware.border import NoNUL, NoSuchSocket, PageSockets
+from flyteui.middleware.proxies import TrustedProxies
+from flyteui.middleware.requests import RequestIDs
+from flyteui.middleware.security import CallHeaders
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "flyteui.settings")
 django_application = get_asgi_application()

@@ -14,7 +14,7 @@ import structlog
 from daphne.http_protocol import HTTPFactory, WebRequest
 from twisted.web import http
 
-from flyteui.bodies import limit_of
+from flyteui.middleware.bodies import limit_of
 from runs.domain.errors import Unauthenticated
 
 HEADER_SECONDS = 30.0  # from the first byte of a request

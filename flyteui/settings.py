@@ -15,7 +15,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from flyteui import places
 from flyteui.logs import logging_config
-from flyteui.proxies import read_networks
+from flyteui.middleware.proxies import read_networks
 from flyteui.public_url import ANY_HOST, host_of, is_loopback, read_public_url, url_host
 from flyteui.sign_in import provider_settings, read_oidc
 from runs.domain.errors import Invalid
@@ -213,7 +213,7 @@ INSTALLED_APPS = [
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
-    "flyteui.security.SecurityHeaders",
+    "flyteui.middleware.security.SecurityHeaders",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -18,14 +18,13 @@ from runs.views import (
     manners,
     pane_widths,
     panels,
-    reruns,
     run_aborts,
     run_list,
     run_page,
     secrets,
 )
 from runs.views.sign_in import oauth, oidc, password
-from runs.views.tasks import catalog, code, graph, launch, uploads
+from runs.views.tasks import catalog, code, graph, launch, reruns, uploads
 from runs.views.values import compare, reports, siblings, values
 
 RUNS = "v2/domain/<str:domain>/project/<str:project>/runs"

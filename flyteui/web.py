@@ -26,9 +26,9 @@ from daphne.ws_protocol import WebSocketProtocol
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 
-from flyteui.bodies import SCOPE_KEY, ReadsBodies
 from flyteui.connections import BoundedFactory, BoundedRequest
 from flyteui.logs import write_in_thread
+from flyteui.middleware.bodies import SCOPE_KEY, ReadsBodies
 from flyteui.tls import CertificateFiles, TLSFactory
 from runs.protocol.bounds import MAX_FRAME_BYTES
 from runs.protocol.constants import HEARTBEAT_FD

@@ -9,9 +9,9 @@ from flyteidl2.core import types_pb2
 from flyteidl2.task import task_definition_pb2
 
 from runs.demo.scripts import Script
-from runs.domain.bundles import OF_DEMONSTRATIONS
 from runs.domain.inputs.digests import attach
 from runs.domain.names import RunRef
+from runs.domain.tasks.bundles import OF_DEMONSTRATIONS
 
 ENVIRONMENT = "demo"
 

@@ -17,13 +17,13 @@ from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from runs.domain import cache_keys, specs
-from runs.domain.bundles import NO_CODE, OF_DEMONSTRATIONS
 from runs.domain.declared import services
 from runs.domain.errors import Invalid, NotFound
 from runs.domain.images import INPUTS, MAX_IMAGE_NAME, build_task, is_build, is_build_task, plain_name
 from runs.domain.inputs import digests
 from runs.domain.names import check_run_name, check_scope
 from runs.domain.specs import NewRun, TaskFacts
+from runs.domain.tasks.bundles import NO_CODE, OF_DEMONSTRATIONS
 from runs.engine.recovery import RECOVER
 from runs.engine.retention.packing import unpack_run
 from runs.queries import api as queries

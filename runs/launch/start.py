@@ -12,10 +12,10 @@ from flyteidl2.core import literals_pb2
 from flyteidl2.task import common_pb2, run_pb2, task_definition_pb2
 from flyteidl2.workflow import run_service_pb2
 
-from runs.domain.bundles import NO_CODE, OF_DEMONSTRATIONS
 from runs.domain.errors import Invalid
 from runs.domain.names import RunRef, check_run_name
 from runs.domain.specs import TaskFacts, read_task_spec
+from runs.domain.tasks.bundles import NO_CODE, OF_DEMONSTRATIONS
 from runs.domain.tasks.interface import default_literals
 from runs.engine.creation import create_run
 from runs.launch.requests import read_request

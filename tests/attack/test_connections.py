@@ -13,8 +13,8 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from flyteui import connections
-from flyteui.bodies import FORM_BYTES, UNKNOWN_BYTES
 from flyteui.connections import BoundedFactory, BoundedRequest
+from flyteui.middleware.bodies import FORM_BYTES, UNKNOWN_BYTES
 from runs.api.asgi import MAX_BODY_BYTES
 from runs.store import storage
 

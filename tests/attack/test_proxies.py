@@ -12,8 +12,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.handlers.asgi import ASGIHandler
 from django.test import override_settings
 
-from flyteui.border import is_of_our_page
-from flyteui.proxies import TrustedProxies, read_networks
+from flyteui.middleware.border import is_of_our_page
+from flyteui.middleware.proxies import TrustedProxies, read_networks
 from tests.support import factories
 
 PROXY = "10.0.0.7"

@@ -10,7 +10,7 @@ import pytest
 from django.db import DataError
 from django.test import Client
 
-from flyteui.border import NoNUL
+from flyteui.middleware.border import NoNUL
 from runs.api.envelopes import _Flags
 from runs.domain.caches import OVERHEAD_BYTES, cached
 from runs.domain.errors import Invalid

@@ -13,7 +13,7 @@ from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.conf import settings
 
-from flyteui.border import PageSockets
+from flyteui.middleware.border import PageSockets
 from runs.protocol import frames, worker_frames
 from runs.protocol.constants import BAD_MESSAGE, NO_HELLO, NOT_FOUND
 from tests.support import factories

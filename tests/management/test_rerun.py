@@ -15,7 +15,7 @@ from flyteidl2.workflow import run_service_pb2
 from runs.models import Run
 from tests.support import factories
 from tests.support.reruns import inputs, make_source
-from tests.views.test_reruns import inputs_of
+from tests.views.tasks.test_reruns import inputs_of
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

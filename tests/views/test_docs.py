@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from flyteui.security import POLICY
+from flyteui.middleware.security import POLICY
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from flyteidl2.task import task_definition_pb2
 
-from runs.domain.bundles import OF_DEMONSTRATIONS
 from runs.domain.declared.containers import Container, container_of
 from runs.domain.specs import TaskFacts, read_task_message
+from runs.domain.tasks.bundles import OF_DEMONSTRATIONS
 
 MASKED = "••••"
 MAX_VALUE = 300  # characters

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from flyteidl2.core import interface_pb2, literals_pb2
 from flyteidl2.task import task_definition_pb2
 
-from runs.domain.bundles import OF_DEMONSTRATIONS
 from runs.domain.declared.containers import container_of
 from runs.domain.errors import Invalid
 from runs.domain.forms.literals import Chosen, plain_of
 from runs.domain.forms.plain import show
 from runs.domain.forms.shapes import shape_of
 from runs.domain.specs import read_task_message
+from runs.domain.tasks.bundles import OF_DEMONSTRATIONS
 
 MAX_DEFAULT = 200  # characters that are shown of a default
 MAX_DOCS = 10_000

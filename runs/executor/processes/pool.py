@@ -34,8 +34,6 @@ from runs.executor.processes.exits import (
     was_killed,
 )
 from runs.executor.processes.forker import Forker
-from runs.executor.processes.memory import MemoryWatch
-from runs.executor.processes.meter import Meter
 from runs.executor.processes.pipes import ACQUIRE, BLOCKED, DELIVERED, GOES_ON, LEFT_BEHIND, RELEASE, Pipes
 from runs.executor.processes.protocol import (
     STACK_SIGNAL,
@@ -48,6 +46,8 @@ from runs.executor.processes.protocol import (
 )
 from runs.executor.processes.slots import Slots
 from runs.executor.processes.stopping import StopSequence
+from runs.executor.processes.usage.memory import MemoryWatch
+from runs.executor.processes.usage.meter import Meter
 from runs.protocol.frames import AbortNote, Delivered, GoesOn, Refusing, Started, now_us
 
 STOP_SECONDS = 1.0  # between CancelledError and SIGKILL in an orderly stop of the executor

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runs.domain.bundles import (
+from runs.domain.errors import Invalid, NotFound
+from runs.domain.specs import TaskFacts, read_task_spec
+from runs.domain.tasks.bundles import (
     MAX_PACKED,
     NO_CODE,
     OF_DEMONSTRATIONS,
@@ -15,8 +17,6 @@ from runs.domain.bundles import (
     find_line,
     read_entry,
 )
-from runs.domain.errors import Invalid, NotFound
-from runs.domain.specs import TaskFacts, read_task_spec
 from runs.models import Action
 from runs.store import storage
 

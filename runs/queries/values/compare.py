@@ -10,13 +10,13 @@ from typing import Any
 from django.db.models import Avg, Count, F, FloatField, Func
 
 from runs.domain.addresses.pages import action_path, run_path
-from runs.domain.bundles import Bundle
 from runs.domain.errors import Invalid, NotFound
 from runs.domain.inputs.digests import show_digest
 from runs.domain.names import ROOT, ActionRef, RunRef, label_of
 from runs.domain.phases import LABELS, TERMINAL, Kind, Phase
 from runs.domain.roles import Role, Subject, has_role
 from runs.domain.specs import read_task_spec
+from runs.domain.tasks.bundles import Bundle
 from runs.domain.tasks.details import INTERNAL, shown_value
 from runs.domain.texts import format_bytes
 from runs.domain.timeline import between_ms, format_duration

@@ -7,7 +7,7 @@ from django.test import Client
 
 from runs.models import Action, TaskSpec
 from runs.store import storage
-from tests.domain.test_bundles import pack
+from tests.domain.tasks.test_bundles import pack
 from tests.support import factories
 from tests.support.scene import task_spec
 from tests.support.tasks import deploy

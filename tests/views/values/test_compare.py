@@ -16,7 +16,7 @@ from runs.domain.roles import Role, Subject, Way
 from runs.models import Action, Run, TaskSpec
 from runs.queries.values.compare import Side, compare, get_side, tally_calls
 from runs.store import storage
-from tests.domain.test_bundles import pack
+from tests.domain.tasks.test_bundles import pack
 from tests.support import factories
 from tests.support.scene import task_spec
 from tests.support.values import blob, give, store

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from runs.executor.attempt.attempt import Attempt
 from runs.executor.link.outbox import Outbox
-from runs.executor.processes.memory import PAGE_BYTES, share_bytes
 from runs.executor.processes.table import ProcessEntry, read_table
+from runs.executor.processes.usage.memory import PAGE_BYTES, share_bytes
 from runs.protocol.frames import Using
 
 SAMPLE_SECONDS = 3.0

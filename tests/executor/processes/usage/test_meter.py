@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runs.domain.phases import Phase
-from runs.executor.processes.memory import PAGE_BYTES
-from runs.executor.processes.meter import _TICKS, Sample, _Metered
 from runs.executor.processes.table import ProcessEntry
+from runs.executor.processes.usage.memory import PAGE_BYTES
+from runs.executor.processes.usage.meter import _TICKS, Sample, _Metered
 from runs.protocol import frames
 from runs.protocol.frames import Key, now_us
 from tests.executor.conftest import Bench

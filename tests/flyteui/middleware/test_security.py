@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.test import Client
 
-from flyteui.security import CallHeaders
+from flyteui.middleware.security import CallHeaders
 from tests.support import factories
 from tests.support.fuzz.sender import Request, send
 

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runs.domain import bundles
-from runs.domain.bundles import Bundle, CodeFile, Entry, find_file, find_line, read_entry
 from runs.domain.errors import Invalid
+from runs.domain.tasks import bundles
+from runs.domain.tasks.bundles import Bundle, CodeFile, Entry, find_file, find_line, read_entry
 
 
 def pack(*members: tuple[str, bytes] | tarfile.TarInfo) -> bytes:

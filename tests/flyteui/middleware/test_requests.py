@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from flyteui.requests import RequestIDs
+from flyteui.middleware.requests import RequestIDs
 
 
 def ask(said: bytes | None) -> tuple[dict[bytes, bytes], dict[bytes, bytes]]:

@@ -1,0 +1,1 @@
+"""ASGI and Django middleware: what each request and each answer goes through before and behind the application."""

@@ -1,0 +1,1 @@
+"""What processes use of processors and memory."""
